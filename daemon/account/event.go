@@ -1,0 +1,83 @@
+package account
+
+import (
+	"time"
+
+	"github.com/sallyport/sallyport/plugins/factor"
+)
+
+// Act names what an Event tells of. The list is closed.
+type Act string
+
+const (
+	// ActCheck is a finished attempt.
+	ActCheck Act = "check"
+	// ActEnroll is a confirmed second factor.
+	ActEnroll Act = "enroll"
+	// ActIssue is a new app password or a new sheet of emergency codes.
+	ActIssue Act = "issue"
+	// ActRevoke is the end of one record.
+	ActRevoke Act = "revoke"
+	// ActReset is the end of all second factors of a subject.
+	ActReset Act = "reset"
+	// ActUnlock lifts the throttles of a subject.
+	ActUnlock Act = "unlock"
+	// ActSignOut is the end of sessions.
+	ActSignOut Act = "sign_out"
+	// ActAlarm is something that should never happen, for the operator.
+	ActAlarm Act = "alarm"
+)
+
+// Event is one finished act. It feeds the audit, the log, the hooks and the
+// counters alike, so that they cannot disagree. It never holds a secret.
+type Event struct {
+	// Seq counts audited events from 1 without gaps; the store sets it.
+	Seq     int64
+	At      time.Time
+	Act     Act
+	Subject ID
+	// Name is the canonical login, or what was typed where nobody was found.
+	Name string
+	// Actor is "user", "daemon", or an operator as "login(uid)".
+	Actor    string
+	Service  string
+	FrontEnd string
+	Factor   string
+	// Record and Label name the record that the act was about.
+	Record  string
+	Label   string
+	Verdict factor.Verdict
+	Reason  Reason
+	// Address is the client's IP address, or empty.
+	Address string
+	Agent   string
+	// Note is the reason an operator gave, or one line about an alarm.
+	Note string
+	// Ticket is the operator's ticket number.
+	Ticket string
+	// Took is how long the act took.
+	Took time.Duration
+	// Count is how many alike tries this event stands for; 0 reads as 1.
+	Count int
+}
+
+// Answer is the verdict on an Attempt.
+type Answer struct {
+	Verdict factor.Verdict
+	Reason  Reason
+	// Subject is set where the person was proven, and only then.
+	Subject Subject
+	// Factors are the factors of the way that accepted.
+	Factors []string
+	// Scope are the services that the used record is good for.
+	Scope []string
+	// RetryAfter is how long to wait after Throttled or an outage.
+	RetryAfter time.Duration
+	// Ticket continues the attempt: after CodeRequired it stands for the
+	// password, after EnrollRequired it opens the set-up, after an Accept that
+	// asked for one it opens the page.
+	Ticket Secret
+	// Drift is how far the person's clock is off; told only after a right
+	// password.
+	Drift time.Duration
+}
