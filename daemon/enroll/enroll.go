@@ -1,0 +1,147 @@
+// Package enroll makes and ends records: set-up, app passwords, emergency
+// codes, revocation and reset. Beside package check, which only updates the
+// record that it accepted, it is the only writer of records.
+//
+// It is not the page and not the support tool: enrollweb and frontend/admin
+// are, each through a small interface of its own. It decides no login; whoever
+// comes here brings a ticket that check.Engine gave out.
+package enroll
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+)
+
+// Stage is where a session of the page stands. The server alone moves it on.
+type Stage string
+
+const (
+	// StageInvite waits for the invite code that the support desk gave out.
+	StageInvite Stage = "invite"
+	// StageBegin has not been shown a key yet.
+	StageBegin Stage = "begin"
+	// StageConfirm shows the key and waits for its first code.
+	StageConfirm Stage = "confirm"
+	// StageHome is set up: a full session.
+	StageHome Stage = "home"
+)
+
+// Session is what the page keeps in its cookie.
+type Session struct {
+	// Token is the new session id, at least 128 random bits.
+	Token account.Secret
+	// Kind is account.TokenSetup or account.TokenSession; each has a cookie
+	// name of its own.
+	Kind account.TokenKind
+	// Expires is the absolute end of the session.
+	Expires time.Time
+}
+
+// View is everything that the page shows to the owner of a session.
+type View struct {
+	Subject account.Subject
+	Kind    account.TokenKind
+	Stage   Stage
+	// Fresh says that the person signed in a moment ago, so that factors may
+	// be changed; otherwise the page asks to sign in again first.
+	Fresh bool
+	// Setup is the key to show while Stage is StageConfirm. In a full session
+	// it belongs to the new phone that is to replace the old one.
+	Setup Setup
+	// Devices are the active code apps, oldest first; payloads are empty.
+	Devices []account.Record
+	// AppPasswords are the active app passwords, newest use first; payloads
+	// are empty.
+	AppPasswords []account.Record
+	// CodesLeft is the number of emergency codes left; -1 where the operator
+	// has none configured.
+	CodesLeft int
+	// Services are those that an app password can be made for.
+	Services []string
+}
+
+// Setup is the key of a record that waits for its confirmation.
+type Setup struct {
+	// Secret is the set-up key in base32, without padding or blanks.
+	Secret account.Secret
+	// URI is the otpauth URI; QR code and tap link carry exactly this.
+	URI account.Secret
+	// Expires is when the key stops waiting.
+	Expires time.Time
+}
+
+// Confirmed is the end of a set-up.
+type Confirmed struct {
+	// Session replaces the caller's, whose token is dead now.
+	Session Session
+	// Codes are the emergency codes, shown once; empty where none are
+	// configured or the person has some already.
+	Codes []account.Secret
+}
+
+// Wish is an app password somebody asks for.
+type Wish struct {
+	// Label is the person's name for it, 1 to 64 characters after trimming.
+	Label string
+	// Services are those it shall be good for; empty means all that View
+	// offers.
+	Services []string
+}
+
+// Refusal is an answer with no, or with not now. Everything else that a method
+// returns as an error is account.ErrNotFound (the session is over) or wraps
+// account.ErrUnavailable.
+type Refusal struct {
+	Reason account.Reason
+	// RetryAfter goes with account.Throttled.
+	RetryAfter time.Duration
+	// Drift is how far the person's clock is off, negative means slow; 0 means
+	// that nothing is known.
+	Drift time.Duration
+}
+
+// Error says why, in a word of the closed list.
+func (r *Refusal) Error() string { return fmt.Sprintf("refused: %s", r.Reason) }
+
+// Order is what an operator wants done to one person.
+type Order struct {
+	// Operator is who asks, as the kernel says: "login(uid)".
+	Operator string
+	// Name is the person's login.
+	Name string
+	// Reason is compulsory, 3 to 500 characters; Ticket is optional.
+	Reason string
+	Ticket string
+	// Record limits a revocation to one record; empty means every app password.
+	Record string
+}
+
+// Invite is what a reset gives the operator to tell the person.
+type Invite struct {
+	// Code is the invite code, grouped for reading aloud.
+	Code    account.Secret
+	Expires time.Time
+	// Removed is how many records ended.
+	Removed int
+}
+
+// Overview is the support screen: one person, without any secret.
+type Overview struct {
+	Facts account.Facts
+	// Snapshot holds the records, payloads empty, revoked ones included.
+	Snapshot account.Snapshot
+	// Tries are the last tries, newest first.
+	Tries []account.Event
+	// Blocks are the throttles that hold right now.
+	Blocks []Block
+}
+
+// Block is one throttle that holds.
+type Block struct {
+	// What is "password", "code" or "recovery".
+	What  string
+	Tries int
+	Until time.Time
+}
