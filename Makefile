@@ -1,0 +1,57 @@
+# sallyport: two doors in front of an existing LDAP directory.
+# "make" or "make help" lists what can be done here.
+
+SHELL    := /bin/sh
+GO       ?= go
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+FUZZTIME ?= 10s
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+MAINS := ./daemon/sallyportd ./contrib/sallyport $(wildcard ./plugins/cmd/*)
+BINS  := $(addprefix bin/,$(notdir $(MAINS)))
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint bench fuzz proto install clean setup
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build, then start the demo with its state below var/
+	bin/sallyportd demo --dir var
+
+build: ## build all binaries, static and stripped, into bin/
+	@mkdir -p bin
+	@for m in $(MAINS); do \
+		CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ $$m || exit 1; \
+	done
+
+setup: ## install what the tests need (Debian, as root), or say what is missing
+	@.ci/setup
+
+test: setup lint ## all checks and tests; the last line counts them
+	@$(GO) run ./.ci/gotest $$(command -v gcc >/dev/null 2>&1 && echo -race) -timeout 15m ./...
+
+lint: ## gofmt, vet, staticcheck, govulncheck
+	@.ci/lint
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...
+
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' daemon plugins enrollweb contrib | while read -r f; do \
+		for t in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' "$$f"); do \
+			$(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$f")"; \
+		done; \
+	done
+
+proto: ## generate the Go code of the plugin contract again
+	$(GO) generate ./plugins/wire/...
+
+install: build ## install binaries and configs below DESTDIR/PREFIX
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/sallyport/configs'
+	install -m 0755 $(BINS) '$(DESTDIR)$(PREFIX)/bin/'
+	install -m 0644 configs/*.toml '$(DESTDIR)$(PREFIX)/share/sallyport/configs/'
+
+clean: ## remove what was built; the state below var/ stays
+	rm -rf bin
