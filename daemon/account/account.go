@@ -73,6 +73,21 @@ type Client struct {
 	Agent string
 }
 
+// Network is the prefix that stands for one household or office: IPv4 /32 or
+// IPv6 /64. An unknown address gives the zero Prefix.
+func (c Client) Network() netip.Prefix {
+	addr := c.Addr.Unmap().WithZone("")
+	if !addr.IsValid() {
+		return netip.Prefix{}
+	}
+	bits := 32
+	if addr.Is6() {
+		bits = 64
+	}
+	p, _ := addr.Prefix(bits) // bits fit the family: no error
+	return p
+}
+
 // Peer is the local process that asked, by kernel credentials. UID -1 means
 // that the socket carries none (TCP).
 type Peer struct {

@@ -97,6 +97,12 @@ type Token struct {
 	Expires time.Time
 }
 
+// HashToken is how the store knows a token: a keyed hash, separate for each
+// kind. mac is the MAC of package seal, 32 bytes long.
+func HashToken(mac func(purpose string, data []byte) []byte, kind TokenKind, secret Secret) [32]byte {
+	return [32]byte(mac("token", []byte(string(kind)+"\x00"+secret.Reveal())))
+}
+
 // String prints the token without hash and data.
 func (t Token) String() string {
 	return fmt.Sprintf("%s token of %s [redacted]", t.Kind, t.Subject)

@@ -1,0 +1,135 @@
+package check
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+)
+
+// Lives of what the engine gives out.
+const (
+	// passwordFor is how long a right password waits for its code.
+	passwordFor = 5 * time.Minute
+	// enrollFor is how long the link to the set-up works.
+	enrollFor = 10 * time.Minute
+	// entryFor is how long an accept waits to become a session of the page.
+	entryFor = time.Minute
+	// familiarFor is how long a network stays familiar after a login.
+	familiarFor = 30 * 24 * time.Hour
+)
+
+// newTicket makes a token of the kind, and the secret that opens it.
+func (t *try) newTicket(kind account.TokenKind, life time.Duration) (account.Secret, account.Token, error) {
+	var random [32]byte
+	if _, err := io.ReadFull(t.cfg.Rand, random[:]); err != nil {
+		return "", account.Token{}, fmt.Errorf("making a ticket: %w", err)
+	}
+	secret := base64.RawURLEncoding.EncodeToString(random[:])
+	return account.Secret(secret), account.Token{
+		Kind: kind, Hash: account.HashToken(t.cfg.MAC, kind, account.Secret(secret)),
+		Subject: t.facts.ID,
+		Data:    []byte(t.Service + "\x00" + t.facts.Name),
+		Created: t.started, Expires: t.started.Add(life),
+	}, nil
+}
+
+// redeemPassword continues an attempt whose password was right. The ticket is
+// only taken when the code is right too, so that a wrong code can be corrected.
+func (t *try) redeemPassword(ctx context.Context) (account.Answer, bool) {
+	ref := account.TokenRef{Kind: account.TicketPassword, Hash: account.HashToken(t.cfg.MAC, account.TicketPassword, t.Ticket)}
+	tok, err := t.cfg.Store.Token(ctx, ref)
+	if errors.Is(err, account.ErrNotFound) {
+		return deny(account.BadCredentials), false
+	}
+	if err != nil {
+		t.cfg.Log.Error("reading a ticket", "error", err)
+		return unavailable(account.StoreUnavailable), false
+	}
+	service, name, _ := strings.Cut(string(tok.Data), "\x00")
+	if !t.started.Before(tok.Expires) || service != t.Service {
+		return deny(account.BadCredentials), false
+	}
+	t.Attempt.Name, t.redeemed = name, &tok
+	return account.Answer{}, true
+}
+
+// askForCode tells somebody with a right password that the code is missing.
+func (t *try) askForCode(ctx context.Context) account.Answer {
+	ans := deny(account.CodeRequired)
+	if !t.WantTicket {
+		t.takeBack(ctx)
+		return ans
+	}
+	return t.hand(ctx, ans, account.TicketPassword, passwordFor)
+}
+
+// sendToSetup gives somebody with a right password, and no second factor, the
+// way to the set-up and nothing else.
+func (t *try) sendToSetup(ctx context.Context) account.Answer {
+	return t.hand(ctx, deny(account.EnrollRequired), account.TicketEnroll, enrollFor)
+}
+
+// hand stores a ticket and adds it to the answer.
+func (t *try) hand(ctx context.Context, ans account.Answer, kind account.TokenKind, life time.Duration) account.Answer {
+	secret, tok, err := t.newTicket(kind, life)
+	if err == nil {
+		err = t.commit(ctx, account.Change{Version: -1, PutTokens: []account.Token{tok}})
+	}
+	if err != nil {
+		t.cfg.Log.Error("storing a ticket", "error", err)
+		return unavailable(account.StoreUnavailable)
+	}
+	ans.Ticket = secret
+	return ans
+}
+
+// letIn writes everything that the yes depends on, and only then says it. The
+// error is account.ErrConflict when somebody else wrote first.
+func (t *try) letIn(ctx context.Context, out outcome) (account.Answer, error) {
+	ans := accept()
+	ans.Subject, ans.Factors, ans.Scope = t.facts.Subject, out.way.Factors, t.used.Services
+	c := account.Change{Version: out.version, Refund: out.refund}
+	if len(out.put) == 0 {
+		c.Version = -1
+	}
+	for _, r := range out.put {
+		r.LastUsed, r.LastAgent, r.LastService = t.started, t.Client.Agent, t.Service
+		if t.Client.Addr.IsValid() {
+			r.LastFrom = t.Client.Addr.String()
+		}
+		c.Put = append(c.Put, r)
+	}
+	if t.redeemed != nil {
+		c.TakeTokens = append(c.TakeTokens, account.TokenRef{Kind: t.redeemed.Kind, Hash: t.redeemed.Hash})
+	}
+	if t.WantTicket {
+		secret, tok, err := t.newTicket(account.TicketEntry, entryFor)
+		if err != nil {
+			t.cfg.Log.Error("letting in", "error", err)
+			return unavailable(account.StoreUnavailable), err
+		}
+		ans.Ticket = secret
+		c.PutTokens = append(c.PutTokens, tok)
+	}
+	if ref, ok := t.sourceRef(); ok {
+		c.PutTokens = append(c.PutTokens, account.Token{
+			Kind: ref.Kind, Hash: ref.Hash, Subject: t.facts.ID,
+			Created: t.started, Expires: t.started.Add(familiarFor),
+		})
+	}
+	c.Events = []account.Event{t.event(ans, t.cfg.Clock.Now().Sub(t.started))}
+	err := t.commit(ctx, c)
+	if err == nil {
+		return ans, nil
+	}
+	if !errors.Is(err, account.ErrConflict) {
+		t.cfg.Log.Error("writing before the yes", "error", err)
+	}
+	return unavailable(account.StoreUnavailable), err
+}

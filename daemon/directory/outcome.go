@@ -1,0 +1,92 @@
+package directory
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/sallyport/sallyport/daemon/account"
+)
+
+// judgeBind turns the answer to a bind into one of three: right, wrong (with
+// why), or an error for everything that is neither.
+//
+// A success whose controls say that the password must be changed first is no:
+// the directory then takes the password for nothing but changing it, and what
+// an administrator has just set is known to two. Active Directory says the same
+// as a failure (773), so both kinds of directory end alike.
+func judgeBind(result *ldap.SimpleBindResult, err error) (account.Reason, error) {
+	state := false
+	if result != nil {
+		state = policyState(result.Controls)
+	}
+	if err == nil {
+		if result == nil {
+			return "", fmt.Errorf("empty answer: %w", account.ErrUnavailable)
+		}
+		if state {
+			return account.AccountLockedByDirectory, nil
+		}
+		return account.OK, nil
+	}
+	var answer *ldap.Error
+	if !errors.As(err, &answer) {
+		return "", fmt.Errorf("%w: %w", account.ErrUnavailable, err)
+	}
+	switch answer.ResultCode {
+	case ldap.LDAPResultInvalidCredentials:
+		if state || policyMessage(answer) {
+			return account.AccountLockedByDirectory, nil
+		}
+		return account.BadCredentials, nil
+	case ldap.LDAPResultUnwillingToPerform, ldap.LDAPResultConstraintViolation:
+		// Some directories refuse locked accounts with these; without the
+		// control that says so they mean a dozen other things.
+		if state {
+			return account.AccountLockedByDirectory, nil
+		}
+	}
+	return "", fmt.Errorf("%w: result code %d", account.ErrUnavailable, answer.ResultCode)
+}
+
+// policyState tells whether a control says locked, expired or must be changed:
+// the draft of Behera, or the older one of VanRoy and others.
+func policyState(controls []ldap.Control) bool {
+	for _, c := range controls {
+		switch c := c.(type) {
+		case *ldap.ControlBeheraPasswordPolicy:
+			if c.Error >= 0 {
+				return true
+			}
+		case *ldap.ControlVChuPasswordMustChange:
+			return true
+		}
+	}
+	return false
+}
+
+// policyMessage tells whether Active Directory's diagnostic text says that the
+// account, not the password, is the matter: 530 and 531 not now or not from
+// here, 532 password expired, 533 disabled, 701 account expired, 773 must
+// change, 775 locked out. 525 (no such user) and 52e (wrong) are plain no.
+func policyMessage(answer *ldap.Error) bool {
+	if answer.Err == nil {
+		return false
+	}
+	found, err := regexp.MatchString(`\bdata (530|531|532|533|701|773|775)\b`, answer.Err.Error())
+	return err == nil && found
+}
+
+// answered tells whether an error is an answer of the directory itself. The
+// library marks its own errors by codes from 200 on (ErrorNetwork).
+func answered(err error) bool {
+	var answer *ldap.Error
+	return errors.As(err, &answer) && answer.ResultCode < ldap.ErrorNetwork
+}
+
+// overloaded tells whether the directory itself asks to be left alone.
+func overloaded(err error) bool {
+	return ldap.IsErrorAnyOf(err, ldap.LDAPResultBusy, ldap.LDAPResultUnavailable)
+}

@@ -1,0 +1,149 @@
+package listen
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	minBackOff = 5 * time.Millisecond
+	maxBackOff = 250 * time.Millisecond
+)
+
+// listener adds to a socket what the kernel does not: a bound, manners when
+// descriptors run out, and the peer's name.
+type listener struct {
+	net.Listener
+	slots   chan struct{}
+	allow   Allow
+	refused func(Peer)
+	logins  logins
+
+	// path and info are those of the file that Close removes.
+	path string
+	info fs.FileInfo
+
+	once sync.Once
+	done chan struct{}
+}
+
+// Accept waits for a slot, then for a connection. Lack of descriptors or
+// memory passes: it waits and tries again by itself, at first after 5 ms, then
+// after at most 250 ms, so that no caller can make a busy loop of it.
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+	wait := minBackOff
+	for {
+		inner, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			if c := l.welcome(inner); c != nil {
+				return c, nil
+			}
+			wait = minBackOff
+		case !passing(err):
+			<-l.slots
+			return nil, err
+		default:
+			if !l.pause(wait) {
+				<-l.slots
+				return nil, net.ErrClosed
+			}
+			wait = min(2*wait, maxBackOff)
+		}
+	}
+}
+
+// welcome identifies the peer and sends strangers away; then it returns nil.
+func (l *listener) welcome(inner net.Conn) net.Conn {
+	p := tcpPeer()
+	if u, ok := inner.(*net.UnixConn); ok {
+		var err error
+		if p, err = credentials(u); err != nil {
+			inner.Close()
+			return nil
+		}
+	}
+	p.Login = l.logins.of(p.UID)
+	if !l.allow.Empty() && !l.allow.Has(p) {
+		inner.Close()
+		if l.refused != nil {
+			l.refused(p)
+		}
+		return nil
+	}
+	return &conn{Conn: inner, peer: p, release: func() { <-l.slots }}
+}
+
+func (l *listener) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-l.done:
+		return false
+	}
+}
+
+// Close stops listening and removes the socket file, if it is still the one
+// that was made here: a successor's file stays.
+func (l *listener) Close() error {
+	err := net.ErrClosed
+	l.once.Do(func() {
+		close(l.done)
+		if l.path != "" {
+			if now, e := os.Lstat(l.path); e == nil && os.SameFile(now, l.info) {
+				os.Remove(l.path)
+			}
+		}
+		err = l.Listener.Close()
+	})
+	return err
+}
+
+// passing tells whether an error of accept goes away by itself.
+func passing(err error) bool {
+	for _, e := range []syscall.Errno{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
+		syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// conn is a connection that knows its peer and gives its slot back once.
+type conn struct {
+	net.Conn
+	peer    Peer
+	once    sync.Once
+	release func()
+}
+
+// Close closes the connection and frees its slot.
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.once.Do(c.release)
+	return err
+}
+
+// CloseWrite ends the sending half, for protocols that answer and then wait
+// for the peer to close; net/http uses it, too.
+func (c *conn) CloseWrite() error {
+	if h, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package listen_test
+
+import (
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/listen"
+)
+
+// childEnv makes the test binary a small client instead: it connects to the
+// path and prints what it is told. So peers of other uids can be had.
+const childEnv = "SALLYPORT_TEST_CONNECT"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childEnv); path != "" {
+		c, err := net.DialTimeout("unix", path, 2*time.Second)
+		if err != nil {
+			os.Stdout.WriteString("no connection")
+			os.Exit(0)
+		}
+		c.SetDeadline(time.Now().Add(2 * time.Second))
+		io.Copy(os.Stdout, c)
+		os.Exit(0)
+	}
+	if os.Getenv(activatedEnv) != "" {
+		os.Exit(activatedChild())
+	}
+	os.Exit(m.Run())
+}
+
+// connectAs connects as another uid and returns what it was told.
+func connectAs(t *testing.T, path string, cred *syscall.Credential) string {
+	t.Helper()
+	// The test binary lies in a folder that only its builder may enter.
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exe := filepath.Join(folder(t), "client")
+	if err := os.WriteFile(exe, self, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Dir = "/"
+	cmd.Env = []string{childEnv + "=" + path}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func TestOnlyAllowedPeersAreLetIn(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Log("only root can connect as somebody else; the list itself is tested in TestAllow")
+		return
+	}
+	cases := []struct {
+		name  string
+		mode  os.FileMode
+		allow []string
+		cred  syscall.Credential
+		want  string
+	}{
+		{"by number", 0o666, []string{"4242"}, syscall.Credential{Uid: 4242, Gid: 4242}, "hello"},
+		{"by name", 0o666, []string{"daemon"}, syscall.Credential{Uid: 1, Gid: 4242}, "hello daemon"},
+		{"by first group", 0o666, []string{"@4343"}, syscall.Credential{Uid: 4242, Gid: 4343}, "hello"},
+		{"by further group", 0o666, []string{"@4343"},
+			syscall.Credential{Uid: 4242, Gid: 4242, Groups: []uint32{1, 2, 4343}}, "hello"},
+		{"empty list", 0o666, nil, syscall.Credential{Uid: 4242, Gid: 4242}, "hello"},
+		{"stranger", 0o666, []string{"4242", "@4343"}, syscall.Credential{Uid: 4444, Gid: 4242}, ""},
+		{"root is not special", 0o666, []string{"4242"}, syscall.Credential{Uid: 0, Gid: 0}, ""},
+		{"by mode", 0o660, nil, syscall.Credential{Uid: 4242, Gid: 4242}, "no connection"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(folder(t), "s")
+			refused := make(chan listen.Peer, 1)
+			l := open(t, listen.Config{Path: path, Mode: c.mode, Allow: c.allow,
+				Refused: func(p listen.Peer) { refused <- p }})
+			go echoPeer(l)
+			if got := connectAs(t, path, &c.cred); got != c.want {
+				t.Fatalf("told %q, want %q", got, c.want)
+			}
+			select {
+			case p := <-refused:
+				if c.want != "" || p.UID != int(c.cred.Uid) {
+					t.Errorf("refused %+v", p)
+				}
+			default:
+				if c.want == "" {
+					t.Error("the refusal was not counted")
+				}
+			}
+		})
+	}
+}
+
+func TestManyGroupsAreRead(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Log("only root can connect with other groups")
+		return
+	}
+	groups := make([]uint32, 200)
+	for i := range groups {
+		groups[i] = uint32(5000 + i)
+	}
+	path := filepath.Join(folder(t), "s")
+	l := open(t, listen.Config{Path: path, Mode: 0o666, Allow: []string{"@5199"}})
+	go echoPeer(l)
+	if got := connectAs(t, path, &syscall.Credential{Uid: 4242, Gid: 4242, Groups: groups}); got != "hello" {
+		t.Fatalf("told %q", got)
+	}
+}
+
+func TestTheSocketGoesToItsGroup(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Log("only root can give a file to any group")
+		return
+	}
+	path := filepath.Join(folder(t), "s")
+	l := open(t, listen.Config{Path: path, Group: "4343"})
+	go echoPeer(l)
+	if got := connectAs(t, path, &syscall.Credential{Uid: 4242, Gid: 4343}); got != "hello" {
+		t.Errorf("a member was told %q", got)
+	}
+	if got := connectAs(t, path, &syscall.Credential{Uid: 4242, Gid: 4242}); got != "no connection" {
+		t.Errorf("a stranger was told %q", got)
+	}
+}
+
+func TestAllow(t *testing.T) {
+	for _, bad := range []string{"", "@", "no-such-user-here", "@no-such-group-here", "-1", "@-1", "99999999999"} {
+		if _, err := listen.ParseAllow([]string{bad}); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+	a, err := listen.ParseAllow([]string{"root", strconv.Itoa(4242)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for uid, want := range map[int]bool{0: true, 4242: true, 1: false, -1: false} {
+		var p listen.Peer
+		p.UID, p.GID = uid, -1
+		if a.Has(p) != want {
+			t.Errorf("uid %d: %v", uid, !want)
+		}
+	}
+	if (listen.Allow{}).Has(listen.Peer{}) {
+		t.Error("the zero list holds root")
+	}
+}

@@ -1,0 +1,130 @@
+package store
+
+import (
+	"crypto/hmac"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+)
+
+// schema names the way in which rows are bound to their place. It is part of
+// every binding, so that a later way can never be mistaken for this one.
+const schema = "sallyport rows 1"
+
+// Vault binds rows to their place: a payload to its record, a token's data to
+// its token, a person's rows to each other, an event to the one before. Who
+// can write to the database but has no key can move, change or add none of
+// them unnoticed. What it cannot see is all rows of one person put back to an
+// older state together; the audit remembers that.
+type Vault struct {
+	Sealer Sealer
+	// Instance is the random name of this installation's store.
+	Instance string
+}
+
+// SealPayload seals a payload for the one record that it belongs to.
+func (v Vault) SealPayload(r account.Record) ([]byte, error) {
+	return v.Sealer.Seal(r.Payload, v.payloadPlace(r))
+}
+
+// OpenPayload opens r.Payload as it is in the database.
+func (v Vault) OpenPayload(r account.Record) ([]byte, error) {
+	return v.Sealer.Open(r.Payload, v.payloadPlace(r))
+}
+
+func (v Vault) payloadPlace(r account.Record) []byte {
+	return place(make([]byte, 0, 256), schema, "payload", v.Instance, string(r.Subject), r.Factor, r.ID)
+}
+
+// SealToken seals a token's data for the one token that it belongs to. Empty
+// data is sealed too: the seal is what makes the row genuine.
+func (v Vault) SealToken(t account.Token) ([]byte, error) {
+	return v.Sealer.Seal(t.Data, v.tokenPlace(t))
+}
+
+// OpenToken opens t.Data as it is in the database.
+func (v Vault) OpenToken(t account.Token) ([]byte, error) {
+	return v.Sealer.Open(t.Data, v.tokenPlace(t))
+}
+
+func (v Vault) tokenPlace(t account.Token) []byte {
+	b := place(make([]byte, 0, 256), schema, "token", v.Instance, string(t.Kind), string(t.Hash[:]), string(t.Subject))
+	return number(b, Nanos(t.Created), Nanos(t.Expires))
+}
+
+// State is the fingerprint of all that decides about a person: version,
+// invite flag, and each record with its sealed payload. When and from where a
+// record was last used stays outside, so that noting it costs no fingerprint.
+func (v Vault) State(s account.Snapshot) []byte {
+	records := slices.Clone(s.Records)
+	slices.SortFunc(records, func(a, b account.Record) int { return strings.Compare(a.ID, b.ID) })
+	b := place(make([]byte, 0, 256+256*len(records)), schema, v.Instance, string(s.Subject))
+	b = number(b, s.Version, flag(s.InviteRequired), int64(len(records)))
+	for _, r := range records {
+		b = place(b, r.ID, r.Factor, r.Label, string(r.Payload))
+		b = number(b, Nanos(r.Created), flag(r.Pending), Nanos(r.Revoked), Nanos(r.Expires),
+			int64(r.Uses), int64(r.Format), int64(len(r.Services)))
+		b = place(b, r.Services...)
+	}
+	return v.Sealer.MAC("state", b)
+}
+
+// Chain is the fingerprint of an event: of its canonical bytes (AppendEvent)
+// and the fingerprint of the event before, which is empty for the first.
+func (v Vault) Chain(previous, event []byte) []byte {
+	b := make([]byte, 0, 128+len(event))
+	b = place(b, schema, "event", v.Instance, string(previous))
+	return v.Sealer.MAC("audit", append(b, event...))
+}
+
+// Head is the fingerprint of the end of the audit, so that events missing
+// there are noticed.
+func (v Vault) Head(seq int64, chain []byte) []byte {
+	return v.Sealer.MAC("audit", number(place(nil, schema, "head", v.Instance, string(chain)), seq))
+}
+
+// Same compares two fingerprints in constant time.
+func Same(a, b []byte) bool { return hmac.Equal(a, b) }
+
+// Nanos writes a time as nanoseconds since 1970, the zero time as 0.
+func Nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+// Time is the reverse of Nanos, in UTC.
+func Time(nanos int64) time.Time {
+	if nanos == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, nanos).UTC()
+}
+
+// place appends each part after its length, so that no two lists of parts
+// have the same bytes.
+func place(b []byte, parts ...string) []byte {
+	for _, p := range parts {
+		b = binary.BigEndian.AppendUint32(b, uint32(len(p)))
+		b = append(b, p...)
+	}
+	return b
+}
+
+func number(b []byte, values ...int64) []byte {
+	for _, n := range values {
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
+	}
+	return b
+}
+
+func flag(f bool) int64 {
+	if f {
+		return 1
+	}
+	return 0
+}

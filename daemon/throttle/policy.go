@@ -1,0 +1,66 @@
+package throttle
+
+import "time"
+
+// The policies are pure: the same history gives the same wait on every node
+// and after every restart.
+
+// firstWait lets FirstQuick passwords pass, then asks for 1, 2, 4 ... seconds
+// up to FirstMaxWait after the last, and for patience once the hour is spent.
+func (t *Throttle) firstWait(earlier []time.Time, now time.Time) time.Duration {
+	recent := since(earlier, now.Add(-hour))
+	if wait := spent(recent, t.limits.FirstPerHour, hour, now); wait > 0 {
+		return wait
+	}
+	return stepped(recent, now, steps{quick: t.limits.FirstQuick, first: time.Second, longest: t.limits.FirstMaxWait})
+}
+
+// secondWait lets SecondQuick codes pass, then asks for 30 s, 1 min ... up to
+// an hour after the last, and for patience once the day or the month is spent.
+func (t *Throttle) secondWait(earlier []time.Time, now time.Time) time.Duration {
+	if wait := spent(since(earlier, now.Add(-month)), t.limits.SecondPerMonth, month, now); wait > 0 {
+		return wait
+	}
+	recent := since(earlier, now.Add(-day))
+	if wait := spent(recent, t.limits.SecondPerDay, day, now); wait > 0 {
+		return wait
+	}
+	return stepped(recent, now, steps{quick: t.limits.SecondQuick, first: 30 * time.Second, longest: hour})
+}
+
+// since returns the times after the given one; times are sorted.
+func since(times []time.Time, after time.Time) []time.Time {
+	for i, at := range times {
+		if at.After(after) {
+			return times[i:]
+		}
+	}
+	return nil
+}
+
+// spent tells how long until one of at most limit tries a window is free again.
+func spent(times []time.Time, limit int, window time.Duration, now time.Time) time.Duration {
+	if len(times) < limit {
+		return 0
+	}
+	return times[len(times)-limit].Add(window).Sub(now)
+}
+
+type steps struct {
+	quick          int
+	first, longest time.Duration
+}
+
+// stepped doubles the wait with every try over the quick ones.
+func stepped(times []time.Time, now time.Time, s steps) time.Duration {
+	over := len(times) - s.quick
+	if over < 0 || len(times) == 0 {
+		return 0
+	}
+	wait := s.longest
+	// 2^16 seconds is far over any longest wait; the bound keeps the shift sane.
+	if over < 16 {
+		wait = min(s.first<<over, s.longest)
+	}
+	return max(0, times[len(times)-1].Add(wait).Sub(now))
+}

@@ -1,0 +1,106 @@
+package throttle
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+)
+
+// wide is how many times more a whole network may send than one address.
+const wide = 8
+
+// MaySend tells how long the source has to wait before its next try; 0 means
+// that it may go ahead. It counts nothing. Service and name stand in where the
+// protocol carries no address, so that people behind one peer do not share one
+// budget.
+func (t *Throttle) MaySend(c account.Client, service, name string) time.Duration {
+	now := t.now()
+	var wait time.Duration
+	for _, k := range t.keys(c, service, name) {
+		wait = max(wait, t.sources.wait(k, now))
+	}
+	return wait
+}
+
+// Slow counts one wrong secret against the source.
+func (t *Throttle) Slow(c account.Client, service, name string) {
+	now := t.now()
+	for _, k := range t.keys(c, service, name) {
+		t.sources.spend(k, now)
+	}
+}
+
+// key is one bucket of the sketch: what is counted, and its rate.
+type key struct {
+	text string
+	// every is the time that one wrong secret costs.
+	every time.Duration
+}
+
+func (t *Throttle) keys(c account.Client, service, name string) []key {
+	every := time.Minute / time.Duration(t.limits.SourcePerMinute)
+	near := c.Network()
+	if !near.IsValid() {
+		return []key{{text: "name\x00" + service + "\x00" + name, every: every}}
+	}
+	far := 24
+	if near.Addr().Is6() {
+		far = 48
+	}
+	around, _ := near.Addr().Prefix(far)
+	return []key{{text: near.String(), every: every}, {text: around.String(), every: every / wide}}
+}
+
+// sketch holds a leaky bucket for every key in fixed memory. Each row maps a
+// key to one cell; the least of a key's cells is its bucket. Keys can share
+// cells and then only look busier than they are; noise evicts nobody.
+type sketch struct {
+	mu   sync.Mutex
+	seed [rows]maphash.Seed
+	// cell is when the bucket is empty again, in nanoseconds.
+	cell [rows][cells]int64
+}
+
+const (
+	rows  = 4
+	cells = 1 << 14
+	// burst is how far a bucket may run ahead: one minute's worth.
+	burst = time.Minute
+)
+
+func newSketch() *sketch {
+	s := &sketch{}
+	for i := range s.seed {
+		s.seed[i] = maphash.MakeSeed()
+	}
+	return s
+}
+
+func (s *sketch) least(k key) (int64, [rows]*int64) {
+	var at [rows]*int64
+	least := int64(1<<63 - 1)
+	for i := range at {
+		at[i] = &s.cell[i][maphash.String(s.seed[i], k.text)%cells]
+		least = min(least, *at[i])
+	}
+	return least, at
+}
+
+func (s *sketch) wait(k key, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	empty, _ := s.least(k)
+	return max(0, time.Duration(empty-now.UnixNano())+k.every-burst)
+}
+
+func (s *sketch) spend(k key, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	empty, at := s.least(k)
+	empty = max(empty, now.UnixNano()) + int64(k.every)
+	for _, c := range at {
+		*c = max(*c, empty)
+	}
+}
