@@ -124,7 +124,7 @@ func (t *Throttle) try(ctx context.Context, bucket string, wait policy) (int64, 
 
 // Buckets names everything that is counted for a subject; the support desk
 // clears it.
-func Buckets(id account.ID, kinds []string) []string {
+func (t *Throttle) Buckets(id account.ID, kinds []string) []string {
 	all := []string{firstBucket(id, false), firstBucket(id, true)}
 	for _, kind := range kinds {
 		all = append(all, secondBucket(id, kind))

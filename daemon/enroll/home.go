@@ -1,0 +1,203 @@
+package enroll
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sallyport/sallyport/daemon/account"
+)
+
+// maxLabel is the longest name of an app password, in characters.
+const maxLabel = 64
+
+// View shows everything that the owner of the session may see, without any
+// secret but the set-up key that is waiting. It keeps the session from idling
+// out. account.ErrNotFound means that the session is over.
+func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
+	s, err := d.open(ctx, token)
+	if err != nil {
+		return View{}, err
+	}
+	snap, err := d.cfg.Store.Load(ctx, s.who.ID)
+	if err != nil {
+		return View{}, fmt.Errorf("loading the records: %w", err)
+	}
+	if err := d.renew(ctx, s); err != nil {
+		return View{}, d.ended(err)
+	}
+	now := d.cfg.Now()
+	v := View{
+		Subject: s.who.Subject, Kind: s.kind, Stage: d.stage(s, snap), Fresh: d.fresh(s),
+		CodesLeft: -1, Services: slices.Clone(d.cfg.AppServices),
+	}
+	if v.Stage == StageConfirm {
+		v.Setup = Setup{Secret: account.Secret(s.state.Key), URI: account.Secret(s.state.URI), Expires: s.state.Until}
+	}
+	if s.kind != account.TokenSession {
+		return v, nil // a set-up session sees nothing of what is enrolled
+	}
+	v.Devices = activeOf(snap, d.cfg.Code, now)
+	slices.SortFunc(v.Devices, func(a, b account.Record) int { return a.Created.Compare(b.Created) })
+	v.AppPasswords = activeOf(snap, d.cfg.App, now)
+	slices.SortFunc(v.AppPasswords, func(a, b account.Record) int {
+		if c := b.LastUsed.Compare(a.LastUsed); c != 0 {
+			return c
+		}
+		return b.Created.Compare(a.Created)
+	})
+	if d.cfg.Recovery != "" {
+		v.CodesLeft = 0
+		for _, r := range activeOf(snap, d.cfg.Recovery, now) {
+			v.CodesLeft += max(0, r.Uses)
+		}
+	}
+	return v, nil
+}
+
+// change opens a full, fresh session and the owner's records.
+func (d *Desk) change(ctx context.Context, token account.Secret) (*session, account.Snapshot, error) {
+	s, err := d.open(ctx, token)
+	if err != nil {
+		return nil, account.Snapshot{}, err
+	}
+	if s.kind != account.TokenSession {
+		return nil, account.Snapshot{}, &Refusal{Reason: account.EnrollRequired}
+	}
+	if !d.fresh(s) {
+		return nil, account.Snapshot{}, &Refusal{Reason: account.CodeRequired}
+	}
+	snap, err := d.cfg.Store.Load(ctx, s.who.ID, d.cfg.App)
+	if err != nil {
+		return nil, account.Snapshot{}, fmt.Errorf("loading the records: %w", err)
+	}
+	return s, snap, nil
+}
+
+// Issue makes an app password and returns it, this once. It needs a full
+// session with a fresh sign-in. A Refusal with account.NotAllowed means that
+// the limit is reached, with account.Malformed that the wish cannot be.
+func (d *Desk) Issue(ctx context.Context, token account.Secret, w Wish) (account.Secret, error) {
+	w.Label = strings.TrimSpace(w.Label)
+	unknown := slices.ContainsFunc(w.Services, func(s string) bool { return !slices.Contains(d.cfg.AppServices, s) })
+	if d.cfg.App == "" || unknown || !printable(w.Label) {
+		return "", &Refusal{Reason: account.Malformed}
+	}
+	if len(w.Services) == 0 {
+		w.Services = d.cfg.AppServices
+	}
+	var secret account.Secret
+	err := retry(func() error {
+		s, snap, err := d.change(ctx, token)
+		if err != nil {
+			return err
+		}
+		if len(activeOf(snap, d.cfg.App, d.cfg.Now())) >= d.cfg.Factors[d.cfg.App].Info.MaxRecords {
+			return &Refusal{Reason: account.NotAllowed}
+		}
+		e, err := d.cfg.enroll(ctx, d.cfg.App, s.who.Subject)
+		if err != nil {
+			return err
+		}
+		e.record.Label, e.record.Services = w.Label, slices.Clone(w.Services)
+		ev := d.cfg.event(account.ActIssue, s.who.Subject, "user")
+		ev.Factor, ev.Record, ev.Label = e.record.Factor, e.record.ID, w.Label
+		secret = e.secret
+		return d.cfg.commit(ctx, account.Change{
+			Subject: s.who.ID, Version: snap.Version, Put: []account.Record{e.record}, Events: []account.Event{ev},
+		})
+	})
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
+}
+
+func printable(label string) bool {
+	n := utf8.RuneCountInString(label)
+	return n >= 1 && n <= maxLabel && utf8.ValidString(label) &&
+		!strings.ContainsFunc(label, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// Codes makes a new sheet of emergency codes and ends the old one. It needs a
+// full session with a fresh sign-in.
+func (d *Desk) Codes(ctx context.Context, token account.Secret) ([]account.Secret, error) {
+	if d.cfg.Recovery == "" {
+		return nil, &Refusal{Reason: account.NotAllowed}
+	}
+	var codes []account.Secret
+	err := retry(func() error {
+		s, snap, err := d.change(ctx, token)
+		if err != nil {
+			return err
+		}
+		e, err := d.cfg.enroll(ctx, d.cfg.Recovery, s.who.Subject)
+		if err != nil {
+			return err
+		}
+		codes = split(e.secret)
+		ev := d.cfg.event(account.ActIssue, s.who.Subject, "user")
+		ev.Factor, ev.Record = e.record.Factor, e.record.ID
+		c := account.Change{Subject: s.who.ID, Version: snap.Version, Put: []account.Record{e.record}, Events: []account.Event{ev}}
+		for _, r := range snap.Records {
+			if r.Factor == d.cfg.Recovery {
+				c.Delete = append(c.Delete, r.ID)
+			}
+		}
+		return d.cfg.commit(ctx, c)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return codes, nil
+}
+
+// Revoke ends one app password; it is dead at the next request. Ending one
+// only takes rights away, so the sign-in need not be fresh. account.ErrNotFound
+// means that the session is over or the person has no such app password.
+func (d *Desk) Revoke(ctx context.Context, token account.Secret, record string) error {
+	return retry(func() error {
+		s, err := d.open(ctx, token)
+		if err != nil {
+			return err
+		}
+		if s.kind != account.TokenSession {
+			return &Refusal{Reason: account.EnrollRequired}
+		}
+		_, err = d.cfg.revoke(ctx, s.who.Subject, order{actor: "user", record: record})
+		return err
+	})
+}
+
+// order is a revocation, whoever asks for it.
+type order struct {
+	actor, record, note, ticket string
+}
+
+// revoke ends one app password of the subject, or all if none is named.
+func (c *Config) revoke(ctx context.Context, who account.Subject, o order) (int, error) {
+	snap, err := c.Store.Load(ctx, who.ID, c.App)
+	if err != nil {
+		return 0, fmt.Errorf("loading the records: %w", err)
+	}
+	ch := account.Change{Subject: who.ID, Version: snap.Version}
+	now := c.Now()
+	for _, r := range activeOf(snap, c.App, now) {
+		if o.record != "" && r.ID != o.record {
+			continue
+		}
+		// The payload stays, so that the device can be told what happened.
+		r.Revoked = now
+		ch.Put = append(ch.Put, r)
+		ev := c.event(account.ActRevoke, who, o.actor)
+		ev.Factor, ev.Record, ev.Label, ev.Note, ev.Ticket = r.Factor, r.ID, r.Label, o.note, o.ticket
+		ch.Events = append(ch.Events, ev)
+	}
+	if len(ch.Put) == 0 {
+		return 0, fmt.Errorf("no such app password: %w", account.ErrNotFound)
+	}
+	return len(ch.Put), c.commit(ctx, ch)
+}
