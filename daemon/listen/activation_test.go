@@ -59,7 +59,8 @@ func TestSocketsFromSystemdAreMatchedByName(t *testing.T) {
 	}
 	cmd := exec.Command("/proc/self/exe")
 	cmd.ExtraFiles = files
-	cmd.Env = []string{activatedEnv + "=1", "LISTEN_FDS=2", "LISTEN_FDNAMES=other:check"}
+	cmd.Env = []string{activatedEnv + "=1", "LISTEN_FDS=2", "LISTEN_FDNAMES=other:check",
+		"GORACE=atexit_sleep_ms=0"}
 	var out strings.Builder
 	cmd.Stdout = &out
 	if err := cmd.Start(); err != nil {

@@ -50,7 +50,8 @@ func connectAs(t *testing.T, path string, cred *syscall.Credential) string {
 	}
 	cmd := exec.Command(exe)
 	cmd.Dir = "/"
-	cmd.Env = []string{childEnv + "=" + path}
+	// Without this a child built with -race lingers a second at its end.
+	cmd.Env = []string{childEnv + "=" + path, "GORACE=atexit_sleep_ms=0"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
 	out, err := cmd.Output()
 	if err != nil {
