@@ -1,0 +1,136 @@
+package sqlite
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/store"
+)
+
+// batch is one transaction of the writer: what it has read and will have
+// changed once it is committed.
+type batch struct {
+	store *Store
+	*session
+	// people are as this transaction leaves them; nil where only the database
+	// was written and memory is to forget.
+	people map[account.ID]*account.Snapshot
+	head   *auditHead // nil until the first event
+	grown  bool
+}
+
+// auditHead is the end of the audit.
+type auditHead struct {
+	seq   int64
+	chain []byte
+}
+
+func newBatch(s *Store, session *session) *batch {
+	return &batch{store: s, session: session, people: map[account.ID]*account.Snapshot{}}
+}
+
+// person is somebody as this transaction sees them, payloads sealed. Nobody
+// may write to what it returns.
+func (b *batch) person(id account.ID) (*account.Snapshot, error) {
+	if p := b.people[id]; p != nil {
+		return p, nil
+	}
+	if _, dirty := b.people[id]; !dirty {
+		if p := b.store.cache.get(id); p != nil {
+			return p, nil
+		}
+	}
+	rows, err := b.query(personQuery, string(id))
+	if err != nil {
+		return nil, fmt.Errorf("reading a subject: %w", err)
+	}
+	p, err := b.store.scanPerson(id, rows)
+	if errors.Is(err, errTampered) {
+		return nil, refuse(unavailable("reading a subject", err))
+	}
+	return p, err
+}
+
+// append writes an event at the end of the audit.
+func (b *batch) append(e account.Event) error {
+	if b.head == nil {
+		h, err := b.readHead()
+		if err != nil {
+			return fmt.Errorf("reading the end of the audit: %w", err)
+		}
+		b.head = h
+	}
+	e.Seq = b.head.seq + 1
+	body := store.AppendEvent(nil, e)
+	chain := b.store.vault.Chain(b.head.chain, body)
+	if err := b.exec("INSERT INTO event (seq, body, mac) VALUES (?, ?, ?)", e.Seq, body, chain); err != nil {
+		return fmt.Errorf("writing the audit: %w", err)
+	}
+	b.head, b.grown = &auditHead{seq: e.Seq, chain: chain}, true
+	return nil
+}
+
+// readHead finds the end of the audit. Where the rows disagree about it,
+// somebody has been at them: that is an alarm, and the audit goes on in a way
+// that leaves the gap to be found for good.
+func (b *batch) readHead() (*auditHead, error) {
+	if h := b.store.head.Load(); h != nil {
+		return h, nil
+	}
+	last, kept := &auditHead{}, &auditHead{}
+	var seal []byte
+	err := b.conn.QueryRowContext(b.store.life, "SELECT seq, mac FROM event ORDER BY seq DESC LIMIT 1").
+		Scan(&last.seq, &last.chain)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	err = b.conn.QueryRowContext(b.store.life, "SELECT seq, mac, seal FROM head").Scan(&kept.seq, &kept.chain, &seal)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	fresh := errors.Is(err, sql.ErrNoRows) && last.seq == 0
+	genuine := fresh || store.Same(b.store.vault.Head(kept.seq, kept.chain), seal)
+	if genuine && kept.seq == last.seq && store.Same(kept.chain, last.chain) {
+		return last, nil
+	}
+	b.store.alarm("the end of the audit is not as it was written; run: sallyport audit verify",
+		"last_event", last.seq, "kept_end", kept.seq)
+	if genuine && kept.seq > last.seq {
+		return kept, nil
+	}
+	if last.seq < math.MaxInt64-1 {
+		last.seq++ // the number left out is what audit verify names
+	}
+	return last, nil
+}
+
+// finish writes what is written once a transaction.
+func (b *batch) finish() error {
+	if !b.grown {
+		return nil
+	}
+	return b.exec(`INSERT INTO head (one, seq, mac, seal) VALUES (1, ?, ?, ?) ON CONFLICT (one)
+		DO UPDATE SET seq = excluded.seq, mac = excluded.mac, seal = excluded.seal`,
+		b.head.seq, b.head.chain, b.store.vault.Head(b.head.seq, b.head.chain))
+}
+
+// publish makes the committed transaction visible to readers.
+func (b *batch) publish() {
+	b.store.cache.publish(b.people)
+	if b.grown {
+		b.store.head.Store(b.head)
+	}
+}
+
+// forget drops from memory whatever the failed transaction touched. Whether a
+// COMMIT that failed was written is for the database to say.
+func (b *batch) forget() {
+	for id := range b.people {
+		b.people[id] = nil
+	}
+	b.store.cache.publish(b.people)
+	b.store.head.Store(nil)
+}

@@ -1,0 +1,186 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/store"
+)
+
+// commit is a Change on its way: Put and PutTokens are sealed, and copies.
+type commit struct {
+	account.Change
+	keep []bool // of Put: the payload that is there stays
+}
+
+// Commit implements store.Store.
+func (s *Store) Commit(ctx context.Context, change account.Change) error {
+	return s.observed("commit", func() error {
+		c, err := s.seal(change)
+		if err != nil {
+			return unavailable("sealing a change", err)
+		}
+		return s.writer.submit(ctx, c.run)
+	})
+}
+
+// seal does what needs no database in the caller's goroutine, not the writer's.
+func (s *Store) seal(change account.Change) (*commit, error) {
+	c := &commit{Change: change, keep: make([]bool, len(change.Put))}
+	if change.Version < 0 && len(change.Put) > 0 {
+		return nil, errors.New("a change that puts records needs the version it was decided on")
+	}
+	if change.Subject == "" && (change.Version >= 0 || c.rewrites()) {
+		return nil, errors.New("a change without a subject")
+	}
+	c.Put, c.PutTokens = slices.Clone(change.Put), slices.Clone(change.PutTokens)
+	for i := range c.Put {
+		r := &c.Put[i]
+		if r.Subject != c.Subject || r.ID == "" || r.Factor == "" {
+			return nil, fmt.Errorf("%s is not one to put into a change of %s", r, c.Subject)
+		}
+		c.keep[i] = r.Payload == nil
+		// What memory keeps must be what the database would give back.
+		r.Created, r.LastUsed = store.Time(store.Nanos(r.Created)), store.Time(store.Nanos(r.LastUsed))
+		r.Revoked, r.Expires = store.Time(store.Nanos(r.Revoked)), store.Time(store.Nanos(r.Expires))
+		r.Services = slices.Clone(r.Services)
+		var err error
+		if r.Payload, err = s.vault.SealPayload(*r); err != nil {
+			return nil, fmt.Errorf("sealing the payload of %s: %w", r, err)
+		}
+	}
+	for i := range c.PutTokens {
+		t := &c.PutTokens[i]
+		if _, err := tableOf(t.Kind); err != nil || t.Subject != c.Subject {
+			return nil, fmt.Errorf("%s is not one to put into a change of %s", t, c.Subject)
+		}
+		var err error
+		if t.Data, err = s.vault.SealToken(*t); err != nil {
+			return nil, fmt.Errorf("sealing %s: %w", t, err)
+		}
+	}
+	return c, nil
+}
+
+// rewrites tells whether the change touches what the fingerprint covers.
+func (c *commit) rewrites() bool {
+	return len(c.Put) > 0 || len(c.Delete) > 0 || c.InviteRequired != nil
+}
+
+// run checks everything before it writes anything.
+func (c *commit) run(b *batch) error {
+	next, err := c.next(b)
+	if err != nil {
+		return err
+	}
+	if err := c.checkTokens(b); err != nil {
+		return err
+	}
+	if err := c.writeTokens(b); err != nil {
+		return fmt.Errorf("writing tokens: %w", err)
+	}
+	for _, number := range c.Refund {
+		if err := b.exec("DELETE FROM attempt WHERE number = ?", number); err != nil {
+			return fmt.Errorf("refunding a try: %w", err)
+		}
+	}
+	for _, bucket := range c.ClearTries {
+		if err := b.exec("DELETE FROM attempt WHERE bucket = ?", bucket); err != nil {
+			return fmt.Errorf("clearing tries: %w", err)
+		}
+	}
+	for _, e := range c.Events {
+		if err := b.append(e); err != nil {
+			return err
+		}
+	}
+	if next == nil {
+		return nil
+	}
+	return c.writePerson(b, next)
+}
+
+// next is the person as the change leaves them, or nil where it leaves them
+// alone.
+func (c *commit) next(b *batch) (*account.Snapshot, error) {
+	if c.Version < 0 && !c.rewrites() {
+		return nil, nil
+	}
+	now, err := b.person(c.Subject)
+	if err != nil {
+		return nil, err
+	}
+	if c.Version >= 0 && c.Version != now.Version {
+		return nil, refuse(account.ErrConflict)
+	}
+	next := &account.Snapshot{Subject: c.Subject, Version: now.Version + 1, InviteRequired: now.InviteRequired}
+	if c.InviteRequired != nil {
+		next.InviteRequired = *c.InviteRequired
+	}
+	next.Records = make([]account.Record, 0, len(now.Records)+len(c.Put))
+	for _, r := range now.Records {
+		if !slices.Contains(c.Delete, r.ID) {
+			next.Records = append(next.Records, r)
+		}
+	}
+	for i, r := range c.Put {
+		at := slices.IndexFunc(next.Records, func(old account.Record) bool { return old.ID == r.ID })
+		if at < 0 {
+			next.Records = append(next.Records, r)
+			continue
+		}
+		if c.keep[i] {
+			if old := next.Records[at]; old.Factor != r.Factor {
+				return nil, refuse(unavailable("keeping a payload", fmt.Errorf("%s was of factor %s", r, old.Factor)))
+			}
+			r.Payload = next.Records[at].Payload
+		}
+		next.Records[at] = r
+	}
+	sortRecords(next.Records)
+	return next, nil
+}
+
+func (c *commit) writePerson(b *batch, next *account.Snapshot) error {
+	for _, id := range c.Delete {
+		if err := b.exec("DELETE FROM record WHERE subject = ? AND id = ?", string(c.Subject), id); err != nil {
+			return fmt.Errorf("deleting a record: %w", err)
+		}
+	}
+	for _, put := range c.Put {
+		at := slices.IndexFunc(next.Records, func(r account.Record) bool { return r.ID == put.ID })
+		if err := writeRecord(b, next.Records[at]); err != nil {
+			return fmt.Errorf("writing %s: %w", put, err)
+		}
+	}
+	if err := b.exec(`INSERT INTO subject (id, version, invite, mac) VALUES (?, ?, ?, ?) ON CONFLICT (id)
+		DO UPDATE SET version = excluded.version, invite = excluded.invite, mac = excluded.mac`,
+		string(next.Subject), next.Version, next.InviteRequired, b.store.vault.State(*next)); err != nil {
+		return fmt.Errorf("writing a subject: %w", err)
+	}
+	b.people[next.Subject] = next
+	return nil
+}
+
+// writeRecord inserts or replaces. An id that somebody else has is an error of
+// the database, because ids are unique in the installation.
+func writeRecord(b *batch, r account.Record) error {
+	services, err := writeServices(r.Services)
+	if err != nil {
+		return err
+	}
+	return b.exec(`INSERT INTO record (subject, id, factor, label, services, created, pending, revoked, expires,
+		uses, last_used, last_from, last_agent, last_service, format, payload)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (subject, id) DO UPDATE SET factor = excluded.factor, label = excluded.label,
+		services = excluded.services, created = excluded.created, pending = excluded.pending,
+		revoked = excluded.revoked, expires = excluded.expires, uses = excluded.uses,
+		last_used = excluded.last_used, last_from = excluded.last_from, last_agent = excluded.last_agent,
+		last_service = excluded.last_service, format = excluded.format, payload = excluded.payload`,
+		string(r.Subject), r.ID, r.Factor, r.Label, services, store.Nanos(r.Created), r.Pending,
+		store.Nanos(r.Revoked), store.Nanos(r.Expires), r.Uses, store.Nanos(r.LastUsed), r.LastFrom, r.LastAgent,
+		r.LastService, r.Format, r.Payload)
+}
