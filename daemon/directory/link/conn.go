@@ -1,4 +1,4 @@
-package directory
+package link
 
 import (
 	"context"
@@ -23,37 +23,33 @@ const (
 	tagSearchReference = 19
 )
 
-// conn is one connection to one server, used by one operation at a time.
-type conn struct {
-	ldap *ldap.Conn
-	gate *bergate.Conn
-}
-
-// endpoint is all that is needed to reach a server.
-type endpoint struct {
-	url      string
-	address  string
-	tls      *tls.Config // nil: plain, on loopback only
-	startTLS bool
-	timeout  time.Duration
+// Conn is one connection to one server, used by one operation at a time.
+type Conn struct {
+	ldap    *ldap.Conn
+	gate    *bergate.Conn
+	timeout time.Duration
+	observe func(op string, took time.Duration, err error)
+	now     func() time.Time
+	// broken is set once an operation ended without an answer.
+	broken bool
 }
 
 // dial opens a connection. Nothing but the StartTLS request is sent before the
 // server has proven its name, where TLS is asked for.
-func (e endpoint) dial(ctx context.Context) (*conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+func (s *Server) dial(ctx context.Context) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", e.address)
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.Address)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to %s: %w", e.url, err)
+		return nil, fmt.Errorf("connecting to %s: %w", s.URL, err)
 	}
 	wire := raw
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
-	if e.startTLS {
+	if s.StartTLS {
 		err = askStartTLS(raw)
 	}
-	if err == nil && e.tls != nil {
-		client := tls.Client(raw, e.tls)
+	if err == nil && s.TLS != nil {
+		client := tls.Client(raw, s.TLS)
 		err, wire = client.HandshakeContext(ctx), client
 	}
 	if !stop() && err == nil {
@@ -61,11 +57,12 @@ func (e endpoint) dial(ctx context.Context) (*conn, error) {
 	}
 	if err != nil {
 		_ = raw.Close()
-		return nil, fmt.Errorf("securing the connection to %s: %w", e.url, err)
+		return nil, fmt.Errorf("securing the connection to %s: %w", s.URL, err)
 	}
 	gate := bergate.Wrap(wire)
-	c := &conn{ldap: ldap.NewConn(gate, e.tls != nil), gate: gate}
-	c.ldap.SetTimeout(e.timeout)
+	c := &Conn{ldap: ldap.NewConn(gate, s.TLS != nil), gate: gate, timeout: s.Timeout, observe: s.Observe, now: s.Now}
+	// The second line of defence: guard closes the socket well before.
+	c.ldap.SetTimeout(s.Timeout + time.Second)
 	c.ldap.Start()
 	return c, nil
 }
@@ -99,54 +96,68 @@ func askStartTLS(raw net.Conn) error {
 
 // sever ends the connection at once. The socket goes first: the library's own
 // Close waits for its writer, and a stalled peer would hold that up.
-func (c *conn) sever() {
+func (c *Conn) sever() {
 	_ = c.gate.Close()
 	_ = c.ldap.Close()
 }
 
-func (c *conn) alive() bool { return !c.ldap.IsClosing() }
+func (c *Conn) alive() bool { return !c.broken && !c.ldap.IsClosing() }
 
-// guard runs one operation within its context: at its end the socket closes,
-// whatever the peer is doing. Answers of other kinds than these do not pass.
-func (c *conn) guard(ctx context.Context, op func() error, tags ...uint) error {
+// guard runs one operation within the time of one operation: at its end the
+// socket closes, whatever the peer is doing. Only answers of these kinds pass.
+func (c *Conn) guard(ctx context.Context, op string, run func() error, tags ...uint) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = c.gate.Close() })
 	defer stop()
+	start := c.now()
 	c.gate.Expect(tags...)
-	err := op()
+	err := run()
 	c.gate.Expect()
-	if ctx.Err() != nil && !answered(err) && err != nil {
-		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	fault := err
+	if answered(err) {
+		fault = nil
 	}
+	if fault != nil {
+		c.broken = true
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
+	}
+	c.observe(op, c.now().Sub(start), fault)
 	return err
 }
 
 // bind asks whether the password is right.
-func (c *conn) bind(ctx context.Context, dn string, password account.Secret) (*ldap.SimpleBindResult, error) {
+func (c *Conn) bind(ctx context.Context, dn string, password account.Secret) (*ldap.SimpleBindResult, error) {
 	request := ldap.NewSimpleBindRequest(dn, password.Reveal(), []ldap.Control{ldap.NewControlBeheraPasswordPolicy()})
 	var result *ldap.SimpleBindResult
-	err := c.guard(ctx, func() (err error) {
+	err := c.guard(ctx, "bind", func() (err error) {
 		result, err = c.ldap.SimpleBind(request)
 		return err
 	}, tagBindResponse)
 	return result, err
 }
 
-// query is one search.
-type query struct {
-	base       string
-	scope      int
-	limit      int
-	filter     filter
-	attributes []string
+// Query is one search.
+type Query struct {
+	// Base is the DN that the search starts from, Scope ldap.ScopeBaseObject
+	// or ldap.ScopeWholeSubtree.
+	Base  string
+	Scope int
+	// Limit is the largest number of entries wanted; more is an error.
+	Limit      int
+	Filter     Filter
+	Attributes []string
 }
 
-// search runs a query. Referrals come back as what they are, results of no
-// use: they are never followed.
-func (c *conn) search(ctx context.Context, q query) ([]*ldap.Entry, error) {
-	request := ldap.NewSearchRequest(q.base, q.scope, ldap.NeverDerefAliases, q.limit, 0, false, q.filter.text, q.attributes, nil)
+// Search runs a query. Referrals are never followed. Entries come back with an
+// error, too, where there were more than the limit.
+func (c *Conn) Search(ctx context.Context, q Query) ([]*ldap.Entry, error) {
+	request := ldap.NewSearchRequest(q.Base, q.Scope, ldap.NeverDerefAliases, q.Limit, 0, false, q.Filter.text, q.Attributes, nil)
 	request.EnforceSizeLimit = true
 	var result *ldap.SearchResult
-	err := c.guard(ctx, func() (err error) {
+	err := c.guard(ctx, "search", func() (err error) {
 		result, err = c.ldap.Search(request)
 		return err
 	}, tagSearchEntry, tagSearchDone, tagSearchReference)

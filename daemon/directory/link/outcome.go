@@ -1,9 +1,9 @@
-package directory
+package link
 
 import (
 	"errors"
 	"fmt"
-	"regexp"
+	"strings"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -75,15 +75,23 @@ func policyMessage(answer *ldap.Error) bool {
 	if answer.Err == nil {
 		return false
 	}
-	found, err := regexp.MatchString(`\bdata (530|531|532|533|701|773|775)\b`, answer.Err.Error())
-	return err == nil && found
+	_, rest, found := strings.Cut(answer.Err.Error(), ", data ")
+	if !found {
+		return false
+	}
+	code, _, _ := strings.Cut(rest, ",")
+	switch code {
+	case "530", "531", "532", "533", "701", "773", "775":
+		return true
+	}
+	return false
 }
 
 // answered tells whether an error is an answer of the directory itself. The
 // library marks its own errors by codes from 200 on (ErrorNetwork).
 func answered(err error) bool {
 	var answer *ldap.Error
-	return errors.As(err, &answer) && answer.ResultCode < ldap.ErrorNetwork
+	return err == nil || errors.As(err, &answer) && answer.ResultCode < ldap.ErrorNetwork
 }
 
 // overloaded tells whether the directory itself asks to be left alone.
