@@ -1,0 +1,93 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/hook"
+	"github.com/sallyport/sallyport/plugins/wire/pb"
+)
+
+// ErrNoAnswer means that nothing came back from the plugin, or too late. It is
+// not in the errors that the plugin itself answered with.
+var ErrNoAnswer = errors.New("no answer from the plugin")
+
+// FactorClient is the host's end of a factor in another process. Its methods
+// return an error whenever that process did not answer in full and in time.
+type FactorClient struct {
+	pb     pb.FactorClient
+	verify *mux
+}
+
+var _ factor.Factor = (*FactorClient)(nil)
+
+func newFactorClient(c pb.FactorClient, now func() time.Time) *FactorClient {
+	return &FactorClient{pb: c, verify: newMux(c, now)}
+}
+
+// Info asks the plugin what it is.
+func (c *FactorClient) Info(ctx context.Context) (factor.Info, error) {
+	r, err := c.pb.Info(ctx, &pb.InfoRequest{})
+	if err != nil {
+		return factor.Info{}, callError("info", err)
+	}
+	return infoFromWire(r)
+}
+
+// Enroll asks the plugin for the payload of a new record.
+func (c *FactorClient) Enroll(ctx context.Context, e factor.Enrollment) (factor.Issued, error) {
+	r, err := c.pb.Enroll(ctx, enrollmentToWire(e))
+	if err != nil {
+		return factor.Issued{}, callError("enroll", err)
+	}
+	return issuedFromWire(r)
+}
+
+// Verify asks the plugin on the one stream that all checks share.
+func (c *FactorClient) Verify(ctx context.Context, r factor.Request) (factor.Result, error) {
+	reply, err := c.verify.call(ctx, requestToWire(r))
+	if err != nil {
+		return factor.Result{}, fmt.Errorf("%w to verify: %w", ErrNoAnswer, err)
+	}
+	return resultFromWire(reply)
+}
+
+// Replies counts what has come back on the stream, also too late to be of use.
+// A host that misses replies sees by it whether the process still lives.
+func (c *FactorClient) Replies() uint64 { return c.verify.replies.Load() }
+
+// hookClient is the host's end of a hook in another process.
+type hookClient struct{ pb pb.HookClient }
+
+var _ hook.Hook = (*hookClient)(nil)
+
+func (c *hookClient) Before(ctx context.Context, a hook.Attempt) (hook.Veto, error) {
+	r, err := c.pb.Before(ctx, attemptToWire(a))
+	if err != nil {
+		return hook.Veto{}, callError("before", err)
+	}
+	return vetoFromWire(r), nil
+}
+
+func (c *hookClient) After(ctx context.Context, e hook.Event) error {
+	if _, err := c.pb.After(ctx, eventToWire(e)); err != nil {
+		return callError("after", err)
+	}
+	return nil
+}
+
+// callError keeps the status code's name and one clean line of the message.
+func callError(call string, err error) error {
+	s := status.Convert(err)
+	switch s.Code() {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return fmt.Errorf("%w to %s: %s: %s", ErrNoAnswer, call, s.Code(), clean(s.Message()))
+	}
+	return fmt.Errorf("calling %s of the plugin: %s: %s", call, s.Code(), clean(s.Message()))
+}

@@ -1,0 +1,77 @@
+package wire
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
+
+	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/hook"
+)
+
+// Serve is the main of a factor plugin. It returns when the host is gone.
+func Serve(f factor.Factor) {
+	info, err := f.Info(context.Background())
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "asking the factor what it is: %v\n", err)
+		os.Exit(1)
+	}
+	serve(plugin.PluginSet{FactorName: &factorPlugin{impl: f}}, !info.Network)
+}
+
+// ServeHook is the main of a hook plugin. It returns when the host is gone. A
+// hook exists to tell others, so it is not jailed.
+func ServeHook(h hook.Hook) {
+	serve(plugin.PluginSet{HookName: &hookPlugin{impl: h}}, false)
+}
+
+func serve(set plugin.PluginSet, jailed bool) {
+	if shake := Handshake(); os.Getenv(shake.MagicCookieKey) == shake.MagicCookieValue {
+		harden()
+		go dieWithHost(os.Stdin)
+	}
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig: Handshake(),
+		Plugins:         set,
+		Logger:          hclog.NewNullLogger(),
+		// The server is made after the socket and the certificate, and before
+		// the first byte from the host: the right moment to give up the rest.
+		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
+			if jailed {
+				if err := jail(); err != nil {
+					fmt.Fprintf(os.Stderr, "[WARN] running without a jail: %v\n", err)
+				}
+			}
+			return grpc.NewServer(append(opts, serverOptions()...)...)
+		},
+	})
+}
+
+// harden keeps secrets from reaching a core file or a debugger, as far as the
+// kernel lets us: on one that does not, the plugin still works.
+func harden() {
+	for _, err := range []error{
+		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}),
+		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0),
+	} {
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "[WARN] hardening the process: %v\n", err)
+		}
+	}
+	signal.Ignore(syscall.SIGTERM, syscall.SIGHUP)
+}
+
+// dieWithHost ends the process when the host's end of standard input closes,
+// which the kernel does however the host dies.
+func dieWithHost(lifeline io.Reader) {
+	_, _ = io.Copy(io.Discard, lifeline)
+	os.Exit(0)
+}

@@ -1,0 +1,152 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/hook"
+	"github.com/sallyport/sallyport/plugins/wire/pb"
+)
+
+// atOnce bounds the requests that a plugin works on at the same time. Beyond
+// it the stream is not read, and the host's callers wait or give up.
+const atOnce = 128
+
+var errPanic = errors.New("the factor panicked")
+
+// factorServer is the plugin's end of a factor.
+type factorServer struct {
+	pb.UnimplementedFactorServer
+	impl  factor.Factor
+	slots chan struct{}
+}
+
+func newFactorServer(f factor.Factor) *factorServer {
+	return &factorServer{impl: f, slots: make(chan struct{}, atOnce)}
+}
+
+func (s *factorServer) Info(ctx context.Context, _ *pb.InfoRequest) (reply *pb.InfoReply, err error) {
+	defer guard(&err)
+	i, err := s.impl.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return infoToWire(i), nil
+}
+
+func (s *factorServer) Enroll(ctx context.Context, r *pb.EnrollRequest) (reply *pb.EnrollReply, err error) {
+	defer guard(&err)
+	i, err := s.impl.Enroll(ctx, enrollmentFromWire(r))
+	if err != nil {
+		return nil, err
+	}
+	return issuedToWire(i), nil
+}
+
+// Verify serves one stream until it ends. It returns only when every request
+// that it took has been answered or given up.
+func (s *factorServer) Verify(stream grpc.BidiStreamingServer[pb.VerifyRequest, pb.VerifyReply]) error {
+	ctx, cancel := context.WithCancel(stream.Context())
+	var (
+		work sync.WaitGroup
+		out  sync.Mutex // one writer at a time
+		last uint64
+	)
+	defer work.Wait()
+	defer cancel()
+	for {
+		req, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if req.GetId() <= last {
+			return status.Errorf(codes.InvalidArgument, "request id %d does not rise above %d", req.GetId(), last)
+		}
+		last = req.GetId()
+		select {
+		case s.slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		work.Go(func() {
+			reply := s.answer(ctx, req)
+			<-s.slots
+			out.Lock()
+			defer out.Unlock()
+			if err := stream.Send(reply); err != nil {
+				cancel() // the reader ends with the same error
+			}
+		})
+	}
+}
+
+// answer judges one request within the time that it carries. A reply that is
+// too large to send fails this request alone, not the stream.
+func (s *factorServer) answer(ctx context.Context, req *pb.VerifyRequest) *pb.VerifyReply {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(req.GetTimeoutMs())*time.Millisecond)
+	defer cancel()
+	result, err := s.verify(ctx, requestFromWire(req))
+	if err == nil && len(result.Payload) > factor.MaxPayload {
+		err = fmt.Errorf("a payload of %d bytes is over the limit of %d", len(result.Payload), factor.MaxPayload)
+	}
+	reply := &pb.VerifyReply{}
+	if err != nil {
+		reply.Error = clean("error: " + err.Error())
+	} else {
+		reply = resultToWire(result)
+	}
+	reply.Id = req.GetId()
+	return reply
+}
+
+func (s *factorServer) verify(ctx context.Context, r factor.Request) (result factor.Result, err error) {
+	defer guard(&err)
+	return s.impl.Verify(ctx, r)
+}
+
+// hookServer is the plugin's end of a hook.
+type hookServer struct {
+	pb.UnimplementedHookServer
+	impl hook.Hook
+}
+
+func (s *hookServer) Before(ctx context.Context, r *pb.BeforeRequest) (reply *pb.BeforeReply, err error) {
+	defer guard(&err)
+	v, err := s.impl.Before(ctx, attemptFromWire(r))
+	if err != nil {
+		return nil, err
+	}
+	return vetoToWire(v), nil
+}
+
+func (s *hookServer) After(ctx context.Context, r *pb.AfterRequest) (reply *pb.AfterReply, err error) {
+	defer guard(&err)
+	if err := s.impl.After(ctx, eventFromWire(r)); err != nil {
+		return nil, err
+	}
+	return &pb.AfterReply{}, nil
+}
+
+// guard turns a panic of the plugin's author into an error, so that one odd
+// request cannot stop the checks of everybody else again and again. The value
+// of the panic may hold what was typed, so only the stack is printed.
+func guard(err *error) {
+	if recover() != nil {
+		fmt.Fprintf(os.Stderr, "[ERROR] %v\n%s", errPanic, debug.Stack())
+		*err = errPanic
+	}
+}
