@@ -10,6 +10,6 @@ import (
 func TestContract(t *testing.T) {
 	c := factortest.Recovery()
 	// In process there is no deadline that many at once could miss.
-	c.Parallel = 64
+	c.Parallel = 32
 	factortest.Run(t, recovery.New(), c)
 }

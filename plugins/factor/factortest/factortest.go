@@ -40,7 +40,7 @@ const patience = 30 * time.Second
 
 // Run runs the whole suite against f.
 func Run(t *testing.T, f factor.Factor, c Case) {
-	s := &suite{f: f, c: c, now: time.Date(2027, 5, 1, 12, 0, 10, 0, time.UTC)}
+	s := &suite{f: f, c: c, now: time.Date(2027, 5, 1, 12, 0, 10, 0, time.UTC), people: map[byte]person{}}
 	for _, part := range []struct {
 		name string
 		test func(*suite, *testing.T)
@@ -74,6 +74,8 @@ type suite struct {
 	f   factor.Factor
 	c   Case
 	now time.Time
+	// people have enrolled already; enrolling may be slow.
+	people map[byte]person
 }
 
 // person is somebody with one record.
@@ -101,15 +103,17 @@ func (s *suite) enrollment(seed byte) factor.Enrollment {
 	}
 }
 
-// person enrolls somebody.
+// person is somebody who has enrolled. Each caller gets a payload of its own.
 func (s *suite) person(t *testing.T, seed byte) person {
 	t.Helper()
-	issued := s.enroll(t, s.enrollment(seed))
-	return person{issued, factor.Record{
-		ID:      fmt.Sprintf("record-%d", seed),
-		Format:  issued.Format,
-		Payload: issued.Payload,
-	}}
+	p, ok := s.people[seed]
+	if !ok {
+		p.issued = s.enroll(t, s.enrollment(seed))
+		p.record = factor.Record{ID: fmt.Sprintf("record-%d", seed), Format: p.issued.Format}
+		s.people[seed] = p
+	}
+	p.record.Payload = bytes.Clone(p.issued.Payload)
+	return p
 }
 
 func (s *suite) enroll(t *testing.T, e factor.Enrollment) factor.Issued {

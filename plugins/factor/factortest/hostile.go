@@ -52,8 +52,8 @@ func (s *suite) damaged(t *testing.T) {
 		}
 	}
 	// Of a flipped bit nobody may be able to tell; but it must not crash, and
-	// an answer must be one.
-	for i := range whole {
+	// an answer must be one. The start of a payload is its most telling part.
+	for i := 0; i < len(whole); i += 1 + i/12 {
 		r := p.record
 		r.Payload = bytes.Clone(whole)
 		r.Payload[i] ^= 1 << (i % 8)
@@ -141,7 +141,7 @@ func (s *suite) concurrent(t *testing.T) {
 	for n := range parallel {
 		wg.Go(func() {
 			<-start
-			for round := range 4 {
+			for round := range 2 {
 				i := (n + round) % len(requests)
 				got, err := s.try(requests[i])
 				if err != nil {
