@@ -1,0 +1,233 @@
+// Package config reads the one TOML file of the daemon, strictly: an unknown
+// key, a wrong type, a number out of range or a combination that would be
+// weaker than it looks is an error that names file, line, key, reason and fix.
+// All errors of a file are told at once.
+//
+// It is not a place for rules about logins, and it opens nothing that it names:
+// it hands plain values to the main, which alone may call it and passes on to
+// every part what that part needs.
+//
+// Decided against: environment variables and includes. One file is the whole
+// truth, so that "why was this login refused" can be answered with a line of it.
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/config/strict"
+)
+
+// Problem is one thing that is wrong with a config: file, line, key, reason and
+// fix.
+type Problem = strict.Problem
+
+// Problems is the error that Load and Parse return, sorted by line.
+type Problems = strict.Problems
+
+// Config is the whole file, complete with its defaults. Every path in it is
+// absolute.
+type Config struct {
+	// Instance keeps the sealed records of two installations apart; it must
+	// never change after the first start.
+	Instance string
+	// Issuer is the operator's name as an authenticator app shows it.
+	Issuer string
+	// State is the folder of everything that the daemon keeps.
+	State string
+	// Store is the path of the SQLite database.
+	Store string
+	// KEK is the file with the master key, or "credential:NAME" for a systemd
+	// credential.
+	KEK       string
+	Directory Directory
+	Factors   []Factor
+	Hooks     []Hook
+	Services  []Service
+	Listeners []Listen
+	// Page is the enrollment page; its Listen is empty where there is none.
+	Page Page
+	// Metrics is where the metrics are served, "host:port" or the path of a
+	// Unix socket; empty means nowhere.
+	Metrics  string
+	Log      Log
+	Throttle Throttle
+	Admin    Admin
+}
+
+// Directory is how the LDAP directory is asked.
+type Directory struct {
+	// Servers are URLs, ldap:// or ldaps://, in the order of preference.
+	Servers []string
+	// StartTLS turns ldap:// into an encrypted connection.
+	StartTLS bool
+	// CAFile holds the certificates to trust; empty means the system's.
+	CAFile string
+	// BindDN and BindPasswordFile are the daemon's own account there; both
+	// empty means anonymous.
+	BindDN           string
+	BindPasswordFile string
+	// Base is where people are searched.
+	Base string
+	// Filter finds a person; {name} stands for the login.
+	Filter string
+	// AccountFilter must match too, or the account counts as disabled; empty
+	// matches everybody.
+	AccountFilter string
+	// IDAttribute holds the id that never changes.
+	IDAttribute          string
+	NameAttribute        string
+	DisplayNameAttribute string
+	MailAttribute        string
+	// GroupBase is where groups are; without a GroupFilter it narrows memberOf.
+	GroupBase string
+	// GroupFilter finds the groups of a person; {dn} and {name} stand for them.
+	// Empty means that memberOf of the person's entry is read.
+	GroupFilter        string
+	GroupNameAttribute string
+	// Locked are conditions "attribute=value", each of which means locked; nil
+	// leaves the choice to the directory's code.
+	Locked []string
+	// DecoyDN is an entry to bind to where nobody was found, so that unknown
+	// names take as long as known ones.
+	DecoyDN string
+	// AllowNames are characters that logins may hold beside letters, digits,
+	// blanks and . _ - @ +
+	AllowNames string
+	// FactTTL is how long facts about an account may be cached, 1 s to 5 min.
+	FactTTL time.Duration
+	// MaxStale is how old facts may serve app passwords in an outage, at most
+	// 24 h; negative means not at all, and is written as "0s".
+	MaxStale time.Duration
+	// Timeout bounds one operation, Total all tries together, CoolDown is how
+	// long a failed server is left alone.
+	Timeout  time.Duration
+	Total    time.Duration
+	CoolDown time.Duration
+	// PoolSize is the number of connections of each kind to each server, 1 to 256.
+	PoolSize int
+}
+
+// Factor is one factor plugin.
+type Factor struct {
+	// Kind is the factor's name in services, records and logs.
+	Kind string
+	// Path is the plugin's program.
+	Path string
+	// SHA256 pins the program, in hexadecimal; empty means no pin.
+	SHA256 string
+	// MTLS encrypts the way to the plugin; false is for runtimes that cannot.
+	MTLS bool
+	// Timeout bounds one call, 50 ms to 10 s.
+	Timeout time.Duration
+	// Standalone says that the factor may be the only one of a way in.
+	Standalone bool
+	// Settings are passed to the plugin as they are.
+	Settings map[string]string
+}
+
+// Hook is one hook plugin.
+type Hook struct {
+	Name   string
+	Path   string
+	SHA256 string
+	// AllowOnError says what follows where the hook cannot answer; it must be
+	// written, as on_error = "allow" or "deny".
+	AllowOnError bool
+	// Timeout bounds one call, 50 ms to 10 s.
+	Timeout time.Duration
+}
+
+// Service is something that people log in to.
+type Service struct {
+	Name string
+	// Accept are the ways in; any one of them is enough.
+	Accept []Way
+	// SingleFactor is the operator's reason for a way of one factor.
+	SingleFactor string
+	// Config is where it stands, as "file:line key".
+	Config string
+}
+
+// Way is a list of factors that must all accept.
+type Way struct {
+	Factors []string
+	// Config is where it stands, as "file:line key".
+	Config string
+}
+
+// Listen is one Unix socket of a front end.
+type Listen struct {
+	// Protocol is "http" or "admin".
+	Protocol string
+	Path     string
+	// Mode is the socket's file mode.
+	Mode uint32
+	// Group owns the socket; empty leaves the daemon's own.
+	Group string
+	// Allow are the peers that may connect: "name", "uid", "@group", "@gid".
+	// Empty means whoever the mode lets in.
+	Allow []string
+	// Services may be asked here.
+	Services []string
+	// DefaultService is asked where a request names none; may be empty.
+	DefaultService string
+}
+
+// Page is the enrollment page.
+type Page struct {
+	// Listen is "host:port" or the path of a Unix socket.
+	Listen string
+	// URL is how people reach the page, without a slash at the end.
+	URL string
+	// Service is the one whose ways in open the page.
+	Service string
+	// TLSCert and TLSKey are PEM files; both empty where a proxy does TLS.
+	TLSCert string
+	TLSKey  string
+	// TrustedProxies may name the client in X-Forwarded-For.
+	TrustedProxies []netip.Prefix
+	// Operator is who runs this, as the page says it.
+	Operator string
+	Support  Support
+	// Language is "de", "en", or "auto": what the browser asks for.
+	Language string
+	// Texts is a folder with files that replace texts of the page; or empty.
+	Texts string
+}
+
+// Support is whom the page tells people to turn to. Empty parts are not shown.
+type Support struct {
+	Phone string
+	Hours string
+	Mail  string
+}
+
+// Log is how the daemon logs.
+type Log struct {
+	// Level is "debug", "info", "warn" or "error".
+	Level string
+	// Format is "json" or "text".
+	Format string
+}
+
+// Throttle is who may try how often. No number can be 0: nothing is unlimited.
+type Throttle struct {
+	SourcePerMinute    int
+	FirstFactorQuick   int
+	FirstFactorMaxWait time.Duration
+	FirstFactorPerHour int
+	SecondFactorQuick  int
+	SecondFactorPerDay int
+	// SecondFactorPerMonth counts 30 days; success does not clear it.
+	SecondFactorPerMonth int
+	// FailureGrid is the raster of time on which refusals are sent.
+	FailureGrid time.Duration
+}
+
+// Admin says who may do what on the admin socket; entries are written as in
+// Listen.Allow.
+type Admin struct {
+	Support   []string
+	Operators []string
+}

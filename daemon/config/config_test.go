@@ -1,0 +1,187 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func parse(t *testing.T, text string) (*Config, Problems) {
+	t.Helper()
+	c, err := Parse(Source{File: "s.toml", Dir: "/etc/sallyport", Bin: "/usr/libexec", Text: text})
+	if (c == nil) == (err == nil) {
+		t.Fatalf("config %v and error %v", c, err)
+	}
+	var ps Problems
+	if err != nil && !errors.As(err, &ps) {
+		t.Fatalf("error is %T, want Problems", err)
+	}
+	return c, ps
+}
+
+// TestShippedConfigs loads every file in configs.
+func TestShippedConfigs(t *testing.T) {
+	files, err := filepath.Glob("../../configs/*.toml")
+	if err != nil || len(files) < 4 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ps := parse(t, string(text)); ps != nil {
+			t.Errorf("%s:\n%v", f, ps)
+		}
+	}
+}
+
+// TestReferenceIsWhole uncomments every default of the reference and expects
+// the same config: no key is missing from it, and each default is told right.
+func TestReferenceIsWhole(t *testing.T) {
+	text, err := os.ReadFile("../../configs/sallyport.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		key, _, isKey := strings.Cut(strings.TrimPrefix(line, "#"), " = ")
+		if strings.HasPrefix(line, "#[[") {
+			break // examples of whole tables follow their own rules
+		}
+		skip := map[string]bool{"bind_dn": true, "bind_password_file": true, "ca_file": true, "path": true}
+		if isKey && line[0] == '#' && !strings.Contains(key, " ") && !skip[key] {
+			line = line[1:]
+		}
+		b.WriteString(line)
+	}
+	whole := b.String() + string(text)[strings.Index(string(text), "# ----------------------------------------------------------------- services"):]
+	for _, key := range []string{"source_per_minute", "first_factor_quick", "first_factor_max_wait", "first_factor_per_hour", "second_factor_quick", "second_factor_per_day", "second_factor_per_month", "failure_grid", "level", "format", "language", "operators"} {
+		whole = strings.Replace(whole, "#"+key+" = ", key+" = ", 1)
+	}
+	got, ps := parse(t, whole)
+	if ps != nil {
+		t.Fatal(ps)
+	}
+	want, _ := parse(t, string(text))
+	want.Directory.Locked = got.Directory.Locked // nil means the directory's own choice
+	if g, w := got.Directory, want.Directory; g.FactTTL != w.FactTTL || g.MaxStale != w.MaxStale || g.Timeout != w.Timeout || g.Total != w.Total ||
+		g.CoolDown != w.CoolDown || g.PoolSize != w.PoolSize || g.Filter != w.Filter || g.IDAttribute != w.IDAttribute {
+		t.Errorf("directory: reference says %+v, defaults are %+v", g, w)
+	}
+	if got.Throttle != want.Throttle || got.Log != want.Log || got.Instance != want.Instance || got.State != want.State {
+		t.Errorf("reference says %+v, defaults are %+v", got, want)
+	}
+}
+
+func TestMeaning(t *testing.T) {
+	c, ps := parse(t, base)
+	if ps != nil {
+		t.Fatal(ps)
+	}
+	if c.Store != "/etc/sallyport/var/state.db" || c.KEK != "/etc/sallyport/kek" || c.Listeners[0].Path != "/etc/sallyport/check.sock" {
+		t.Errorf("relative paths: %q %q %q", c.Store, c.KEK, c.Listeners[0].Path)
+	}
+	if f := c.Factors[0]; f.Path != "/usr/libexec/sallyport-totp" || !f.MTLS || f.Timeout != 300*time.Millisecond || f.Settings["digits"] != "6" {
+		t.Errorf("factor: %+v", f)
+	}
+	if !c.Factors[1].Standalone || c.Factors[0].Standalone {
+		t.Error("standalone must be written, and only there it is")
+	}
+	if c.Listeners[0].Mode != 0o660 || c.Throttle.SecondFactorPerMonth != 100 || c.Directory.MaxStale != 15*time.Minute {
+		t.Errorf("defaults: %+v", c)
+	}
+	web := c.Services[0]
+	if web.Config != "s.toml:27 service[0]" || web.Accept[1].Config != "s.toml:31 service[0].accept[1]" {
+		t.Errorf("places: %q %q", web.Config, web.Accept[1].Config)
+	}
+	strict, ps := parse(t, strings.Replace(base, "[directory]", "[directory]\nmax_stale = \"0s\"", 1))
+	if ps != nil || strict.Directory.MaxStale >= 0 {
+		t.Errorf("max_stale 0s: %v, %v", strict, ps)
+	}
+}
+
+// TestAllAtOnce: every error of a file is told, in the order of its lines.
+func TestAllAtOnce(t *testing.T) {
+	text := strings.NewReplacer(`issuer = "X"`, `isuer = "X"`, `"lo"`, `"loud"`, "services = [\"web\"", "services = [\"webb\"", `digits = 6`, `digits = 6.5`).Replace(base)
+	_, ps := parse(t, text)
+	if len(ps) < 4 {
+		t.Fatal(ps)
+	}
+	for i := 1; i < len(ps); i++ {
+		if ps[i-1].Line > ps[i].Line {
+			t.Errorf("not sorted:\n%v", ps)
+		}
+	}
+}
+
+func TestLoadGuards(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string, mode os.FileMode) string {
+		p := filepath.Join(dir, name)
+		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(p, mode); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	secret := strings.Replace(base, "[directory]", "[directory]\nbind_dn = \"cn=x\"\nbind_password_file = \"password\"", 1)
+	for _, c := range []struct {
+		name, text     string
+		mode, password os.FileMode
+		want           string
+	}{
+		{"good", secret, 0o644, 0o400, ""},
+		{"group may write", secret, 0o664, 0o400, "run: chmod go-w "},
+		{"all may write", secret, 0o646, 0o400, "run: chmod go-w "},
+		{"password for all", secret, 0o600, 0o404, "run: chmod o-rwx,g-w "},
+		{"password missing", strings.Replace(secret, `"password"`, `"gone"`, 1), 0o600, 0o400, "no such file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			write("password", "not-to-be-shown", c.password)
+			_, err := Load(write("c.toml", c.text, c.mode))
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+	if _, err := Load(filepath.Join(dir, "missing")); err == nil || !strings.Contains(err.Error(), "cannot be opened") {
+		t.Error(err)
+	}
+	if _, err := Load(dir); err == nil {
+		t.Error("a folder was read as a config")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	files, err := filepath.Glob("../../configs/*.toml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add(base)
+	f.Add("a.\"b\".c = '''\n[x]'''\n[[ a . b ]]\nservice = [{name = \"x\", accept = [[\n]]}]\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse(Source{File: "f", Dir: "/d", Bin: "/b", Text: text})
+		var ps Problems
+		if (c == nil) != errors.As(err, &ps) {
+			t.Fatalf("config %v, error %v", c, err)
+		}
+		for _, p := range ps {
+			if p.Line < 1 || p.Line > strings.Count(text, "\n")+1 || p.Key == "" || p.Reason == "" || p.Fix == "" {
+				t.Errorf("incomplete problem: %+v", p)
+			}
+		}
+	})
+}

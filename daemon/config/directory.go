@@ -1,0 +1,139 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+func readDirectory(t table) Directory {
+	defer t.Close()
+	d := Directory{
+		Servers:              t.List("servers"),
+		StartTLS:             t.Flag("starttls", false),
+		CAFile:               t.File("ca_file", ""),
+		BindDN:               t.Text("bind_dn", ""),
+		BindPasswordFile:     t.File("bind_password_file", ""),
+		Base:                 t.Need("base", "ou=people,dc=example,dc=org"),
+		Filter:               t.Text("filter", "(uid={name})"),
+		AccountFilter:        t.Text("account_filter", ""),
+		IDAttribute:          t.Text("id_attribute", "entryUUID"),
+		NameAttribute:        t.Text("name_attribute", "uid"),
+		DisplayNameAttribute: t.Text("display_name_attribute", "displayName"),
+		MailAttribute:        t.Text("mail_attribute", "mail"),
+		GroupBase:            t.Text("group_base", ""),
+		GroupFilter:          t.Text("group_filter", ""),
+		GroupNameAttribute:   t.Text("group_name_attribute", "cn"),
+		Locked:               t.List("locked"),
+		DecoyDN:              t.Text("decoy_dn", ""),
+		AllowNames:           t.Text("allow_names", ""),
+		FactTTL:              t.Duration("fact_ttl", time.Minute, time.Second, 5*time.Minute),
+		MaxStale:             t.Duration("max_stale", 15*time.Minute, 0, 24*time.Hour),
+		Timeout:              t.Duration("timeout", time.Second, 50*time.Millisecond, 10*time.Second),
+		Total:                t.Duration("total", 3*time.Second, 100*time.Millisecond, 30*time.Second),
+		CoolDown:             t.Duration("cool_down", 30*time.Second, time.Second, 10*time.Minute),
+		PoolSize:             t.Number("pool_size", 32, 1, 256),
+	}
+	if d.MaxStale == 0 {
+		d.MaxStale = -1
+	}
+	t.checkServers(d)
+	t.checkSearch(d)
+	return d
+}
+
+func (t table) checkServers(d Directory) {
+	if len(d.Servers) == 0 && (d.Servers != nil || !t.Has("servers")) {
+		t.Refuse("servers", "is missing: there is no directory to ask", `write for example: servers = ["ldaps://ldap.example.org"]`)
+	}
+	for _, s := range d.Servers {
+		u, err := url.Parse(s)
+		switch {
+		case err != nil || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+			t.Refuse("servers", fmt.Sprintf("%q is not the address of a server", s), `write for example: "ldaps://ldap.example.org" or "ldaps://ldap.example.org:636"`)
+		case u.Scheme != "ldap" && u.Scheme != "ldaps":
+			t.Refuse("servers", fmt.Sprintf("%q does not begin with ldaps:// or ldap://", s), `write for example: "ldaps://ldap.example.org"`)
+		case u.Scheme == "ldap" && !d.StartTLS && !isLoopback(u.Hostname()):
+			t.Refuse("servers", fmt.Sprintf("%q would send passwords in clear over the network", s), "write ldaps://, or starttls = true")
+		case u.Scheme == "ldaps" && d.StartTLS:
+			t.Refuse("starttls", "does not go together with ldaps://, which is encrypted already", "remove starttls, or write ldap://")
+		}
+	}
+	switch {
+	case d.BindDN != "" && d.BindPasswordFile == "":
+		t.Refuse("bind_dn", "has no password: servers take such a bind for an anonymous one", `write for example: bind_password_file = "/etc/sallyport/ldap-password"`)
+	case d.BindDN == "" && d.BindPasswordFile != "":
+		t.Refuse("bind_password_file", "has no bind_dn to go with", `write for example: bind_dn = "cn=sallyport,dc=example,dc=org"`)
+	}
+	if d.Total < d.Timeout {
+		t.Refuse("total", "is shorter than timeout: not even one try would end", "write a duration not below timeout")
+	}
+	if d.MaxStale > 0 && d.MaxStale < d.FactTTL {
+		t.Refuse("max_stale", "is shorter than fact_ttl", `write a duration not below fact_ttl, or "0s" for none`)
+	}
+}
+
+func (t table) checkSearch(d Directory) {
+	for key, dn := range map[string]string{"base": d.Base, "bind_dn": d.BindDN, "group_base": d.GroupBase, "decoy_dn": d.DecoyDN} {
+		if dn != "" && !strings.Contains(dn, "=") {
+			t.Refuse(key, fmt.Sprintf("%q is not a distinguished name", dn), "write for example: ou=people,dc=example,dc=org")
+		}
+	}
+	for key, f := range map[string]string{"filter": d.Filter, "account_filter": d.AccountFilter, "group_filter": d.GroupFilter} {
+		if f != "" && !isFilter(f) {
+			t.Refuse(key, fmt.Sprintf("%q is not a search filter", f), "write it in balanced brackets, for example: (uid={name})")
+		}
+	}
+	if isFilter(d.Filter) && !strings.Contains(d.Filter, "={name}") {
+		t.Refuse("filter", "does not hold {name}: it would find the same entry for everybody", "write for example: (uid={name})")
+	}
+	if isFilter(d.AccountFilter) && strings.ContainsAny(d.AccountFilter, "{}") {
+		t.Refuse("account_filter", "holds a placeholder: it is about every account alike", "write for example: (objectClass=person)")
+	}
+	switch {
+	case d.GroupFilter == "":
+	case isFilter(d.GroupFilter) && !strings.Contains(d.GroupFilter, "={dn}") && !strings.Contains(d.GroupFilter, "={name}"):
+		t.Refuse("group_filter", "holds neither {dn} nor {name}: everybody would be in the same groups", "write for example: (member={dn})")
+	case d.GroupBase == "":
+		t.Refuse("group_filter", "has no group_base to search in", "write for example: group_base = \"ou=groups,dc=example,dc=org\"")
+	}
+	for key, a := range map[string]string{"id_attribute": d.IDAttribute, "name_attribute": d.NameAttribute, "display_name_attribute": d.DisplayNameAttribute,
+		"mail_attribute": d.MailAttribute, "group_name_attribute": d.GroupNameAttribute} {
+		if !isAttribute(a) {
+			t.Refuse(key, fmt.Sprintf("%q is not the name of an attribute", a), "write letters, digits and hyphens")
+		}
+	}
+	if id := strings.ToLower(d.IDAttribute); id == "uid" || id == "cn" || id == "mail" || id == "samaccountname" || id == "userprincipalname" {
+		t.Refuse("id_attribute", d.IDAttribute+" can change or be given to somebody else: a recycled name would get another person's factors", "write entryUUID, or objectGUID for Active Directory")
+	}
+	for _, rule := range d.Locked {
+		if a, _, ok := strings.Cut(rule, "="); !ok || !isAttribute(a) {
+			t.Refuse("locked", fmt.Sprintf("%q is not a condition", rule), `write attribute=value, for example: "nsAccountLock=true"`)
+		}
+	}
+}
+
+// isFilter tells whether the text can be a filter: the directory's own code
+// reads it again, and knows better. Here only what people mistype is caught.
+func isFilter(f string) bool {
+	depth := 0
+	for i, r := range f {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		if depth < 0 || depth == 0 && i < len(f)-1 {
+			return false
+		}
+	}
+	return depth == 0 && strings.Contains(f, "=")
+}
+
+func isAttribute(a string) bool {
+	return a != "" && len(a) <= 64 && !strings.ContainsFunc(a, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-;.", r)
+	})
+}

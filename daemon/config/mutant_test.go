@@ -1,0 +1,250 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// base is a good config. Each mutant changes one place in it.
+const base = `issuer = "X"
+state = "var"
+[keys]
+kek = "kek"
+[directory]
+servers = ["ldaps://a.example.org"]
+base = "ou=people,dc=example,dc=org"
+filter = "(uid={name})"
+timeout = "1s"
+total = "3s"
+[[factor]]
+kind = "totp"
+timeout = "300ms"
+[factor.settings]
+digits = 6
+[[factor]]
+kind = "app-password"
+standalone = true
+[[factor]]
+kind = "recovery"
+[[hook]]
+name = "notify"
+path = "/usr/bin/notify"
+on_error = "deny"
+# comment [[service]]
+# accept = "no"
+[[service]]
+name = "web"
+accept = [
+  ["totp", "directory"],
+  ["recovery", "directory"],
+]
+[[service]]
+name = "dav"
+accept = [["app-password"]]
+[[listen]]
+protocol = "http"
+path = "check.sock"
+mode = "0660"
+services = ["web", "dav"]
+default_service = "web"
+[[listen]]
+protocol = "admin"
+path = "admin.sock"
+group = "helpdesk"
+[page]
+listen = "127.0.0.1:8080"
+url = "https://login.example.org"
+service = "web"
+trusted_proxies = ["127.0.0.1"]
+operator = "X"
+[page.support]
+mail = "a@example.org"
+[metrics]
+listen = "127.0.0.1:9464"
+[log]
+level = "info"
+[throttle]
+second_factor_per_day = 20
+[admin]
+operators = ["root"]
+`
+
+type mutant struct {
+	old, new string
+	at       string // the line that holds this is the one to be named
+	key      string
+	reason   string
+	fix      string
+}
+
+func run(t *testing.T, ms []mutant) {
+	t.Helper()
+	for _, m := range ms {
+		t.Run(m.new, func(t *testing.T) {
+			if strings.Count(base, m.old) < 1 {
+				t.Fatalf("%q is not in the base", m.old)
+			}
+			text := strings.Replace(base, m.old, m.new, 1)
+			line := 1 + strings.Count(text[:max(strings.Index(text, m.at), 0)], "\n")
+			_, ps := parse(t, text)
+			for _, p := range ps {
+				if p.File == "s.toml" && p.Line == line && p.Key == m.key && strings.Contains(p.Reason, m.reason) && strings.Contains(p.Fix, m.fix) {
+					return
+				}
+			}
+			t.Errorf("want line %d, key %s, reason %q, fix %q; got:\n%v", line, m.key, m.reason, m.fix, ps)
+		})
+	}
+}
+
+func TestMutantsOfForm(t *testing.T) {
+	run(t, []mutant{
+		{`issuer = "X"`, `isuer = "X"`, "isuer", "isuer", "unknown key", "did you mean issuer?"},
+		{`issuer = "X"`, "", "", "issuer", "is missing", "issuer = "},
+		{`issuer = "X"`, `issuer = ""`, "issuer", "issuer", "is missing", "issuer = "},
+		{`issuer = "X"`, `issuer = 5`, "issuer", "issuer", "is a whole number, must be a text", "issuer = "},
+		{`issuer = "X"`, `issuer = "X:Y"`, "issuer", "issuer", "colon", "without"},
+		{`issuer = "X"`, "issuer = \"a\\nb\"", "issuer", "issuer", "control characters", "one line"},
+		{`issuer = "X"`, "issuer = \"X\"\nissuer = \"Y\"", "issuer = \"Y\"", "issuer", "written twice", "keep one"},
+		{`issuer = "X"`, `issuer = X`, "issuer", "issuer", "is not TOML", "quotes"},
+		{`issuer = "X"`, `issuer = "X`, "issuer", "issuer", "is not TOML", "quotes"},
+		{"[keys]", "[kays]", "[kays]", "kays", "unknown key", "did you mean keys?"},
+		{"[log]", "[logging.deep]", "[logging.deep]", "logging", "unknown key", "did you mean log"},
+		{"[metrics]", "[[metrics]]", "[[metrics]]", "metrics", "is a list of tables, must be a table", "[metrics]"},
+		{"[[service]]\nname = \"dav\"\naccept = [[\"app-password\"]]\n", "", "services = [", "listen[0].services", `unknown service "dav"`, "known are: web"},
+		{"[[hook]]", "[hook]", "[hook]", "hook", "is a table, must be a list of tables", "[[hook]]"},
+		{`level = "info"`, `level = "loud"`, "loud", "log.level", `"loud" is not a choice`, "debug, info, warn, error"},
+		{`level = "info"`, `level = "inof"`, "inof", "log.level", "not a choice", `did you mean "info"?`},
+		{`level = "info"`, `format = "xml"`, "xml", "log.format", "not a choice", "json, text"},
+		{`level = "info"`, `level = true`, "level = true", "log.level", "is true or false, must be a text", "level = "},
+		{"kek = \"kek\"", "", "[keys]", "keys.kek", "is missing", "kek = "},
+		{"kek = \"kek\"", `kek = "var/state.db"`, "kek =", "keys.kek", "is the database", "/etc/sallyport/kek"},
+		{"kek = \"kek\"", `kek = "credential:"`, "kek =", "keys.kek", "names no systemd credential", "credential:kek"},
+		{"kek = \"kek\"", "kek = \"kek\"\nkey = \"aGVsbG8\"", "key = ", "keys.key", "unknown key", "did you mean kek?"},
+	})
+}
+
+func TestMutantsOfDirectory(t *testing.T) {
+	const servers = `servers = ["ldaps://a.example.org"]`
+	run(t, []mutant{
+		{servers, "", "[directory]", "directory.servers", "is missing", "ldaps://"},
+		{servers, `servers = []`, "servers", "directory.servers", "is missing", "ldaps://"},
+		{servers, `servers = "ldaps://a.example.org"`, "servers", "directory.servers", "is a text, must be a list of texts", "servers = ["},
+		{servers, `servers = ["ldap://a.example.org"]`, "servers", "directory.servers", "in clear", "starttls = true"},
+		{servers, `servers = ["http://a.example.org"]`, "servers", "directory.servers", "does not begin with ldaps://", "ldaps://"},
+		{servers, `servers = ["a.example.org"]`, "servers", "directory.servers", "not the address of a server", "ldaps://"},
+		{servers, `servers = ["ldaps://user:pw@a.example.org"]`, "servers", "directory.servers", "not the address", "ldaps://"},
+		{servers, `servers = ["ldaps://a.example.org", "ldaps://a.example.org"]`, "servers", "directory.servers", "twice", "once"},
+		{servers, servers + "\nstarttls = true", "starttls", "directory.starttls", "encrypted already", "remove starttls"},
+		{servers, servers + "\nbind_password = \"hunter2\"", "bind_password", "directory.bind_password", "unknown key", "did you mean bind_password_file?"},
+		{servers, servers + "\nbind_dn = \"cn=a\"", "bind_dn", "directory.bind_dn", "anonymous", "bind_password_file"},
+		{servers, servers + "\nbind_password_file = \"/x\"", "bind_password_file", "directory.bind_password_file", "no bind_dn", "bind_dn = "},
+		{servers, servers + "\nid_attribute = \"uid\"", "id_attribute", "directory.id_attribute", "recycled name", "entryUUID"},
+		{servers, servers + "\nmail_attribute = \"m ail\"", "mail_attribute", "directory.mail_attribute", "not the name of an attribute", "letters"},
+		{servers, servers + "\naccount_filter = \"(uid={name})\"", "account_filter", "directory.account_filter", "placeholder", "objectClass"},
+		{servers, servers + "\ngroup_filter = \"(member={dn})\"", "group_filter", "directory.group_filter", "no group_base", "group_base = "},
+		{servers, servers + "\ngroup_base = \"dc=a\"\ngroup_filter = \"(cn=all)\"", "group_filter", "directory.group_filter", "same groups", "{dn}"},
+		{servers, servers + "\nlocked = [\"locked\"]", "locked", "directory.locked", "not a condition", "attribute=value"},
+		{servers, servers + "\npool_size = 0", "pool_size", "directory.pool_size", "0 is out of range", "from 1 to 256; 32 is usual"},
+		{servers, servers + "\npool_size = \"4\"", "pool_size", "directory.pool_size", "is a text, must be a whole number", "pool_size = 32"},
+		{servers, servers + "\nfact_ttl = \"1h\"", "fact_ttl", "directory.fact_ttl", "out of range", "from 1s to 5m; 1m is usual"},
+		{servers, servers + "\nmax_stale = \"2s\"", "max_stale", "directory.max_stale", "shorter than fact_ttl", `"0s"`},
+		{`filter = "(uid={name})"`, `filter = "(uid=admin)"`, "filter", "directory.filter", "same entry for everybody", "(uid={name})"},
+		{`filter = "(uid={name})"`, `filter = "(uid={name}"`, "filter", "directory.filter", "not a search filter", "balanced"},
+		{`base = "ou=people,dc=example,dc=org"`, `base = "example.org"`, "base", "directory.base", "not a distinguished name", "ou=people"},
+		{`timeout = "1s"`, `timeout = 1`, "timeout", "directory.timeout", "must be a duration in quotes", `timeout = "1s"`},
+		{`timeout = "1s"`, `timeout = "1 second"`, "timeout", "directory.timeout", "not a duration", "ms, s, m or h"},
+		{`timeout = "1s"`, `timeout = "-1s"`, "timeout", "directory.timeout", "out of range", "from 50ms to 10s"},
+		{`total = "3s"`, `total = "500ms"`, "total", "directory.total", "shorter than timeout", "not below"},
+	})
+}
+
+func TestMutantsOfFactorsAndServices(t *testing.T) {
+	const dav = `accept = [["app-password"]]`
+	run(t, []mutant{
+		{`kind = "totp"`, `kind = "TOTP"`, `kind = "TOTP"`, "factor[0].kind", "not a name", "lower-case"},
+		{`kind = "totp"`, `kind = "directory"`, `kind = "directory"`, "factor[0].kind", "built in", "remove"},
+		{`kind = "recovery"`, `kind = "totp"`, "kind = \"totp\"\n[[hook]]", "factor[2].kind", "there already", "another name"},
+		{`kind = "totp"`, "kind = \"totp\"\npath = \"sallyport-totp\"", "path = \"sally", "factor[0].path", "not an absolute path", "whole path"},
+		{`kind = "totp"`, "kind = \"totp\"\npath = \"/usr/bin/../x\"", "path = \"/usr/bin/..", "factor[0].path", "not an absolute path", "without . and .."},
+		{`kind = "totp"`, "kind = \"totp\"\nsha256 = \"abc\"", "sha256", "factor[0].sha256", "not a SHA-256", "64 hexadecimal"},
+		{`kind = "totp"`, "kind = \"totp\"\nmtls = \"no\"", "mtls", "factor[0].mtls", "must be true or false", "mtls = true"},
+		{`timeout = "300ms"`, `timeout = "1m"`, `timeout = "1m"`, "factor[0].timeout", "out of range", "300ms is usual"},
+		{`standalone = true`, `standalon = true`, "standalon", "factor[1].standalon", "unknown key", "did you mean standalone?"},
+		{`standalone = true`, ``, dav, "service[1].accept[0]", `"app-password" alone is one factor`, "standalone = true"},
+		{`digits = 6`, `digits = [6]`, "digits", "factor[0].settings.digits", "is a list", "digits = "},
+		{`on_error = "deny"`, ``, "[[hook]]", "hook[0].on_error", "no default", `"deny"`},
+		{`on_error = "deny"`, `on_error = "ignore"`, "on_error", "hook[0].on_error", "not a choice", "deny, allow"},
+		{`path = "/usr/bin/notify"`, ``, "[[hook]]", "hook[0].path", "is missing", "path = "},
+		{`name = "dav"`, `name = "web"`, "name = \"web\"\naccept = [[\"app", "service[1].name", "there already", "another name"},
+		{`name = "dav"`, ``, "[[service]]\n\naccept = [[\"app", "service[1].name", "is missing", "name = "},
+		{dav, `accept = []`, "accept = []", "service[1].accept", "is empty: there is no way in", "totp"},
+		{dav, ``, "[[service]]\nname = \"dav\"", "service[1].accept", "is missing", "totp"},
+		{dav, `accept = [[]]`, "accept = [[]]", "service[1].accept[0]", "would let everybody in", "name the factors"},
+		{dav, `accept = "app-password"`, `accept = "app`, "service[1].accept", "must be a list of lists", "[["},
+		{dav, `accept = ["app-password"]`, `accept = ["app`, "service[1].accept[0]", "must be a list of factors", "[["},
+		{dav, `accept = [["app_password"]]`, `accept = [["app_`, "service[1].accept[0]", "unknown factor", `did you mean "app-password"?`},
+		{dav, `accept = [["sms", "directory"]]`, `"sms"`, "service[1].accept[0]", "unknown factor", "[[factor]]"},
+		{dav, `accept = [["directory"]]`, `accept = [["directory"]]`, "service[1].accept[0]", `"directory" alone`, "single_factor"},
+		{dav, "accept = [[\"directory\"]]\nsingle_factor = \" \"", "single_factor", "service[1].single_factor", "gives no reason", "sentence"},
+		{dav, "accept = [[\"directory\"]]\nsingle_factor = true", "single_factor", "service[1].single_factor", "must be a text", "single_factor = "},
+		{`["recovery", "directory"]`, `["recovery", "recovery"]`, `["recovery", "rec`, "service[0].accept[1]", "twice", "once"},
+		{`["recovery", "directory"]`, `["directory", "totp"]`, `["directory", "totp"]`, "service[0].accept[1]", "stands twice", "keep one"},
+	})
+}
+
+func TestMutantsOfSockets(t *testing.T) {
+	const url = `url = "https://login.example.org"`
+	run(t, []mutant{
+		{`protocol = "http"`, ``, "[[listen]]", "listen[0].protocol", "is missing", `"http"`},
+		{`protocol = "http"`, `protocol = "htpp"`, "htpp", "listen[0].protocol", "not a choice", `did you mean "http"?`},
+		{`path = "check.sock"`, ``, "[[listen]]", "listen[0].path", "is missing", "path = "},
+		{`path = "admin.sock"`, `path = "check.sock"`, "path = \"check.sock\"\ngroup", "listen[1].path", "has it already", "own socket"},
+		{`path = "check.sock"`, `path = "/` + strings.Repeat("x", 120) + `"`, "path = \"/xx", "listen[0].path", "has 121 bytes", "shorter"},
+		{`mode = "0660"`, `mode = 660`, "mode", "listen[0].mode", "must be a text", "mode = "},
+		{`mode = "0660"`, `mode = "rw-rw----"`, "mode", "listen[0].mode", "not the mode", `"0660"`},
+		{`mode = "0660"`, `mode = "0666"`, "mode", "listen[0].mode", "every program on this machine", "allow"},
+		{`group = "helpdesk"`, `mode = "0666"`, `mode = "0666"`, "listen[1].mode", "admin socket", "group"},
+		{`group = "helpdesk"`, `services = ["web"]`, `services = ["web"]`, "listen[1].services", "no meaning", "remove"},
+		{`services = ["web", "dav"]`, ``, "[[listen]]", "listen[0].services", "is missing", "services = "},
+		{`services = ["web", "dav"]`, `services = []`, "services", "listen[0].services", "is missing", "services = "},
+		{`services = ["web", "dav"]`, `services = ["webb", "dav"]`, "services", "listen[0].services", "unknown service", `did you mean "web"?`},
+		{`default_service = "web"`, `default_service = "ssh"`, "default_service", "listen[0].default_service", "not one of services", "web, dav"},
+		{`default_service = "web"`, `allow = ["a b"]`, "allow", "listen[0].allow", "neither a user nor a group", "@group"},
+		{`operators = ["root"]`, `operators = []`, "operators", "admin.operators", "nobody could run this", "root"},
+		{`operators = ["root"]`, `support = ["*"]`, "support = [", "admin.support", "neither a user nor a group", "uid"},
+		{`listen = "127.0.0.1:8080"`, `listen = "8080"`, `"8080"`, "page.listen", "not an address", "127.0.0.1:8080"},
+		{`listen = "127.0.0.1:8080"`, `listen = "0.0.0.0:8080"`, `0.0.0.0`, "page.listen", "in clear", "tls_cert"},
+		{`listen = "127.0.0.1:8080"`, `listen = "127.0.0.1:99999"`, `99999`, "page.listen", "not an address", "port"},
+		{`listen = "127.0.0.1:9464"`, `listen = "metrics"`, `"metrics"`, "metrics.listen", "not an address", "Unix socket"},
+		{url, `url = "http://login.example.org"`, "url", "page.url", "plain http", "https://"},
+		{url, `url = "login.example.org"`, "url", "page.url", "not the address of a page", "https://"},
+		{url, url + "\ntls_cert = \"/a\"", "tls_cert", "page.tls_cert", "go together", "both"},
+		{`trusted_proxies = ["127.0.0.1"]`, ``, "[page]", "page.trusted_proxies", "like the proxy", "trusted_proxies = "},
+		{`trusted_proxies = ["127.0.0.1"]`, `trusted_proxies = ["0.0.0.0/0"]`, "trusted_proxies", "page.trusted_proxies", "forge", "only"},
+		{`trusted_proxies = ["127.0.0.1"]`, `trusted_proxies = ["proxy"]`, "trusted_proxies", "page.trusted_proxies", "not a network", "10.1.2.0/24"},
+		{"service = \"web\"\ntrusted", "service = \"wep\"\ntrusted", `"wep"`, "page.service", "unknown service", `did you mean "web"?`},
+		{`operator = "X"`, ``, "[page]", "page.operator", "is missing", "operator = "},
+		{`operator = "X"`, "operator = \"X\"\nlanguage = \"fr\"", "language", "page.language", "not a choice", "auto, de, en"},
+		{`mail = "a@example.org"`, `fax = "1"`, "fax", "page.support.fax", "unknown key", "hours, mail, phone"},
+	})
+}
+
+func TestMutantsOfThrottle(t *testing.T) {
+	const day = "second_factor_per_day = 20"
+	run(t, []mutant{
+		{day, "source_per_minute = 0", "source_per_minute", "throttle.source_per_minute", "0 is out of range", "from 1"},
+		{day, "first_factor_quick = 0", "first_factor_quick", "throttle.first_factor_quick", "0 is out of range", "from 1"},
+		{day, "first_factor_max_wait = \"0s\"", "first_factor_max_wait", "throttle.first_factor_max_wait", "out of range", "from 1s"},
+		{day, "first_factor_per_hour = 0", "first_factor_per_hour", "throttle.first_factor_per_hour", "0 is out of range", "from 1"},
+		{day, "first_factor_per_hour = 2", "first_factor_per_hour", "throttle.first_factor_per_hour", "less than first_factor_quick", "not below"},
+		{day, "second_factor_quick = -1", "second_factor_quick", "throttle.second_factor_quick", "-1 is out of range", "from 1"},
+		{day, "second_factor_per_day = 0", "second_factor_per_day", "throttle.second_factor_per_day", "0 is out of range", "20 is usual"},
+		{day, "second_factor_per_day = 4", "second_factor_per_day", "throttle.second_factor_per_day", "less than second_factor_quick", "not below"},
+		{day, "second_factor_per_month = 1000000", "second_factor_per_month", "throttle.second_factor_per_month", "out of range", "to 100"},
+		{day, "second_factor_per_month = 10", "second_factor_per_month", "throttle.second_factor_per_month", "less than second_factor_per_day", "not below"},
+		{day, "second_factor_per_month = 1.5", "second_factor_per_month", "throttle.second_factor_per_month", "is a fraction", "= 100"},
+		{day, "failure_grid = \"0s\"", "failure_grid", "throttle.failure_grid", "out of range", "250ms is usual"},
+		{day, "max_tries = 3", "max_tries", "throttle.max_tries", "unknown key", "known here are"},
+	})
+}
