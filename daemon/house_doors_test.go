@@ -30,6 +30,7 @@ func doors() []door {
 		{"github.com/hashicorp/go-hclog", "go-plugin's logger", plugin, nil},
 		{"google.golang.org/grpc", "the wire of the plugins", plugin, nil},
 		{"google.golang.org/protobuf", "the wire of the plugins", plugin, nil},
+		{"github.com/elastic/go-seccomp-bpf", "the jail that plugins without network put themselves into", []string{"plugins/wire"}, nil},
 		{"github.com/prometheus/client_golang", "metrics", []string{"daemon/metrics"}, nil},
 		{"github.com/BurntSushi/toml", "the config file", []string{"daemon/config"}, nil},
 		{"github.com/skip2/go-qrcode", "the QR image of the page", []string{"enrollweb"}, nil},

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sallyport/sallyport/daemon/pluginhost/child"
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/hook"
 )
@@ -71,7 +72,7 @@ type Host struct {
 	order   []*supervisor
 	stop    context.CancelFunc
 	work    sync.WaitGroup
-	launch  *launcher
+	launch  *child.Launcher
 	dir     *runDir
 	once    sync.Once
 	err     error
@@ -90,7 +91,7 @@ func Start(ctx context.Context, cfg Config, specs, hooks []Spec) (_ *Host, err e
 		factors: make(map[string]*supervisor),
 		hooks:   make(map[string]*supervisor),
 		stop:    stop,
-		launch:  newLauncher(),
+		launch:  child.NewLauncher(),
 		dir:     dir,
 	}
 	defer func() {
@@ -199,7 +200,7 @@ func (h *Host) Close() error {
 		for _, s := range h.order {
 			s.end()
 		}
-		h.launch.close()
+		h.launch.Close()
 		h.err = h.dir.release()
 	})
 	return h.err

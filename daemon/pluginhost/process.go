@@ -14,13 +14,15 @@ import (
 	"github.com/hashicorp/go-plugin"
 	"github.com/hashicorp/go-plugin/runner"
 
+	"github.com/sallyport/sallyport/daemon/pluginhost/child"
+	"github.com/sallyport/sallyport/daemon/pluginhost/trusted"
 	"github.com/sallyport/sallyport/plugins/hook"
 	"github.com/sallyport/sallyport/plugins/wire"
 )
 
 // process is one life of a plugin.
 type process struct {
-	*child
+	*child.Child
 	client *plugin.Client
 	born   time.Time
 	factor *wire.FactorClient // nil for a hook
@@ -35,25 +37,25 @@ type process struct {
 	missedSince time.Time
 }
 
-// start checks the file, runs it, connects, and takes the socket's name away.
-func (l *launcher) start(ctx context.Context, s *supervisor) (_ *process, err error) {
-	file, err := checkFile(s.spec.Path, s.spec.SHA256)
+// launch checks the file, runs it, connects, and takes the socket's name away.
+func launch(ctx context.Context, s *supervisor) (_ *process, err error) {
+	file, err := trusted.Open(s.spec.Path, s.spec.SHA256)
 	if err != nil {
 		return nil, err
 	}
-	defer file.close()
+	defer file.Close()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	p := &process{child: newChild(l, file), born: time.Now()}
-	p.client = plugin.NewClient(l.config(s, p.child))
+	p := &process{Child: child.New(s.launch, file), born: time.Now()}
+	p.client = plugin.NewClient(clientConfig(s, p.Child))
 	defer func() {
 		if err != nil {
-			p.end()
+			p.bury()
 		}
 	}()
 	// go-plugin's calls know no context; a dead process ends each of them.
-	defer context.AfterFunc(ctx, p.kill)()
+	defer context.AfterFunc(ctx, p.End)()
 	addr, err := p.client.Start()
 	if err != nil {
 		return nil, fmt.Errorf("running %s: %w", s.spec.Path, err)
@@ -68,7 +70,7 @@ func (l *launcher) start(ctx context.Context, s *supervisor) (_ *process, err er
 }
 
 // config is made anew for every start: go-plugin's client cannot be used twice.
-func (l *launcher) config(s *supervisor, c *child) *plugin.ClientConfig {
+func clientConfig(s *supervisor, c *child.Child) *plugin.ClientConfig {
 	lines := newLineLog(s.cfg.Log, s.spec.Kind)
 	return &plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),
@@ -84,7 +86,7 @@ func (l *launcher) config(s *supervisor, c *child) *plugin.ClientConfig {
 		SyncStdout:       lines, // what the plugin's code prints
 		SyncStderr:       lines,
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {
-			return c, c.prepare(cmd, dir)
+			return c, c.Prepare(cmd, dir)
 		},
 	}
 }
@@ -114,14 +116,14 @@ func (p *process) connect(isHook bool) error {
 	return rpc.Ping()
 }
 
-// end kills what still lives and clears away what is left. It may be called
+// bury kills what still lives and clears away what is left. It may be called
 // more than once and returns when the process is gone.
-func (p *process) end() {
-	p.kill()
-	if p.started() {
-		<-p.exited
+func (p *process) bury() {
+	p.End()
+	if p.Started() {
+		<-p.Exited()
 	}
 	// Only its goroutines and the connection are left to go-plugin.
 	p.client.Kill()
-	p.clear()
+	p.Clear()
 }

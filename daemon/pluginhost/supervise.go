@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/daemon/pluginhost/child"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -15,10 +16,12 @@ const (
 	// startLimit bounds one start, until the plugin has said what it is.
 	startLimit = 10 * time.Second
 	// A plugin that had lived this long is started again at once; the pause
-	// before each further start doubles, up to the crash pause for one that
-	// does come up, and up to the fault pause for one that does not.
+	// before each further start doubles, up to the served pause for one that
+	// answered before it died, up to the crash pause for one that came up, and
+	// up to the fault pause for one that does not.
 	healthyLife = 5 * time.Second
 	firstPause  = 20 * time.Millisecond
+	servedPause = 40 * time.Millisecond
 	crashPause  = 320 * time.Millisecond
 	faultPause  = 10 * time.Second
 	// A process that let this many calls in a row pass without any sign of
@@ -35,7 +38,7 @@ type supervisor struct {
 	cfg    Config
 	spec   Spec
 	isHook bool
-	launch *launcher
+	launch *child.Launcher
 	dir    string
 	info   factor.Info // set by the first start, then constant
 
@@ -56,12 +59,12 @@ func newSupervisor(cfg Config, spec Spec, isHook bool) *supervisor {
 func (s *supervisor) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	p, err := s.launch.start(ctx, s)
+	p, err := launch(ctx, s)
 	if err != nil {
 		return err
 	}
 	if err := s.accept(ctx, p); err != nil {
-		p.end()
+		p.bury()
 		return err
 	}
 	s.running.Store(p)
@@ -97,14 +100,17 @@ func (s *supervisor) supervise(life context.Context) {
 	for {
 		p := s.running.Load()
 		select {
-		case <-p.exited:
+		case <-p.Exited():
 		case <-life.Done():
 			return
 		}
 		lived := time.Since(p.born)
-		s.down(p, fmt.Sprintf("the process ended after %s: %s", lived.Round(time.Millisecond), p.obituary()))
-		if lived >= healthyLife {
+		s.down(p, fmt.Sprintf("the process ended after %s: %s", lived.Round(time.Millisecond), p.Obituary()))
+		switch {
+		case lived >= healthyLife:
 			pause = 0
+		case p.answers.Load() > 0:
+			pause = min(pause, servedPause)
 		}
 		for most := crashPause; ; most = faultPause {
 			if !sleep(life, pause) {
@@ -125,7 +131,7 @@ func (s *supervisor) supervise(life context.Context) {
 		s.mu.Lock()
 		s.restarts++
 		s.mu.Unlock()
-		s.cfg.Log.Info("plugin is back", "plugin", s.spec.Kind, "pid", s.running.Load().pid)
+		s.cfg.Log.Info("plugin is back", "plugin", s.spec.Kind, "pid", s.running.Load().PID())
 		s.cfg.Restarted(s.spec.Kind)
 	}
 }
@@ -135,15 +141,15 @@ func (s *supervisor) down(p *process, problem string) {
 	s.running.Store(nil)
 	s.note(problem)
 	s.cfg.Up(s.spec.Kind, false)
-	s.cfg.Log.Error("plugin is down", "plugin", s.spec.Kind, "pid", p.pid, "error", problem)
-	p.end()
+	s.cfg.Log.Error("plugin is down", "plugin", s.spec.Kind, "pid", p.PID(), "error", problem)
+	p.bury()
 }
 
 // end is for Close, when nobody supervises any more.
 func (s *supervisor) end() {
 	if p := s.running.Swap(nil); p != nil {
 		s.cfg.Up(s.spec.Kind, false)
-		p.end()
+		p.bury()
 	}
 }
 
@@ -160,7 +166,7 @@ func (s *supervisor) note(problem string) {
 func (s *supervisor) status() Status {
 	out := Status{Kind: s.spec.Kind, Hook: s.isHook}
 	if p := s.running.Load(); p != nil {
-		out.PID, out.Up = p.pid, true
+		out.PID, out.Up = p.PID(), true
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,8 +188,8 @@ func (s *supervisor) missed(p *process) {
 	}
 	p.misses++
 	if p.misses >= missLimit && time.Since(p.missedSince) >= missTimeouts*s.spec.Timeout {
-		s.cfg.Log.Error("plugin does not answer and is killed", "plugin", s.spec.Kind, "pid", p.pid)
-		p.kill()
+		s.cfg.Log.Error("plugin does not answer and is killed", "plugin", s.spec.Kind, "pid", p.PID())
+		p.End()
 	}
 }
 

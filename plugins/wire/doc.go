@@ -25,5 +25,7 @@
 // writes to; it ignores SIGINT, SIGTERM and SIGHUP, which a terminal or a
 // service manager sends to the whole group while the daemon still drains; it
 // cannot be dumped or traced; and unless the factor declares Network it gives
-// up opening files, making sockets and starting programs, see jail_linux.go.
+// up opening files, making sockets and starting programs, see package jail.
 package wire
+
+//go:generate ./generate.sh

@@ -10,11 +10,11 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
-	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/hook"
+	"github.com/sallyport/sallyport/plugins/wire/jail"
 )
 
 // Serve is the main of a factor plugin. It returns when the host is gone.
@@ -46,7 +46,7 @@ func serve(set plugin.PluginSet, jailed bool) {
 		// the first byte from the host: the right moment to give up the rest.
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
 			if jailed {
-				if err := jail(); err != nil {
+				if err := jail.Enter(); err != nil {
 					fmt.Fprintf(os.Stderr, "[WARN] running without a jail: %v\n", err)
 				}
 			}
@@ -58,13 +58,11 @@ func serve(set plugin.PluginSet, jailed bool) {
 // harden keeps secrets from reaching a core file or a debugger, as far as the
 // kernel lets us: on one that does not, the plugin still works.
 func harden() {
-	for _, err := range []error{
-		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}),
-		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0),
-	} {
-		if err != nil {
-			fmt.Fprintf(os.Stderr, "[WARN] hardening the process: %v\n", err)
-		}
+	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
+		fmt.Fprintf(os.Stderr, "[WARN] forbidding core files: %v\n", err)
+	}
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); errno != 0 {
+		fmt.Fprintf(os.Stderr, "[WARN] forbidding dumps of the process: %v\n", errno)
 	}
 	signal.Ignore(syscall.SIGTERM, syscall.SIGHUP)
 }

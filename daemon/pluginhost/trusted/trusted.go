@@ -1,4 +1,8 @@
-package pluginhost
+// Package trusted decides whether a file may be run as a plugin: whether
+// anybody but root and the daemon's own user could have put it there or changed
+// it, and whether it is the file that the config pins. The rules are in the
+// doc of package pluginhost, which alone calls it. It runs nothing.
+package trusted
 
 import (
 	"bytes"
@@ -14,26 +18,31 @@ import (
 	"syscall"
 )
 
-// checkedFile is a plugin that may be executed.
-type checkedFile struct {
-	path string // as the config names it; the process's own name
-	exec string // what is executed
+// File is a plugin that may be executed.
+type File struct {
+	// Path is how the config names it; it becomes the process's own name.
+	Path string
+	// Exec is what to execute. It may name a descriptor of this process, and
+	// is good until Close.
+	Exec string
 	file *os.File
 }
 
-func (f *checkedFile) close() {
+// Close gives back what Open took. The file may run on.
+func (f *File) Close() {
 	if f.file != nil {
 		_ = f.file.Close()
 	}
 }
 
-// checkFile holds the plugin to the rules of the package doc. The result must
-// stay open until the process runs.
-func checkFile(path, pin string) (*checkedFile, error) {
+// Open holds a file to the rules; pin is its sha256 in hex, or empty. An error
+// names the path at fault and, where there is one, the command that mends it.
+// The result must stay open until the process runs.
+func Open(path, pin string) (*File, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
-	out := &checkedFile{path: path, exec: path}
+	out := &File{Path: path, Exec: path}
 	if pin == "" {
 		return out, nil
 	}
@@ -48,23 +57,23 @@ func checkFile(path, pin string) (*checkedFile, error) {
 	out.file = f
 	head := make([]byte, 4)
 	if _, err := io.ReadFull(f, head); err != nil {
-		out.close()
+		out.Close()
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	sum := sha256.New()
 	sum.Write(head)
 	if _, err := io.Copy(sum, f); err != nil {
-		out.close()
+		out.Close()
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	if got := sum.Sum(nil); !bytes.Equal(got, want) {
-		out.close()
+		out.Close()
 		return nil, fmt.Errorf("%s is not the file that is pinned: its sha256 is %x", path, got)
 	}
 	// A script is opened again by its interpreter, which cannot follow our
 	// descriptor, so there the path's owners are the only guard.
 	if string(head) == "\x7fELF" {
-		out.exec = fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+		out.Exec = fmt.Sprintf("/proc/self/fd/%d", f.Fd())
 	}
 	return out, nil
 }
