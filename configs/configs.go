@@ -1,19 +1,19 @@
-// Package configs holds the config files that come with the house: the
-// commented reference, one file for each scenario, and the demo's two, which
-// are built into the daemon so that the demo runs anywhere.
+// Package configs carries the demo's config and people inside the daemon, so
+// that the demo needs no file but the programs.
 //
-// It is not code: package config reads TOML, package directory reads LDIF. Only
-// the daemon's main may import it.
+// It is not the way to configure anything: the files beside it are, and
+// package daemon/config reads those. Only the daemon's main may import it.
 package configs
 
-import _ "embed"
+import _ "embed" // the two files below
 
-// DemoTOML is the demo's config; its relative paths begin at the demo's folder.
+// DemoTOML is the config of the demo; relative paths in it begin at the demo's
+// folder.
 //
 //go:embed demo.toml
 var DemoTOML string
 
-// DemoLDIF is the demo's directory: five people.
+// DemoLDIF are the people of the demo.
 //
 //go:embed demo.ldif
 var DemoLDIF string

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/config"
+	"github.com/sallyport/sallyport/daemon/frontend/admin"
+	"github.com/sallyport/sallyport/daemon/frontend/httpcheck"
+	"github.com/sallyport/sallyport/daemon/listen"
+	"github.com/sallyport/sallyport/enrollweb"
+)
+
+// Limits on a browser, or on whoever pretends to be one.
+const (
+	pageReadTimeout  = 10 * time.Second
+	pageWriteTimeout = 30 * time.Second
+	pageIdleTimeout  = 2 * time.Minute
+	pageMaxHeader    = 16 << 10
+	// metricsConns is enough for a few Prometheus servers and a curious person.
+	metricsConns = 32
+	pageConns    = 4096
+)
+
+// buildFrontEnds opens a socket for each [[listen]] and puts its protocol on it.
+func (h *house) buildFrontEnds(context.Context) error {
+	active, err := activated()
+	if err != nil {
+		return err
+	}
+	for _, l := range h.cfg.Listeners {
+		socket, err := listen.Unix(listen.Config{
+			Path: l.Path, Mode: fs.FileMode(l.Mode), Group: l.Group, Allow: l.Allow,
+			Refused: h.refusedPeer(l.Protocol), Activated: active, Name: filepath.Base(l.Path),
+		})
+		if err != nil {
+			return fmt.Errorf("opening %s: %w", l.Path, err)
+		}
+		h.onStop(func() error { return ignoreClosed(socket.Close()) })
+		server, err := h.frontEnd(l)
+		if err != nil {
+			return fmt.Errorf("building the %s front end on %s: %w", l.Protocol, l.Path, err)
+		}
+		h.serve(l.Protocol, socket, server)
+	}
+	for _, name := range active.Left() {
+		h.log.Warn("systemd passed a socket that no [[listen]] asks for", "name", name)
+	}
+	return nil
+}
+
+// frontEnd puts a protocol's handler into a server with that protocol's limits.
+func (h *house) frontEnd(l config.Listen) (*http.Server, error) {
+	if l.Protocol == "admin" {
+		handler, err := admin.New(admin.Config{
+			Support: h.support, Engine: h.engine, System: h,
+			Desk: h.cfg.Admin.Support, Operators: h.cfg.Admin.Operators, Now: h.clock.Now, Log: h.log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return admin.Server(handler, h.log), nil
+	}
+	handler, err := httpcheck.New(httpcheck.Config{
+		Checker: h.engine, Health: h, Services: l.Services, DefaultService: l.DefaultService,
+		Realm: "sallyport", PageURL: h.cfg.Page.URL, Log: h.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return httpcheck.Server(handler, h.log), nil
+}
+
+// buildPage serves the enrollment page, over TLS, behind a proxy, or, for the
+// demo only, in the clear on loopback.
+func (h *house) buildPage(ctx context.Context) error {
+	p := h.cfg.Page
+	if p.Listen == "" {
+		return nil
+	}
+	public, err := url.Parse(p.URL)
+	if err != nil {
+		return fmt.Errorf("reading the page's url: %w", err)
+	}
+	page, err := enrollweb.New(enrollweb.Config{
+		SignIn: h.engine, SetUp: h.desk, Home: h.desk,
+		Service: p.Service, Operator: p.Operator, Support: enrollweb.Support(p.Support),
+		BaseURL: p.URL, Insecure: public.Scheme == "http" && loopback(public.Hostname()),
+		TrustedProxies: p.TrustedProxies, TextsDir: p.Texts, Lang: p.Language,
+		Now: h.clock.Now, Rand: rand.Reader, Log: h.log,
+	})
+	if err != nil {
+		return err
+	}
+	l, err := h.open(ctx, p.Listen, pageConns)
+	if err != nil {
+		return err
+	}
+	if p.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(p.TLSCert, p.TLSKey)
+		if err != nil {
+			return fmt.Errorf("reading the page's certificate: %w", err)
+		}
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
+	}
+	h.serve("page", l, h.browserServer(page))
+	return nil
+}
+
+// loopback tells whether the name of a URL is this machine's own.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// buildMetricsPage serves what Prometheus reads.
+func (h *house) buildMetricsPage(ctx context.Context) error {
+	if h.cfg.Metrics == "" {
+		return nil
+	}
+	l, err := h.open(ctx, h.cfg.Metrics, metricsConns)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", h.metrics.Handler())
+	h.serve("metrics", l, h.browserServer(mux))
+	return nil
+}
+
+// open listens on "host:port", or on a Unix socket if it is a path.
+func (h *house) open(ctx context.Context, where string, conns int) (net.Listener, error) {
+	var l net.Listener
+	var err error
+	if filepath.IsAbs(where) {
+		l, err = listen.Unix(listen.Config{Path: where, MaxConns: conns, Refused: h.refusedPeer("page")})
+	} else {
+		l, err = listen.TCP(ctx, where, conns, false)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", where, err)
+	}
+	h.onStop(func() error { return ignoreClosed(l.Close()) })
+	return l, nil
+}
+
+func (h *house) browserServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: pageReadTimeout, ReadTimeout: pageReadTimeout,
+		WriteTimeout: pageWriteTimeout, IdleTimeout: pageIdleTimeout,
+		MaxHeaderBytes: pageMaxHeader, ConnContext: listen.ConnContext,
+		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// ignoreClosed lets a listener be closed twice: by its server, and by the list
+// of things to undo.
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}

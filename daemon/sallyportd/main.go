@@ -1,0 +1,74 @@
+// Command sallyportd is the daemon: it reads one config, builds every part in
+// one visible list, serves until it is told to stop, and stops in reverse.
+//
+// It is flags and wiring, not rules: what a part does, and why, stands in the
+// part. Being a main, it may import everything; nothing may import it.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// version is what the build was made from: a tag, or a commit and its time.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
+// Exit statuses, as in sysexits(3) where it has a word.
+const (
+	exitRefused     = 1
+	exitUsage       = 2
+	exitUnavailable = 75
+)
+
+// usageError is a mistake in what was typed or written, as against something
+// that went wrong.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func main() {
+	err := rootCommand().Execute()
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "sallyportd:", err)
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		os.Exit(exitUsage)
+	case errors.Is(err, errTemporary):
+		os.Exit(exitUnavailable)
+	default:
+		os.Exit(exitRefused)
+	}
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sallyportd",
+		Short: "Two-factor login in front of an LDAP directory",
+		Long: `sallyportd makes two-factor login mandatory in front of an LDAP directory that
+already exists. It reads one TOML file and serves the sockets and the page that
+the file names.
+
+To try it without a directory: sallyportd demo`,
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
+	})
+	root.AddCommand(serveCommand(), checkConfigCommand(), initCommand(), demoCommand())
+	return root
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/events"
+	"github.com/sallyport/sallyport/daemon/listen"
+	"github.com/sallyport/sallyport/daemon/metrics"
+	"github.com/sallyport/sallyport/daemon/throttle"
+)
+
+const (
+	// censusEvery is how often people and records are counted for monitoring.
+	censusEvery = 15 * time.Second
+	// sweepEvery is how often what has had its time is removed.
+	sweepEvery = time.Hour
+)
+
+func (h *house) buildMetrics(context.Context) error {
+	b := metrics.Build{Version: version(), Servers: len(h.cfg.Directory.Servers)}
+	for _, s := range h.cfg.Services {
+		b.Services = append(b.Services, s.Name)
+	}
+	for _, f := range h.cfg.Factors {
+		b.Plugins = append(b.Plugins, f.Kind)
+	}
+	for _, k := range h.cfg.Hooks {
+		b.Plugins = append(b.Plugins, k.Name)
+	}
+	h.metrics = metrics.New(b)
+	return nil
+}
+
+func (h *house) observeStore(op string, took time.Duration, _ error) {
+	if op == "commit" || op == "fail" {
+		h.metrics.Took("store_commit", took.Seconds())
+	}
+}
+
+func (h *house) observeDirectory(op string, took time.Duration, _ error) {
+	h.metrics.Took("directory_"+op, took.Seconds())
+}
+
+func (h *house) observePlugin(_, _ string, took time.Duration, _ error) {
+	h.metrics.Took("plugin_call", took.Seconds())
+}
+
+func (h *house) refusedPeer(frontEnd string) func(listen.Peer) {
+	return func(p listen.Peer) {
+		h.metrics.RefusedPeer(frontEnd)
+		h.log.Warn("sent a peer away", "front_end", frontEnd, "uid", p.UID, "pid", p.PID)
+	}
+}
+
+// countedThrottle counts for monitoring whom the throttle makes wait.
+type countedThrottle struct {
+	*throttle.Throttle
+	metrics *metrics.Metrics
+}
+
+func (c countedThrottle) MaySend(client account.Client, service, name string) time.Duration {
+	wait := c.Throttle.MaySend(client, service, name)
+	c.count("source", wait)
+	return wait
+}
+
+func (c countedThrottle) First(ctx context.Context, id account.ID, familiar bool) (int64, time.Duration, error) {
+	number, wait, err := c.Throttle.First(ctx, id, familiar)
+	c.count("first", wait)
+	return number, wait, err
+}
+
+func (c countedThrottle) Second(ctx context.Context, id account.ID, kind string) (int64, time.Duration, error) {
+	number, wait, err := c.Throttle.Second(ctx, id, kind)
+	c.count("second", wait)
+	return number, wait, err
+}
+
+func (c countedThrottle) count(bucket string, wait time.Duration) {
+	if wait > 0 {
+		c.metrics.Throttled(bucket)
+	}
+}
+
+// buildHousekeeping counts and sweeps beside the work.
+func (h *house) buildHousekeeping(ctx context.Context) error {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		h.keepHouse(ctx)
+	}()
+	h.onStop(func() error { stop(); <-done; return nil })
+	return nil
+}
+
+func (h *house) keepHouse(ctx context.Context) {
+	count, sweep := time.NewTicker(censusEvery), time.NewTicker(sweepEvery)
+	defer count.Stop()
+	defer sweep.Stop()
+	h.census(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-count.C:
+			h.census(ctx)
+		case <-sweep.C:
+			if err := h.store.Sweep(ctx, h.clock.Now()); err != nil && ctx.Err() == nil {
+				h.log.Error("sweeping the store", "error", err)
+			}
+		}
+	}
+}
+
+// census feeds the gauges. Asking the clock here also lets it notice a jump
+// while nobody logs in.
+func (h *house) census(ctx context.Context) {
+	h.clock.Safe()
+	c, err := h.store.Census(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			h.log.Error("counting for the metrics", "error", err)
+		}
+		return
+	}
+	g := metrics.Gauges{Subjects: c.Subjects, Sessions: c.Sessions, AuditHead: c.AuditHead, ClockSkew: h.clock.Skew()}
+	for kind, n := range c.Factors {
+		switch kind {
+		case h.parts.Code:
+			g.Enrolled = n.Subjects
+		case h.parts.App:
+			g.AppPasswords = n.Records
+		}
+	}
+	h.metrics.Set(g)
+}
+
+var _ events.Counters = (*metrics.Metrics)(nil)

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport/sallyport/daemon/config"
+	"github.com/sallyport/sallyport/daemon/sallyportd/clock"
+)
+
+// errTemporary marks what may be gone at the next try.
+var errTemporary = errors.New("temporarily unavailable")
+
+// drainFor is how long requests that are under way may take after SIGTERM.
+const drainFor = 10 * time.Second
+
+func serveCommand() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "serve --config FILE",
+		Short: "Run the daemon",
+		Long: `serve runs the daemon until SIGTERM or SIGINT, which lets requests under way
+finish. It logs to standard error and tells systemd when it is ready.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(path)
+			if err != nil {
+				return usageError{fmt.Errorf("the config is not usable:\n%w", err)}
+			}
+			return run(cmd.Context(), cfg, logger(cfg.Log, os.Stderr), func(*house) error { return nil })
+		},
+	}
+	configFlag(c, &path)
+	return c
+}
+
+func configFlag(c *cobra.Command, path *string) {
+	c.Flags().StringVarP(path, "config", "c", "/etc/sallyport/sallyport.toml", "the config file")
+}
+
+// noArguments refuses stray words, which are typing mistakes.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%q is not expected here (see %s --help)", args[0], c.CommandPath())}
+	}
+	return nil
+}
+
+func logger(cfg config.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
+		level = slog.LevelInfo // the config has checked the word
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "text" {
+		return slog.New(slog.NewTextHandler(w, opts))
+	}
+	return slog.New(slog.NewJSONHandler(w, opts))
+}
+
+// run builds the house, serves until a signal comes, and stops in reverse.
+// ready is called once everything answers.
+func run(ctx context.Context, cfg *config.Config, log *slog.Logger, ready func(*house) error) (err error) {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	h := &house{cfg: cfg, log: log, clock: clock.New(), started: time.Now(), failed: make(chan error, 8)}
+	defer func() { err = errors.Join(err, h.stop()) }()
+	if err := h.build(ctx); err != nil {
+		return err
+	}
+	if err := ready(h); err != nil {
+		return err
+	}
+	log.Info("ready", "version", version())
+	notify(log, daemon.SdNotifyReady)
+	select {
+	case <-ctx.Done():
+		log.Info("stopping: letting requests under way finish")
+	case err = <-h.failed:
+	}
+	notify(log, daemon.SdNotifyStopping)
+	return err
+}
+
+func notify(log *slog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn("telling systemd", "error", err)
+	}
+}

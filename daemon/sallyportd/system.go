@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
+	"github.com/sallyport/sallyport/daemon/sallyportd/clock"
+)
+
+// The house as the admin front end and the health check see it.
+
+// Status is one screen about the daemon.
+func (h *house) Status(ctx context.Context) (api.Status, error) {
+	node, err := os.Hostname()
+	if err != nil {
+		node = "" // a nicety, not worth failing for
+	}
+	s := api.Status{
+		Version: version(), Node: node, Started: h.started, Now: h.clock.Now(), Page: h.cfg.Page.URL,
+		Clock: api.Clock{OK: h.clock.Safe()},
+		Store: api.Store{OK: true, Kind: "sqlite"},
+	}
+	if !s.Clock.OK {
+		s.Clock.Note = fmt.Sprintf("the clock jumped by %s: codes wait until it has held still for a minute", h.clock.Skew().Round(clock.Jump/10))
+	}
+	for _, d := range h.directory.Status(ctx) {
+		s.Directory = append(s.Directory, api.Server{URL: d.Server, Up: d.Up, Since: d.Since, Note: d.Error})
+	}
+	for _, p := range h.plugins.Status() {
+		s.Plugins = append(s.Plugins, api.Plugin{Kind: p.Kind, Up: p.Up, PID: p.PID, Restarts: p.Restarts})
+	}
+	for _, l := range h.cfg.Listeners {
+		s.Listeners = append(s.Listeners, api.Listening{Protocol: l.Protocol, Address: l.Path})
+	}
+	if h.cfg.Page.Listen != "" {
+		s.Listeners = append(s.Listeners, api.Listening{Protocol: "page", Address: h.cfg.Page.Listen})
+	}
+	if h.cfg.Metrics != "" {
+		s.Listeners = append(s.Listeners, api.Listening{Protocol: "metrics", Address: h.cfg.Metrics})
+	}
+	if st, err := os.Stat(h.cfg.Store); err == nil {
+		s.Store.Bytes = st.Size()
+	}
+	census, err := h.store.Census(ctx)
+	if err != nil {
+		s.Store.OK, s.Store.Note = false, err.Error()
+		return s, nil
+	}
+	s.Store.AuditSeq = census.AuditHead
+	s.Enrollment = api.Enrollment{Subjects: int(census.Subjects), Records: map[string]int{}}
+	for kind, n := range census.Factors {
+		s.Enrollment.Records[kind] = int(n.Records)
+	}
+	return s, nil
+}
+
+// Events returns the audit after a number, oldest first.
+func (h *house) Events(ctx context.Context, after int64, limit int) ([]account.Event, error) {
+	return h.store.Events(ctx, after, limit)
+}
+
+// Verify walks the whole audit and everything that is sealed.
+func (h *house) Verify(ctx context.Context) (api.AuditReport, error) {
+	r, err := h.store.Verify(ctx)
+	if err != nil {
+		return api.AuditReport{}, err
+	}
+	report := api.AuditReport{OK: r.OK(), Events: r.Events, Last: r.AuditHead}
+	if r.Events > 0 {
+		report.First = r.AuditHead - r.Events + 1
+	}
+	problems := r.Damage
+	if r.BrokenEvent > 0 {
+		problems = append([]string{fmt.Sprintf("event %d: %s", r.BrokenEvent, r.BrokenWhy)}, problems...)
+	}
+	report.Problem = strings.Join(problems, "; ")
+	return report, nil
+}
+
+// Ready says what is missing for a login, if anything is. A directory that is
+// away is no reason to take the daemon out of service: app passwords go on.
+func (h *house) Ready(ctx context.Context) error {
+	if !h.clock.Safe() {
+		return errors.New("the clock jumped and has not settled yet")
+	}
+	for _, p := range h.plugins.Status() {
+		if !p.Up {
+			return fmt.Errorf("plugin %s is down", p.Kind)
+		}
+	}
+	if _, err := h.store.Census(ctx); err != nil {
+		return errors.New("the store does not answer")
+	}
+	return nil
+}
