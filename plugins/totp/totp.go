@@ -87,7 +87,7 @@ func (Factor) Enroll(ctx context.Context, e factor.Enrollment) (factor.Issued, e
 	if err != nil {
 		return factor.Issued{}, fmt.Errorf("making a totp record: %w", err)
 	}
-	d.secret = slices.Clone(e.Entropy[:secretSize])
+	d.secret = e.Entropy[:secretSize] // payload copies it
 	uri, err := d.uri(e.Issuer, e.Account)
 	if err != nil {
 		return factor.Issued{}, fmt.Errorf("making a totp record: %w", err)
