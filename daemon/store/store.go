@@ -13,6 +13,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -101,4 +103,13 @@ type FactorCount struct {
 	Subjects int64
 	// Records are active.
 	Records int64
+}
+
+// Unavailable says what was being done when err came up, and makes it wrap
+// account.ErrUnavailable.
+func Unavailable(doing string, err error) error {
+	if errors.Is(err, account.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%s: %w: %w", doing, account.ErrUnavailable, err)
 }

@@ -8,13 +8,15 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 )
 
 // batch is one transaction of the writer: what it has read and will have
 // changed once it is committed.
 type batch struct {
 	store *Store
-	*session
+	*group.Session
 	// people are as this transaction leaves them; nil where only the database
 	// was written and memory is to forget.
 	people map[account.ID]*account.Snapshot
@@ -28,8 +30,8 @@ type auditHead struct {
 	chain []byte
 }
 
-func newBatch(s *Store, session *session) *batch {
-	return &batch{store: s, session: session, people: map[account.ID]*account.Snapshot{}}
+func newBatch(s *Store, session *group.Session) *batch {
+	return &batch{store: s, Session: session, people: map[account.ID]*account.Snapshot{}}
 }
 
 // person is somebody as this transaction sees them, payloads sealed. Nobody
@@ -39,17 +41,17 @@ func (b *batch) person(id account.ID) (*account.Snapshot, error) {
 		return p, nil
 	}
 	if _, dirty := b.people[id]; !dirty {
-		if p := b.store.cache.get(id); p != nil {
+		if p := b.store.cache.Get(id); p != nil {
 			return p, nil
 		}
 	}
-	rows, err := b.query(personQuery, string(id))
+	found, err := b.Query(rows.PersonQuery, string(id))
 	if err != nil {
 		return nil, fmt.Errorf("reading a subject: %w", err)
 	}
-	p, err := b.store.scanPerson(id, rows)
-	if errors.Is(err, errTampered) {
-		return nil, refuse(unavailable("reading a subject", err))
+	p, err := b.store.reader.ScanPerson(id, found)
+	if errors.Is(err, rows.ErrTampered) {
+		return nil, group.Refuse(store.Unavailable("reading a subject", err))
 	}
 	return p, err
 }
@@ -65,8 +67,8 @@ func (b *batch) append(e account.Event) error {
 	}
 	e.Seq = b.head.seq + 1
 	body := store.AppendEvent(nil, e)
-	chain := b.store.vault.Chain(b.head.chain, body)
-	if err := b.exec("INSERT INTO event (seq, body, mac) VALUES (?, ?, ?)", e.Seq, body, chain); err != nil {
+	chain := b.store.reader.Vault.Chain(b.head.chain, body)
+	if err := b.Exec("INSERT INTO event (seq, body, mac) VALUES (?, ?, ?)", e.Seq, body, chain); err != nil {
 		return fmt.Errorf("writing the audit: %w", err)
 	}
 	b.head, b.grown = &auditHead{seq: e.Seq, chain: chain}, true
@@ -82,21 +84,21 @@ func (b *batch) readHead() (*auditHead, error) {
 	}
 	last, kept := &auditHead{}, &auditHead{}
 	var seal []byte
-	err := b.conn.QueryRowContext(b.store.life, "SELECT seq, mac FROM event ORDER BY seq DESC LIMIT 1").
+	err := b.QueryRow("SELECT seq, mac FROM event ORDER BY seq DESC LIMIT 1").
 		Scan(&last.seq, &last.chain)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
-	err = b.conn.QueryRowContext(b.store.life, "SELECT seq, mac, seal FROM head").Scan(&kept.seq, &kept.chain, &seal)
+	err = b.QueryRow("SELECT seq, mac, seal FROM head").Scan(&kept.seq, &kept.chain, &seal)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
 	fresh := errors.Is(err, sql.ErrNoRows) && last.seq == 0
-	genuine := fresh || store.Same(b.store.vault.Head(kept.seq, kept.chain), seal)
+	genuine := fresh || store.Same(b.store.reader.Vault.Head(kept.seq, kept.chain), seal)
 	if genuine && kept.seq == last.seq && store.Same(kept.chain, last.chain) {
 		return last, nil
 	}
-	b.store.alarm("the end of the audit is not as it was written; run: sallyport audit verify",
+	b.store.reader.Alarm("the end of the audit is not as it was written; run: sallyport audit verify",
 		"last_event", last.seq, "kept_end", kept.seq)
 	if genuine && kept.seq > last.seq {
 		return kept, nil
@@ -107,30 +109,30 @@ func (b *batch) readHead() (*auditHead, error) {
 	return last, nil
 }
 
-// finish writes what is written once a transaction.
-func (b *batch) finish() error {
+// Finish writes what is written once a transaction.
+func (b *batch) Finish() error {
 	if !b.grown {
 		return nil
 	}
-	return b.exec(`INSERT INTO head (one, seq, mac, seal) VALUES (1, ?, ?, ?) ON CONFLICT (one)
+	return b.Exec(`INSERT INTO head (one, seq, mac, seal) VALUES (1, ?, ?, ?) ON CONFLICT (one)
 		DO UPDATE SET seq = excluded.seq, mac = excluded.mac, seal = excluded.seal`,
-		b.head.seq, b.head.chain, b.store.vault.Head(b.head.seq, b.head.chain))
+		b.head.seq, b.head.chain, b.store.reader.Vault.Head(b.head.seq, b.head.chain))
 }
 
-// publish makes the committed transaction visible to readers.
-func (b *batch) publish() {
-	b.store.cache.publish(b.people)
+// Publish makes the committed transaction visible to readers.
+func (b *batch) Publish() {
+	b.store.cache.Publish(b.people)
 	if b.grown {
 		b.store.head.Store(b.head)
 	}
 }
 
-// forget drops from memory whatever the failed transaction touched. Whether a
+// Forget drops from memory whatever the failed transaction touched. Whether a
 // COMMIT that failed was written is for the database to say.
-func (b *batch) forget() {
+func (b *batch) Forget() {
 	for id := range b.people {
 		b.people[id] = nil
 	}
-	b.store.cache.publish(b.people)
+	b.store.cache.Publish(b.people)
 	b.store.head.Store(nil)
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 )
 
 // commit is a Change on its way: Put and PutTokens are sealed, and copies.
@@ -21,9 +23,9 @@ func (s *Store) Commit(ctx context.Context, change account.Change) error {
 	return s.observed("commit", func() error {
 		c, err := s.seal(change)
 		if err != nil {
-			return unavailable("sealing a change", err)
+			return store.Unavailable("sealing a change", err)
 		}
-		return s.writer.submit(ctx, c.run)
+		return s.writer.Submit(ctx, c.run)
 	})
 }
 
@@ -48,17 +50,17 @@ func (s *Store) seal(change account.Change) (*commit, error) {
 		r.Revoked, r.Expires = store.Time(store.Nanos(r.Revoked)), store.Time(store.Nanos(r.Expires))
 		r.Services = slices.Clone(r.Services)
 		var err error
-		if r.Payload, err = s.vault.SealPayload(*r); err != nil {
+		if r.Payload, err = s.reader.Vault.SealPayload(*r); err != nil {
 			return nil, fmt.Errorf("sealing the payload of %s: %w", r, err)
 		}
 	}
 	for i := range c.PutTokens {
 		t := &c.PutTokens[i]
-		if _, err := tableOf(t.Kind); err != nil || t.Subject != c.Subject {
+		if _, err := rows.TableOf(t.Kind); err != nil || t.Subject != c.Subject {
 			return nil, fmt.Errorf("%s is not one to put into a change of %s", t, c.Subject)
 		}
 		var err error
-		if t.Data, err = s.vault.SealToken(*t); err != nil {
+		if t.Data, err = s.reader.Vault.SealToken(*t); err != nil {
 			return nil, fmt.Errorf("sealing %s: %w", t, err)
 		}
 	}
@@ -83,12 +85,12 @@ func (c *commit) run(b *batch) error {
 		return fmt.Errorf("writing tokens: %w", err)
 	}
 	for _, number := range c.Refund {
-		if err := b.exec("DELETE FROM attempt WHERE number = ?", number); err != nil {
+		if err := b.Exec("DELETE FROM attempt WHERE number = ?", number); err != nil {
 			return fmt.Errorf("refunding a try: %w", err)
 		}
 	}
 	for _, bucket := range c.ClearTries {
-		if err := b.exec("DELETE FROM attempt WHERE bucket = ?", bucket); err != nil {
+		if err := b.Exec("DELETE FROM attempt WHERE bucket = ?", bucket); err != nil {
 			return fmt.Errorf("clearing tries: %w", err)
 		}
 	}
@@ -114,13 +116,15 @@ func (c *commit) next(b *batch) (*account.Snapshot, error) {
 		return nil, err
 	}
 	if c.Version >= 0 && c.Version != now.Version {
-		return nil, refuse(account.ErrConflict)
+		return nil, group.Refuse(account.ErrConflict)
 	}
 	next := &account.Snapshot{Subject: c.Subject, Version: now.Version + 1, InviteRequired: now.InviteRequired}
 	if c.InviteRequired != nil {
 		next.InviteRequired = *c.InviteRequired
 	}
-	next.Records = make([]account.Record, 0, len(now.Records)+len(c.Put))
+	if len(now.Records)+len(c.Put) > 0 {
+		next.Records = make([]account.Record, 0, len(now.Records)+len(c.Put))
+	}
 	for _, r := range now.Records {
 		if !slices.Contains(c.Delete, r.ID) {
 			next.Records = append(next.Records, r)
@@ -134,19 +138,19 @@ func (c *commit) next(b *batch) (*account.Snapshot, error) {
 		}
 		if c.keep[i] {
 			if old := next.Records[at]; old.Factor != r.Factor {
-				return nil, refuse(unavailable("keeping a payload", fmt.Errorf("%s was of factor %s", r, old.Factor)))
+				return nil, group.Refuse(store.Unavailable("keeping a payload", fmt.Errorf("%s was of factor %s", r, old.Factor)))
 			}
 			r.Payload = next.Records[at].Payload
 		}
 		next.Records[at] = r
 	}
-	sortRecords(next.Records)
+	rows.SortRecords(next.Records)
 	return next, nil
 }
 
 func (c *commit) writePerson(b *batch, next *account.Snapshot) error {
 	for _, id := range c.Delete {
-		if err := b.exec("DELETE FROM record WHERE subject = ? AND id = ?", string(c.Subject), id); err != nil {
+		if err := b.Exec("DELETE FROM record WHERE subject = ? AND id = ?", string(c.Subject), id); err != nil {
 			return fmt.Errorf("deleting a record: %w", err)
 		}
 	}
@@ -156,9 +160,9 @@ func (c *commit) writePerson(b *batch, next *account.Snapshot) error {
 			return fmt.Errorf("writing %s: %w", put, err)
 		}
 	}
-	if err := b.exec(`INSERT INTO subject (id, version, invite, mac) VALUES (?, ?, ?, ?) ON CONFLICT (id)
+	if err := b.Exec(`INSERT INTO subject (id, version, invite, mac) VALUES (?, ?, ?, ?) ON CONFLICT (id)
 		DO UPDATE SET version = excluded.version, invite = excluded.invite, mac = excluded.mac`,
-		string(next.Subject), next.Version, next.InviteRequired, b.store.vault.State(*next)); err != nil {
+		string(next.Subject), next.Version, next.InviteRequired, b.store.reader.Vault.State(*next)); err != nil {
 		return fmt.Errorf("writing a subject: %w", err)
 	}
 	b.people[next.Subject] = next
@@ -168,11 +172,11 @@ func (c *commit) writePerson(b *batch, next *account.Snapshot) error {
 // writeRecord inserts or replaces. An id that somebody else has is an error of
 // the database, because ids are unique in the installation.
 func writeRecord(b *batch, r account.Record) error {
-	services, err := writeServices(r.Services)
+	services, err := rows.WriteServices(r.Services)
 	if err != nil {
 		return err
 	}
-	return b.exec(`INSERT INTO record (subject, id, factor, label, services, created, pending, revoked, expires,
+	return b.Exec(`INSERT INTO record (subject, id, factor, label, services, created, pending, revoked, expires,
 		uses, last_used, last_from, last_agent, last_service, format, payload)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (subject, id) DO UPDATE SET factor = excluded.factor, label = excluded.label,

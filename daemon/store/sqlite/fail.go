@@ -2,13 +2,14 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 )
 
 // Fail implements store.Store.
@@ -17,10 +18,10 @@ func (s *Store) Fail(ctx context.Context, t account.Try) (int64, time.Duration, 
 	var wait time.Duration
 	err := s.observed("fail", func() error {
 		if t.Allow == nil {
-			return unavailable("counting a try", errors.New("nobody says whether it is allowed"))
+			return store.Unavailable("counting a try", errors.New("nobody says whether it is allowed"))
 		}
 		f := &fail{Try: t}
-		if err := s.writer.submit(ctx, f.run); err != nil {
+		if err := s.writer.Submit(ctx, f.run); err != nil {
 			return err // the writer may still be at f
 		}
 		number, wait = f.number, f.wait
@@ -36,21 +37,21 @@ type fail struct {
 }
 
 func (f *fail) run(b *batch) error {
-	rows, err := b.query("SELECT at FROM attempt WHERE bucket = ? AND at >= ? ORDER BY at, number", f.Bucket, store.Nanos(f.Since))
+	found, err := b.Query("SELECT at FROM attempt WHERE bucket = ? AND at >= ? ORDER BY at, number", f.Bucket, store.Nanos(f.Since))
 	if err != nil {
 		return fmt.Errorf("reading tries: %w", err)
 	}
-	earlier, err := scanTimes(rows)
+	earlier, err := rows.ScanTimes(found)
 	if err != nil {
 		return fmt.Errorf("reading tries: %w", err)
 	}
 	if f.wait, err = f.allow(earlier); err != nil {
-		return refuse(err)
+		return group.Refuse(err)
 	}
 	if f.wait > 0 {
 		return nil
 	}
-	result, err := b.execCount("INSERT INTO attempt (bucket, at) VALUES (?, ?)", f.Bucket, store.Nanos(f.At))
+	result, err := b.Run("INSERT INTO attempt (bucket, at) VALUES (?, ?)", f.Bucket, store.Nanos(f.At))
 	if err != nil {
 		return fmt.Errorf("counting a try: %w", err)
 	}
@@ -62,20 +63,8 @@ func (f *fail) run(b *batch) error {
 func (f *fail) allow(earlier []time.Time) (wait time.Duration, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = unavailable("counting a try", fmt.Errorf("the rule failed: %v", p))
+			err = store.Unavailable("counting a try", fmt.Errorf("the rule failed: %v", p))
 		}
 	}()
 	return f.Allow(earlier), nil
-}
-
-func scanTimes(rows *sql.Rows) (times []time.Time, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var at int64
-		if err := rows.Scan(&at); err != nil {
-			return nil, err
-		}
-		times = append(times, store.Time(at))
-	}
-	return times, rows.Err()
 }

@@ -2,13 +2,13 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 )
 
 // triesKept is how many last tries are kept of a subject.
@@ -20,7 +20,7 @@ func (s *Store) Log(ctx context.Context, tries []account.Event, used []account.R
 		if len(tries) == 0 && len(used) == 0 {
 			return nil
 		}
-		return s.writer.submit(ctx, func(b *batch) error {
+		return s.writer.Submit(ctx, func(b *batch) error {
 			for _, e := range tries {
 				if err := logTry(b, e); err != nil {
 					return fmt.Errorf("noting a try: %w", err)
@@ -37,26 +37,26 @@ func (s *Store) Log(ctx context.Context, tries []account.Event, used []account.R
 }
 
 func logTry(b *batch, e account.Event) error {
-	rows, err := b.query("SELECT number, body FROM try WHERE subject = ? ORDER BY number DESC LIMIT 1", string(e.Subject))
+	found, err := b.Query("SELECT number, body FROM try WHERE subject = ? ORDER BY number DESC LIMIT 1", string(e.Subject))
 	if err != nil {
 		return err
 	}
 	var last int64
 	var old account.Event
-	err = eachEvent(rows, func(number int64, e account.Event) { last, old = number, e })
+	err = rows.EachEvent(found, func(number int64, e account.Event) { last, old = number, e })
 	if err != nil {
 		return err
 	}
 	e.Seq, e.Count = 0, max(e.Count, 1)
 	if last > 0 && alike(old, e) {
 		e.Count += old.Count
-		return b.exec("UPDATE try SET at = ?, body = ? WHERE number = ?", store.Nanos(e.At), store.AppendEvent(nil, e), last)
+		return b.Exec("UPDATE try SET at = ?, body = ? WHERE number = ?", store.Nanos(e.At), store.AppendEvent(nil, e), last)
 	}
-	if err := b.exec("INSERT INTO try (subject, at, body) VALUES (?, ?, ?)",
+	if err := b.Exec("INSERT INTO try (subject, at, body) VALUES (?, ?, ?)",
 		string(e.Subject), store.Nanos(e.At), store.AppendEvent(nil, e)); err != nil {
 		return err
 	}
-	return b.exec(`DELETE FROM try WHERE subject = ? AND number <= (SELECT number FROM try WHERE subject = ?
+	return b.Exec(`DELETE FROM try WHERE subject = ? AND number <= (SELECT number FROM try WHERE subject = ?
 		ORDER BY number DESC LIMIT 1 OFFSET ?)`, string(e.Subject), string(e.Subject), triesKept)
 }
 
@@ -69,14 +69,14 @@ func alike(a, b account.Event) bool {
 
 // logUse notes a use in the row and in memory; the fingerprint leaves it out.
 func logUse(b *batch, r account.Record) error {
-	if err := b.exec(`UPDATE record SET last_used = ?, last_from = ?, last_agent = ?, last_service = ?
+	if err := b.Exec(`UPDATE record SET last_used = ?, last_from = ?, last_agent = ?, last_service = ?
 		WHERE subject = ? AND id = ?`,
 		store.Nanos(r.LastUsed), r.LastFrom, r.LastAgent, r.LastService, string(r.Subject), r.ID); err != nil {
 		return err
 	}
 	p := b.people[r.Subject]
 	if _, dirty := b.people[r.Subject]; !dirty {
-		p = b.store.cache.get(r.Subject)
+		p = b.store.cache.Get(r.Subject)
 	}
 	if p == nil { // nobody has asked for them lately; they are read when needed
 		b.people[r.Subject] = nil
@@ -107,12 +107,12 @@ func (s *Store) Tries(ctx context.Context, id account.ID, limit int) ([]account.
 
 func (s *Store) events(ctx context.Context, name, query string, args ...any) (events []account.Event, err error) {
 	err = s.observed(name, func() error {
-		rows, err := s.query(ctx, query, args...)
+		found, err := s.reader.Query(ctx, query, args...)
 		if err != nil {
-			return unavailable("reading "+name, err)
+			return store.Unavailable("reading "+name, err)
 		}
-		if err := eachEvent(rows, func(_ int64, e account.Event) { events = append(events, e) }); err != nil {
-			return unavailable("reading "+name, err)
+		if err := rows.EachEvent(found, func(_ int64, e account.Event) { events = append(events, e) }); err != nil {
+			return store.Unavailable("reading "+name, err)
 		}
 		return nil
 	})
@@ -122,23 +122,6 @@ func (s *Store) events(ctx context.Context, name, query string, args ...any) (ev
 	return events, nil
 }
 
-func eachEvent(rows *sql.Rows, do func(number int64, e account.Event)) (err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var number int64
-		var body []byte
-		if err := rows.Scan(&number, &body); err != nil {
-			return err
-		}
-		e, err := store.ParseEvent(body)
-		if err != nil {
-			return fmt.Errorf("row %d: %w", number, err)
-		}
-		do(number, e)
-	}
-	return rows.Err()
-}
-
 // Census implements store.Store.
 func (s *Store) Census(ctx context.Context) (c store.Census, err error) {
 	err = s.observed("census", func() error {
@@ -146,30 +129,30 @@ func (s *Store) Census(ctx context.Context) (c store.Census, err error) {
 		return err
 	})
 	if err != nil {
-		return store.Census{}, unavailable("counting", err)
+		return store.Census{}, store.Unavailable("counting", err)
 	}
 	return c, nil
 }
 
 func (s *Store) census(ctx context.Context) (c store.Census, err error) {
-	if err := s.db.read.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM subject),
+	if err := s.reader.DB.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM subject),
 		(SELECT COALESCE(MAX(seq), 0) FROM event)`).Scan(&c.Subjects, &c.AuditHead); err != nil {
 		return c, err
 	}
-	rows, err := s.query(ctx, `SELECT factor, COUNT(DISTINCT subject), COUNT(*) FROM record WHERE pending = 0
+	found, err := s.reader.Query(ctx, `SELECT factor, COUNT(DISTINCT subject), COUNT(*) FROM record WHERE pending = 0
 		AND revoked = 0 AND uses <> 0 AND (expires = 0 OR expires > ?) GROUP BY factor`, store.Nanos(s.db.config.Now()))
 	if err != nil {
 		return c, err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() { err = errors.Join(err, found.Close()) }()
 	c.Factors = map[string]store.FactorCount{}
-	for rows.Next() {
+	for found.Next() {
 		var kind string
 		var n store.FactorCount
-		if err := rows.Scan(&kind, &n.Subjects, &n.Records); err != nil {
+		if err := found.Scan(&kind, &n.Subjects, &n.Records); err != nil {
 			return c, err
 		}
 		c.Factors[kind] = n
 	}
-	return c, rows.Err()
+	return c, found.Err()
 }

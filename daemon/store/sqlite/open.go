@@ -17,23 +17,18 @@ package sqlite
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"net/url"
-	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
-
-	"github.com/google/uuid"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/file"
 )
 
 // Config says where the state is and who is told.
@@ -55,9 +50,7 @@ type Config struct {
 // DB is an open database file that this process alone owns.
 type DB struct {
 	config   Config
-	lock     *os.File
-	write    *sql.DB // writer, checkpoints, key sets
-	read     *sql.DB
+	file     *file.File
 	instance string
 
 	mu     sync.Mutex
@@ -81,88 +74,14 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the state %s: %w", c.Path, err)
 	}
-	c.Path = path
 	db := &DB{config: c}
-	if err := db.open(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the state %s: %w", path, err), db.Close())
-	}
-	return db, nil
-}
-
-func (db *DB) open(ctx context.Context) error {
-	path := db.config.Path
-	for _, p := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
-		if err := private(p); err != nil {
-			return err
-		}
-	}
-	var err error
-	if db.lock, err = own(path + ".lock"); err != nil {
-		return err
-	}
-	// SQLite would make the file with the umask's mode; the files beside it
-	// take theirs from it.
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	// Pragmas belong to a connection, so they go with every one that is made.
-	if db.write, err = sql.Open("sqlite", dsn(path, "busy_timeout(5000)", "cell_size_check(1)",
-		"trusted_schema(0)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)")); err != nil {
-		return err
-	}
-	if err := migrate(ctx, db.write); err != nil {
-		return err
-	}
-	if db.read, err = sql.Open("sqlite", dsn(path, "busy_timeout(5000)", "cell_size_check(1)",
-		"trusted_schema(0)", "query_only(1)")); err != nil {
-		return err
-	}
-	db.read.SetMaxOpenConns(8)
-	db.read.SetMaxIdleConns(8)
-	db.instance, err = db.nameInstance(ctx)
-	return err
-}
-
-// own takes the lock that keeps a second daemon away. The kernel lets it go
-// when the process ends, however it ends.
-func own(path string) (*os.File, error) {
-	lock, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	if db.file, err = file.Open(ctx, path); err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		cause := fmt.Errorf("another process has it open (it holds %s); stop that one first", path)
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			cause = fmt.Errorf("locking %s: %w", path, err)
-		}
-		return nil, errors.Join(cause, lock.Close())
+	if db.instance, err = db.nameInstance(ctx); err != nil {
+		return nil, errors.Join(err, db.file.Close())
 	}
-	return lock, nil
-}
-
-// private refuses a file that is there and that others may read or write.
-func private(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is not a regular file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("%s is open to others (mode %04o); run: chmod 600 %s", path, info.Mode().Perm(), path)
-	}
-	return nil
-}
-
-func dsn(path string, pragmas ...string) string {
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": pragmas}
-	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
+	return db, nil
 }
 
 // Instance is the random name of this store, made when the file was. Keys and
@@ -170,12 +89,8 @@ func dsn(path string, pragmas ...string) string {
 func (db *DB) Instance() string { return db.instance }
 
 func (db *DB) nameInstance(ctx context.Context) (string, error) {
-	id, err := uuid.NewRandom()
-	if err != nil {
-		return "", fmt.Errorf("naming the instance: %w", err)
-	}
-	if _, err := db.write.ExecContext(ctx,
-		"INSERT INTO meta (name, value) VALUES ('instance', ?) ON CONFLICT DO NOTHING", id.String()); err != nil {
+	if _, err := db.file.Write.ExecContext(ctx,
+		"INSERT INTO meta (name, value) VALUES ('instance', ?) ON CONFLICT DO NOTHING", rand.Text()); err != nil {
 		return "", fmt.Errorf("naming the instance: %w", err)
 	}
 	name, err := db.meta(ctx, "instance")
@@ -184,12 +99,12 @@ func (db *DB) nameInstance(ctx context.Context) (string, error) {
 
 func (db *DB) meta(ctx context.Context, name string) ([]byte, error) {
 	var value []byte
-	err := db.read.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", name).Scan(&value)
+	err := db.file.Read.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", name).Scan(&value)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, account.ErrNotFound
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, errors.Join(err, account.ErrUnavailable))
+		return nil, store.Unavailable("reading "+name, err)
 	}
 	return value, nil
 }
@@ -199,9 +114,9 @@ func (db *DB) Keysets(ctx context.Context) ([]byte, error) { return db.meta(ctx,
 
 // SaveKeysets keeps the sealed key sets of the ring, in place of any before.
 func (db *DB) SaveKeysets(ctx context.Context, sealed []byte) error {
-	if _, err := db.write.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('keysets', ?)
+	if _, err := db.file.Write.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('keysets', ?)
 		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, sealed); err != nil {
-		return fmt.Errorf("keeping the key sets: %w", errors.Join(err, account.ErrUnavailable))
+		return store.Unavailable("keeping the key sets", err)
 	}
 	return nil
 }
@@ -224,16 +139,5 @@ func (db *DB) Close() error {
 		s.Close()
 	}
 	db.stores = nil
-	var errs []error
-	if db.read != nil {
-		errs = append(errs, db.read.Close())
-	}
-	if db.write != nil {
-		errs = append(errs, db.write.Close())
-	}
-	if db.lock != nil {
-		errs = append(errs, db.lock.Close())
-	}
-	db.read, db.write, db.lock = nil, nil, nil
-	return errors.Join(errs...)
+	return db.file.Close()
 }

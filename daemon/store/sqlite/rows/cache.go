@@ -1,4 +1,4 @@
-package sqlite
+package rows
 
 import (
 	"hash/maphash"
@@ -10,24 +10,25 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 )
 
-// cache keeps people's rows in memory as they are on disk: checked, sealed.
+// Cache keeps people's rows in memory as they are on disk: checked, sealed.
 // What it holds is never written to, only replaced.
 //
 // It holds at most max rows, because people have between one and fifty of
 // them: the LRU itself only orders, the counting is done here.
-type cache struct {
+type Cache struct {
 	mu     sync.Mutex
 	max    int
 	rows   int
 	people *simplelru.LRU[account.ID, *account.Snapshot]
 	// turns counts writes, in buckets by person: who has read the database
-	// before a write must not put what it read into memory after it.
+	// Before a write must not put what it read into memory after it.
 	turns [1024]uint64
 	seed  maphash.Seed
 }
 
-func newCache(max int) *cache {
-	c := &cache{max: max, seed: maphash.MakeSeed()}
+// NewCache makes one of at most max rows, max being positive.
+func NewCache(max int) *Cache {
+	c := &Cache{max: max, seed: maphash.MakeSeed()}
 	// The only error is a size that is not positive.
 	c.people, _ = simplelru.NewLRU(math.MaxInt32, func(_ account.ID, p *account.Snapshot) { c.rows -= weight(p) })
 	return c
@@ -35,27 +36,27 @@ func newCache(max int) *cache {
 
 func weight(p *account.Snapshot) int { return 1 + len(p.Records) }
 
-func (c *cache) turn(id account.ID) *uint64 {
+func (c *Cache) turn(id account.ID) *uint64 {
 	return &c.turns[maphash.String(c.seed, string(id))%uint64(len(c.turns))]
 }
 
-// get returns what is known, or nil.
-func (c *cache) get(id account.ID) *account.Snapshot {
+// Get returns what is known, or nil.
+func (c *Cache) Get(id account.ID) *account.Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, _ := c.people.Get(id)
 	return p
 }
 
-// before is called before reading the database.
-func (c *cache) before(id account.ID) uint64 {
+// Before is called before reading the database.
+func (c *Cache) Before(id account.ID) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return *c.turn(id)
 }
 
-// fill keeps what was read since before, unless somebody wrote meanwhile.
-func (c *cache) fill(p *account.Snapshot, before uint64) {
+// Fill keeps what was read since before, unless somebody wrote meanwhile.
+func (c *Cache) Fill(p *account.Snapshot, before uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if *c.turn(p.Subject) == before {
@@ -63,8 +64,8 @@ func (c *cache) fill(p *account.Snapshot, before uint64) {
 	}
 }
 
-// publish keeps what a transaction has left; nil forgets.
-func (c *cache) publish(people map[account.ID]*account.Snapshot) {
+// Publish keeps what a transaction has left; nil forgets.
+func (c *Cache) Publish(people map[account.ID]*account.Snapshot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, p := range people {
@@ -77,7 +78,7 @@ func (c *cache) publish(people map[account.ID]*account.Snapshot) {
 	}
 }
 
-func (c *cache) put(p *account.Snapshot) {
+func (c *Cache) put(p *account.Snapshot) {
 	c.people.Remove(p.Subject)
 	c.people.Add(p.Subject, p)
 	for c.rows += weight(p); c.rows > c.max; {

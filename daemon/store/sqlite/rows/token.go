@@ -1,0 +1,106 @@
+package rows
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/store"
+)
+
+// TableOf keeps each family of tokens apart: a pending session is never even
+// looked for where the full ones are.
+func TableOf(kind account.TokenKind) (string, error) {
+	switch kind {
+	case account.TicketPassword, account.TicketEnroll, account.TicketEntry, account.TokenInvite:
+		return "grants", nil
+	case account.TokenSetup:
+		return "setups", nil
+	case account.TokenSession:
+		return "sessions", nil
+	case account.TokenSource:
+		return "sources", nil
+	default:
+		return "", fmt.Errorf("unknown kind of token %q", string(kind))
+	}
+}
+
+// TokenTables are the tables that TableOf names.
+func TokenTables() []string { return []string{"grants", "setups", "sessions", "sources"} }
+
+// TokenQuery finds a token by kind and hash, for ScanToken.
+func TokenQuery(table string) string {
+	return "SELECT subject, data, created, expires FROM " + table + " WHERE kind = ? AND hash = ?"
+}
+
+// ScanToken reads the row of TokenQuery; account.ErrNotFound if there is none.
+func (r *Reader) ScanToken(ref account.TokenRef, rows *sql.Rows) (t account.Token, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return t, err
+		}
+		return t, account.ErrNotFound
+	}
+	t = account.Token{Kind: ref.Kind, Hash: ref.Hash}
+	var created, expires int64
+	if err := rows.Scan(&t.Subject, &t.Data, &created, &expires); err != nil {
+		return t, err
+	}
+	t.Created, t.Expires = store.Time(created), store.Time(expires)
+	if t.Data, err = r.Vault.OpenToken(t); err != nil {
+		return t, r.Tampered(t.Subject, "a token is not genuine", "kind", string(t.Kind))
+	}
+	return t, nil
+}
+
+// ScanTimes reads a column of times.
+func ScanTimes(rows *sql.Rows) (times []time.Time, err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var at int64
+		if err := rows.Scan(&at); err != nil {
+			return nil, err
+		}
+		times = append(times, store.Time(at))
+	}
+	return times, rows.Err()
+}
+
+// EachEvent reads pairs of a number and an event.
+func EachEvent(rows *sql.Rows, do func(number int64, e account.Event)) (err error) {
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var number int64
+		var body []byte
+		if err := rows.Scan(&number, &body); err != nil {
+			return err
+		}
+		e, err := store.ParseEvent(body)
+		if err != nil {
+			return fmt.Errorf("row %d: %w", number, err)
+		}
+		do(number, e)
+	}
+	return rows.Err()
+}
+
+// Texts reads a column of texts.
+func (r *Reader) Texts(ctx context.Context, query string, args ...any) (texts []string, err error) {
+	rows, err := r.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+	}
+	return texts, rows.Err()
+}

@@ -1,0 +1,171 @@
+package rows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/store"
+)
+
+// Report is what Verify found.
+type Report struct {
+	// Events, Subjects, Records and Tokens were looked at.
+	Events, Subjects, Records, Tokens int64
+	// AuditHead is the Seq of the newest event. Compare it with one that was
+	// noted elsewhere: events that are missing at the end together with the
+	// note of that end can only be seen from outside.
+	AuditHead int64
+	// BrokenEvent is the Seq of the first event that is missing, changed or
+	// out of place, 0 if there is none; BrokenWhy says which.
+	BrokenEvent int64
+	BrokenWhy   string
+	// Damage names the first rows, at most 20, that are not as they were
+	// written.
+	Damage []string
+}
+
+// OK tells whether all is as it was written.
+func (r Report) OK() bool { return r.BrokenEvent == 0 && len(r.Damage) == 0 }
+
+func (r *Report) damage(format string, args ...any) {
+	if len(r.Damage) < 20 {
+		r.Damage = append(r.Damage, fmt.Sprintf(format, args...))
+	}
+}
+
+func (r *Report) broken(seq int64, why string) {
+	if r.BrokenEvent == 0 {
+		r.BrokenEvent, r.BrokenWhy = seq, why
+	}
+}
+
+// Verify walks over everything that is kept. The error says that it could not
+// look; what it saw is in the report.
+func (reader *Reader) Verify(ctx context.Context) (Report, error) {
+	var r Report
+	var state string
+	if err := reader.DB.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&state); err != nil {
+		return r, store.Unavailable("checking the database", err)
+	}
+	if state != "ok" {
+		r.damage("database: %s", state)
+	}
+	for _, part := range []func(context.Context, *Report) error{reader.verifyAudit, reader.verifyPeople, reader.verifyTokens} {
+		if err := part(ctx, &r); err != nil {
+			return r, store.Unavailable("verifying", err)
+		}
+	}
+	return r, nil
+}
+
+// verifyAudit reads events and their end in one transaction, and so at one
+// moment, while the daemon goes on writing.
+func (reader *Reader) verifyAudit(ctx context.Context, r *Report) (err error) {
+	tx, err := reader.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // it has only read
+	rows, err := tx.QueryContext(ctx, "SELECT seq, body, mac FROM event ORDER BY seq")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var chain []byte
+	for rows.Next() {
+		var seq int64
+		var body, mac []byte
+		if err := rows.Scan(&seq, &body, &mac); err != nil {
+			return err
+		}
+		r.Events++
+		e, err := store.ParseEvent(body)
+		switch {
+		case seq != r.AuditHead+1:
+			r.broken(r.AuditHead+1, "it is missing")
+		case err != nil || e.Seq != seq || !store.Same(mac, reader.Vault.Chain(chain, body)):
+			r.broken(seq, "it is not as it was written")
+		}
+		r.AuditHead, chain = seq, mac
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	var seq int64
+	var mac, seal []byte
+	err = tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(seq), 0), COALESCE(MAX(mac), x''), COALESCE(MAX(seal), x'') FROM head").
+		Scan(&seq, &mac, &seal)
+	if err == nil && (seq > 0 || r.AuditHead > 0) && (seq != r.AuditHead || !store.Same(reader.Vault.Head(seq, chain), seal)) {
+		r.broken(r.AuditHead+1, "the audit does not end here")
+	}
+	return err
+}
+
+func (reader *Reader) verifyPeople(ctx context.Context, r *Report) error {
+	const page = `SELECT id FROM (SELECT id FROM subject UNION SELECT subject FROM record) WHERE id > ? ORDER BY id LIMIT 1000`
+	for last := ""; ; {
+		ids, err := reader.Texts(ctx, page, last)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		for _, id := range ids {
+			r.Subjects++
+			if err := reader.verifyPerson(ctx, account.ID(id), r); err != nil {
+				return err
+			}
+		}
+		last = ids[len(ids)-1]
+	}
+}
+
+func (reader *Reader) verifyPerson(ctx context.Context, id account.ID, r *Report) error {
+	p, err := reader.Person(ctx, id)
+	if errors.Is(err, ErrTampered) {
+		r.damage("subject %s: its rows do not belong together", id)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, record := range p.Records {
+		r.Records++
+		if _, err := reader.Vault.OpenPayload(record); err != nil {
+			r.damage("record %s of subject %s: its payload cannot be opened", record.ID, id)
+		}
+	}
+	return nil
+}
+
+func (reader *Reader) verifyTokens(ctx context.Context, r *Report) error {
+	for _, table := range TokenTables() {
+		if err := reader.verifyTable(ctx, table, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (reader *Reader) verifyTable(ctx context.Context, table string, r *Report) (err error) {
+	rows, err := reader.Query(ctx, "SELECT kind, hash, subject, data, created, expires FROM "+table)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var t account.Token
+		var hash []byte
+		var created, expires int64
+		if err := rows.Scan(&t.Kind, &hash, &t.Subject, &t.Data, &created, &expires); err != nil {
+			return err
+		}
+		r.Tokens++
+		copy(t.Hash[:], hash)
+		t.Created, t.Expires = store.Time(created), store.Time(expires)
+		if _, err := reader.Vault.OpenToken(t); err != nil || len(hash) != len(t.Hash) {
+			r.damage("%s token of subject %s: it is not genuine", t.Kind, t.Subject)
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,63 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/store"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
+)
+
+// Sweep removes what has had its time: expired tokens, tries older than 31
+// days, records revoked 90 days ago, and those that nobody confirmed within a
+// day of their expiry. Call it every hour or so; it lets others write between
+// its steps.
+func (s *Store) Sweep(ctx context.Context, now time.Time) error {
+	day := 24 * time.Hour
+	old := store.Nanos(now.Add(-31 * day))
+	steps := map[string]int64{
+		"DELETE FROM attempt WHERE number IN (SELECT number FROM attempt WHERE at < ? LIMIT 1000)": old,
+		"DELETE FROM try WHERE number IN (SELECT number FROM try WHERE at < ? LIMIT 1000)":         old,
+	}
+	for _, table := range rows.TokenTables() {
+		steps["DELETE FROM "+table+" WHERE (kind, hash) IN (SELECT kind, hash FROM "+table+
+			" WHERE expires > 0 AND expires <= ? LIMIT 1000)"] = store.Nanos(now)
+	}
+	for statement, before := range steps {
+		for more := int64(1); more > 0; {
+			err := s.writer.Submit(ctx, func(b *batch) error {
+				result, err := b.Run(statement, before)
+				if err != nil {
+					return err
+				}
+				more, err = result.RowsAffected()
+				return err
+			})
+			if err != nil {
+				return store.Unavailable("sweeping", err)
+			}
+		}
+	}
+	return s.sweepRecords(ctx, store.Nanos(now.Add(-90*day)), store.Nanos(now.Add(-day)))
+}
+
+// sweepRecords deletes through Commit, so that fingerprints stay right.
+func (s *Store) sweepRecords(ctx context.Context, revoked, expired int64) error {
+	const which = "FROM record WHERE (revoked > 0 AND revoked < ?) OR (pending = 1 AND expires > 0 AND expires < ?)"
+	people, err := s.reader.Texts(ctx, "SELECT DISTINCT subject "+which, revoked, expired)
+	if err != nil {
+		return store.Unavailable("sweeping", err)
+	}
+	for _, id := range people {
+		c := account.Change{Subject: account.ID(id), Version: -1}
+		c.Delete, err = s.reader.Texts(ctx, "SELECT id "+which+" INTERSECT SELECT id FROM record WHERE subject = ?", revoked, expired, id)
+		if err == nil {
+			err = s.Commit(ctx, c)
+		}
+		if err != nil {
+			return store.Unavailable("sweeping", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,304 @@
+// Package storetest is the suite that every store must pass: what the
+// contract says (Run), what it says when many call at once, and that nothing
+// acknowledged is lost when the process is killed (Crash).
+//
+// It is for tests only. How a store is damaged behind its back is each
+// implementation's own to test.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/store"
+)
+
+// Now is the time that stores under test are given as their clock.
+func Now() time.Time { return time.Date(2030, 1, 2, 3, 4, 5, 6, time.UTC) }
+
+// Run runs the whole suite but Crash. Each call of open gives an empty store,
+// whose clock is Now; it closes the store when the test ends.
+func Run(t *testing.T, open func(t *testing.T) store.Store) {
+	tests := []struct {
+		name string
+		run  func(t *testing.T, s store.Store)
+	}{
+		{"UnknownSubject", unknownSubject},
+		{"RecordComesBackWhole", recordComesBackWhole},
+		{"PayloadsOnlyOfNamedFactors", payloadsOnlyOfNamedFactors},
+		{"CallerOwnsWhatItGets", callerOwnsWhatItGets},
+		{"VersionDecides", versionDecides},
+		{"PutWithoutPayloadKeepsIt", putWithoutPayloadKeepsIt},
+		{"PutRefusesForeignRecords", putRefusesForeignRecords},
+		{"Delete", deleteRecords},
+		{"InviteFlag", inviteFlag},
+		{"AnyVersion", anyVersion},
+		{"ConflictWritesNothing", conflictWritesNothing},
+		{"TokensComeBack", tokensComeBack},
+		{"TokenKindsAreApart", tokenKindsAreApart},
+		{"TakenOnce", takenOnce},
+		{"TakeOnlyOnesOwn", takeOnlyOnesOwn},
+		{"EndTokens", endTokens},
+		{"FailCounts", failCounts},
+		{"Refund", refund},
+		{"FailWithoutRule", failWithoutRule},
+		{"Audit", audit},
+		{"AuditOfNobody", auditOfNobody},
+		{"TriesAreCoalesced", triesAreCoalesced},
+		{"TriesAreBounded", triesAreBounded},
+		{"LastUse", lastUse},
+		{"Census", census},
+		{"GivenUp", givenUp},
+		{"OneVersionOneWinner", oneVersionOneWinner},
+		{"BudgetHoldsUnderLoad", budgetHoldsUnderLoad},
+		{"OneTokenOneWinner", oneTokenOneWinner},
+		{"AuditIsGaplessUnderLoad", auditIsGaplessUnderLoad},
+		{"ReadersSeeWholeChanges", readersSeeWholeChanges},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+	}
+}
+
+func testRecord(subject account.ID, id string) account.Record {
+	return account.Record{
+		ID: id, Subject: subject, Factor: "totp", Label: "Telefon von Müller", Services: []string{"web", "imap"},
+		Created: Now(), Pending: true, Revoked: Now().Add(time.Hour), Expires: Now().Add(2 * time.Hour), Uses: 3,
+		LastUsed: Now().Add(-time.Hour), LastFrom: "192.0.2.1", LastAgent: "DAVx5", LastService: "web",
+		Format: 7, Payload: []byte("payload of " + id),
+	}
+}
+
+func activeRecord(subject account.ID, id, factor string) account.Record {
+	r := testRecord(subject, id)
+	r.Factor, r.Pending, r.Revoked, r.Expires, r.Uses = factor, false, time.Time{}, time.Time{}, -1
+	return r
+}
+
+func testToken(kind account.TokenKind, subject account.ID, n byte) account.Token {
+	return account.Token{
+		Kind: kind, Hash: [32]byte{n, 31: n}, Subject: subject, Data: []byte{n, 0, 255},
+		Created: Now(), Expires: Now().Add(time.Minute),
+	}
+}
+
+func ref(t account.Token) account.TokenRef { return account.TokenRef{Kind: t.Kind, Hash: t.Hash} }
+
+func commit(t testing.TB, s store.Store, c account.Change) {
+	t.Helper()
+	if err := s.Commit(context.Background(), c); err != nil {
+		t.Fatalf("commit: %v", err)
+	}
+}
+
+func load(t testing.TB, s store.Store, id account.ID, factors ...string) account.Snapshot {
+	t.Helper()
+	got, err := s.Load(context.Background(), id, factors...)
+	if err != nil {
+		t.Fatalf("load: %v", err)
+	}
+	return got
+}
+
+func conflicts(t testing.TB, s store.Store, c account.Change) {
+	t.Helper()
+	if err := s.Commit(context.Background(), c); !errors.Is(err, account.ErrConflict) {
+		t.Errorf("commit: %v, want a conflict", err)
+	}
+}
+
+func refused(t testing.TB, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, account.ErrUnavailable) {
+		t.Errorf("%s: %v, want unavailable", what, err)
+	}
+}
+
+func same(t testing.TB, what string, got, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s:\n got %+v\nwant %+v", what, got, want)
+	}
+}
+
+func unknownSubject(t *testing.T, s store.Store) {
+	same(t, "a stranger", load(t, s, "nobody", "totp"), account.Snapshot{Subject: "nobody"})
+	if _, err := s.Token(context.Background(), account.TokenRef{Kind: account.TokenSession}); !errors.Is(err, account.ErrNotFound) {
+		t.Errorf("an unknown token: %v", err)
+	}
+	tries, err := s.Tries(context.Background(), "nobody", 10)
+	if err != nil || len(tries) != 0 {
+		t.Errorf("a stranger's tries: %v, %v", tries, err)
+	}
+}
+
+func recordComesBackWhole(t *testing.T, s store.Store) {
+	full, bare := testRecord("anna", "a"), account.Record{ID: "b", Subject: "anna", Factor: "recovery", Payload: []byte{}}
+	bare.Created = Now().Add(time.Second)
+	commit(t, s, account.Change{Subject: "anna", Put: []account.Record{bare, full}})
+	got := load(t, s, "anna", "totp", "recovery")
+	if len(got.Records) == 2 && len(got.Records[1].Payload) == 0 {
+		got.Records[1].Payload = []byte{} // nil or empty is all one
+	}
+	same(t, "anna", got, account.Snapshot{Subject: "anna", Version: 1, Records: []account.Record{full, bare}})
+
+	changed := testRecord("anna", "a")
+	changed.Label, changed.Services, changed.Pending, changed.Payload = "neu", nil, false, []byte("other")
+	changed.Revoked, changed.Uses, changed.Format = time.Time{}, -1, 8
+	commit(t, s, account.Change{Subject: "anna", Version: 1, Put: []account.Record{changed}})
+	same(t, "the record put again", load(t, s, "anna", "totp").Records[0], changed)
+}
+
+func payloadsOnlyOfNamedFactors(t *testing.T, s store.Store) {
+	commit(t, s, account.Change{Subject: "anna", Put: []account.Record{
+		activeRecord("anna", "a", "totp"), activeRecord("anna", "b", "app-password"), activeRecord("anna", "c", "recovery")}})
+	for _, c := range []struct {
+		factors []string
+		open    map[string]bool
+	}{
+		{nil, nil},
+		{[]string{"totp"}, map[string]bool{"a": true}},
+		{[]string{"app-password", "recovery"}, map[string]bool{"b": true, "c": true}},
+		{[]string{"other"}, nil},
+	} {
+		for _, r := range load(t, s, "anna", c.factors...).Records {
+			want := ""
+			if c.open[r.ID] {
+				want = "payload of " + r.ID
+			}
+			if string(r.Payload) != want {
+				t.Errorf("asked for %v: %s has %d bytes of payload", c.factors, r, len(r.Payload))
+			}
+		}
+	}
+}
+
+func callerOwnsWhatItGets(t *testing.T, s store.Store) {
+	put := []account.Record{testRecord("anna", "a")}
+	commit(t, s, account.Change{Subject: "anna", Put: put})
+	want := testRecord("anna", "a")
+	put[0].Services[0], put[0].Payload[0] = "spoilt", 'X'
+	first := load(t, s, "anna", "totp")
+	first.Records[0].Services[0], first.Records[0].Payload[0], first.Records[0].Label = "spoilt", 'X', "spoilt"
+	same(t, "the record after others wrote to theirs", load(t, s, "anna", "totp").Records, []account.Record{want})
+}
+
+func versionDecides(t *testing.T, s store.Store) {
+	for version := range int64(5) {
+		conflicts(t, s, account.Change{Subject: "anna", Version: version + 1})
+		commit(t, s, account.Change{Subject: "anna", Version: version, Put: []account.Record{testRecord("anna", fmt.Sprint(version))}})
+		conflicts(t, s, account.Change{Subject: "anna", Version: version})
+		if got := load(t, s, "anna").Version; got != version+1 {
+			t.Fatalf("version %d, want %d", got, version+1)
+		}
+	}
+	commit(t, s, account.Change{Subject: "anna", Version: 5})
+	if got := load(t, s, "anna").Version; got != 6 {
+		t.Errorf("version %d after a change of nothing, want 6", got)
+	}
+	same(t, "somebody else", load(t, s, "bert"), account.Snapshot{Subject: "bert"})
+}
+
+func putWithoutPayloadKeepsIt(t *testing.T, s store.Store) {
+	commit(t, s, account.Change{Subject: "anna", Put: []account.Record{testRecord("anna", "a")}})
+	closed := load(t, s, "anna").Records[0]
+	closed.Label = "umbenannt"
+	commit(t, s, account.Change{Subject: "anna", Version: 1, Put: []account.Record{closed}})
+	want := testRecord("anna", "a")
+	want.Label = "umbenannt"
+	same(t, "renamed without its payload", load(t, s, "anna", "totp").Records, []account.Record{want})
+	closed.Payload = []byte{}
+	commit(t, s, account.Change{Subject: "anna", Version: 2, Put: []account.Record{closed}})
+	if p := load(t, s, "anna", "totp").Records[0].Payload; len(p) != 0 {
+		t.Errorf("an empty payload was not put: %d bytes", len(p))
+	}
+}
+
+func putRefusesForeignRecords(t *testing.T, s store.Store) {
+	ctx := context.Background()
+	commit(t, s, account.Change{Subject: "anna", Put: []account.Record{testRecord("anna", "a")}})
+	refused(t, "another subject's record", s.Commit(ctx, account.Change{Subject: "bert", Put: []account.Record{testRecord("anna", "b")}}))
+	refused(t, "an id that is taken", s.Commit(ctx, account.Change{Subject: "bert", Put: []account.Record{testRecord("bert", "a")}}))
+	refused(t, "no id", s.Commit(ctx, account.Change{Subject: "bert", Put: []account.Record{testRecord("bert", "")}}))
+	refused(t, "records at any version", s.Commit(ctx, account.Change{Subject: "bert", Version: -1, Put: []account.Record{testRecord("bert", "b")}}))
+	refused(t, "nobody's record", s.Commit(ctx, account.Change{Put: []account.Record{testRecord("", "b")}}))
+	refused(t, "another subject's token", s.Commit(ctx, account.Change{Subject: "bert",
+		PutTokens: []account.Token{testToken(account.TokenSession, "anna", 1)}}))
+	refused(t, "a token of no kind", s.Commit(ctx, account.Change{Subject: "bert", PutTokens: []account.Token{testToken("x", "bert", 1)}}))
+	same(t, "bert", load(t, s, "bert"), account.Snapshot{Subject: "bert"})
+	same(t, "anna", load(t, s, "anna", "totp").Records, []account.Record{testRecord("anna", "a")})
+}
+
+func deleteRecords(t *testing.T, s store.Store) {
+	commit(t, s, account.Change{Subject: "anna", Put: []account.Record{
+		testRecord("anna", "a"), testRecord("anna", "b"), testRecord("anna", "c")}})
+	commit(t, s, account.Change{Subject: "anna", Version: 1, Delete: []string{"a", "c", "not there"}})
+	same(t, "what is left", load(t, s, "anna", "totp").Records, []account.Record{testRecord("anna", "b")})
+	again := testRecord("anna", "b")
+	again.Payload = []byte("new")
+	commit(t, s, account.Change{Subject: "anna", Version: 2, Delete: []string{"b"}, Put: []account.Record{again}})
+	same(t, "deleted and put in one", load(t, s, "anna", "totp").Records, []account.Record{again})
+}
+
+func inviteFlag(t *testing.T, s store.Store) {
+	yes, no := true, false
+	for i, c := range []struct {
+		set  *bool
+		want bool
+	}{{nil, false}, {&yes, true}, {nil, true}, {&no, false}, {&yes, true}} {
+		commit(t, s, account.Change{Subject: "anna", Version: int64(i), InviteRequired: c.set})
+		if got := load(t, s, "anna").InviteRequired; got != c.want {
+			t.Errorf("step %d: %v", i, got)
+		}
+	}
+}
+
+func anyVersion(t *testing.T, s store.Store) {
+	yes := true
+	commit(t, s, account.Change{Subject: "anna", Put: []account.Record{testRecord("anna", "a"), testRecord("anna", "b")}})
+	commit(t, s, account.Change{Subject: "anna", Version: -1, PutTokens: []account.Token{testToken(account.TicketPassword, "anna", 1)}})
+	if got := load(t, s, "anna").Version; got != 1 {
+		t.Errorf("a ticket moved the version to %d", got)
+	}
+	commit(t, s, account.Change{Subject: "anna", Version: -1, Delete: []string{"a"}, InviteRequired: &yes})
+	got := load(t, s, "anna", "totp")
+	same(t, "anna", got, account.Snapshot{Subject: "anna", Version: 2, InviteRequired: true, Records: []account.Record{testRecord("anna", "b")}})
+	conflicts(t, s, account.Change{Subject: "anna", Version: 1})
+}
+
+func conflictWritesNothing(t *testing.T, s store.Store) {
+	ctx := context.Background()
+	number, _, err := s.Fail(ctx, account.Try{Bucket: "x", At: Now(), Allow: always})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := testToken(account.TokenSession, "anna", 1)
+	commit(t, s, account.Change{Subject: "anna", PutTokens: []account.Token{kept}})
+	all := account.Change{
+		Subject: "anna", Version: 7, Put: []account.Record{testRecord("anna", "a")},
+		PutTokens: []account.Token{testToken(account.TokenSession, "anna", 2)}, TakeTokens: []account.TokenRef{ref(kept)},
+		EndTokens: []account.TokenKind{account.TokenSession}, Refund: []int64{number}, ClearTries: []string{"x"},
+		Events: []account.Event{{Act: account.ActEnroll}},
+	}
+	conflicts(t, s, all)
+	all.Version, all.TakeTokens = 1, []account.TokenRef{ref(kept), {Kind: account.TokenInvite}}
+	conflicts(t, s, all)
+	same(t, "anna", load(t, s, "anna"), account.Snapshot{Subject: "anna", Version: 1})
+	if _, err := s.Token(ctx, ref(kept)); err != nil {
+		t.Errorf("the token is gone: %v", err)
+	}
+	if _, err := s.Token(ctx, ref(all.PutTokens[0])); !errors.Is(err, account.ErrNotFound) {
+		t.Errorf("the new token is there: %v", err)
+	}
+	if events, err := s.Events(ctx, 0, 10); err != nil || len(events) != 0 {
+		t.Errorf("events %v, %v", events, err)
+	}
+	if n := len(triesIn(t, s, "x")); n != 1 {
+		t.Errorf("%d tries", n)
+	}
+}
