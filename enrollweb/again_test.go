@@ -1,0 +1,245 @@
+package enrollweb
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/daemon/account"
+)
+
+func b64(s string) string          { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+func urlQuery(s string) string     { return url.QueryEscape(s) }
+func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+func count(did []string, s string) (n int) {
+	for _, d := range did {
+		if d == s {
+			n++
+		}
+	}
+	return n
+}
+
+// repeat sends the last form a second time with the cookies of now, as a reload
+// or the back button does.
+func (b *browser) repeat(path string, fields map[string]string, pairs ...string) *browser {
+	b.t.Helper()
+	b.fields = fields
+	return b.post(path, pairs...)
+}
+
+// Reload, back button and double click at each step leave nothing half done
+// and nothing done twice.
+func TestEachFormTwice(t *testing.T) {
+	t.Run("sign-in", func(t *testing.T) {
+		b := open(t, newWorld()).get("/")
+		form := b.fields
+		b.post("/sign-in", "name", "alice", "password", "right").leads("/code")
+		b.repeat("/sign-in", form, "name", "alice", "password", "right").says(403, "Please try again")
+		b.get("/code").post("/code", "code", "123456").leads("/home")
+	})
+	t.Run("code", func(t *testing.T) {
+		b := open(t, newWorld()).get("/")
+		b.post("/sign-in", "name", "alice", "password", "right").leads("/code")
+		form := b.fields
+		b.post("/code", "code", "123456").leads("/home")
+		b.repeat("/code", form, "code", "123456").leads("/home").says(200, "Alice Ahrens")
+	})
+	t.Run("begin", func(t *testing.T) {
+		w := newWorld()
+		b := settingUp(t, w)
+		b.post("/setup/begin").leads("/setup").says(200, "JBSW")
+	})
+	t.Run("confirm", func(t *testing.T) {
+		w := newWorld()
+		b := settingUp(t, w)
+		form := b.fields
+		b.post("/setup/confirm", "code", "123456").says(200, "k7m20")
+		b.repeat("/setup/confirm", form, "code", "123456").leads("/home").says(200, "Alice Ahrens")
+		b.get("/setup").leads("/home")
+		if n := count(w.did, "Confirm"); n != 1 {
+			t.Errorf("confirmed %d times", n)
+		}
+	})
+	t.Run("app password", func(t *testing.T) {
+		w := newWorld()
+		b := signedIn(t, w).get("/passwords/new")
+		form := b.fields
+		b.post("/passwords/new", "program", "mac").says(200, "k7m2")
+		b.repeat("/passwords/new", form, "program", "mac").leads("/home?note=once").says(200, "done already", "Mac")
+		if n := count(w.did, "Issue"); n != 1 {
+			t.Errorf("issued %d times", n)
+		}
+		w.fail["Issue"] = account.ErrUnavailable
+		b.get("/passwords/new")
+		form = b.fields
+		b.post("/passwords/new", "program", "mac").says(503)
+		delete(w.fail, "Issue")
+		b.repeat("/passwords/new", form, "program", "mac").says(200, "k7m2")
+	})
+	t.Run("emergency codes", func(t *testing.T) {
+		w := newWorld()
+		b := signedIn(t, w).get("/codes")
+		form := b.fields
+		b.post("/codes").says(200, "k7m20")
+		b.repeat("/codes", form).leads("/home?note=once")
+		if n := count(w.did, "Codes"); n != 1 {
+			t.Errorf("made %d sheets", n)
+		}
+		b.get("/codes").post("/codes").post("/codes/kept").leads("/codes") // not ticked: they are gone for good
+	})
+	t.Run("remove", func(t *testing.T) {
+		w := newWorld()
+		b := signedIn(t, w).get("/passwords/new")
+		b.post("/passwords/new", "program", "mac").get("/passwords/remove?id=p1").says(200)
+		form := b.fields
+		b.post("/passwords/remove").leads("/home?note=removed")
+		b.repeat("/passwords/remove", form).leads("/home?note=removed")
+		b.get("/passwords/remove?id=p1").leads("/home?note=removed")
+		b.repeat("/passwords/remove", form, "id", "d1").leads("/home?note=removed")
+		if n := count(w.did, "Revoke"); n != 1 {
+			t.Errorf("revoked %d times", n)
+		}
+	})
+	t.Run("sign out", func(t *testing.T) {
+		b := signedIn(t, newWorld())
+		form := b.fields
+		b.post("/sign-out").leads("/?bye=1")
+		b.repeat("/sign-out", form).leads("/?over=1").says(200, "sign in once more")
+	})
+}
+
+// A session that is over leads to the sign-in with a sentence that helps, from
+// every step, by GET and by POST, and leaves no cookie behind.
+func TestSessionOverAtEachStep(t *testing.T) {
+	setup := []string{"/setup", "/setup/invite", "/setup/begin", "/setup/confirm"}
+	full := []string{"/home", "/phone", "/phone/begin", "/phone/confirm", "/passwords/new", "/passwords/remove", "/codes", "/codes/kept", "/sign-out"}
+	for _, path := range slices.Concat(setup, full) {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			rt := routes()[path]
+			if (method == http.MethodPost && rt.post == nil) || strings.HasPrefix(path, "/setup/") && method == http.MethodGet {
+				continue
+			}
+			w := newWorld()
+			var b *browser
+			if slices.Contains(setup, path) {
+				b = settingUp(t, w)
+			} else {
+				b = signedIn(t, w)
+			}
+			clear(w.sessions)
+			b.send(method, path, "code", "123456", "program", "mac", "kept", "yes")
+			for range 2 { // /codes/kept and the like pass through /home
+				if to := b.res.Header.Get("Location"); to != "" && to != "/?over=1" {
+					b.leads(to)
+				}
+			}
+			b.leads("/?over=1").says(200, "Your session has ended", "Sign in")
+			if b.cookie("pending") != "" || b.cookie("session") != "" {
+				t.Errorf("%s %s: a dead session stays in the browser", method, path)
+			}
+		}
+	}
+}
+
+// An outage anywhere is a 503 that changes nothing, and going on works after it.
+func TestOutageAtEachStep(t *testing.T) {
+	for _, tc := range []struct {
+		fails, path string
+		setup       bool
+	}{
+		{"View", "/setup", true}, {"Begin", "/setup/begin", true}, {"Confirm", "/setup/confirm", true},
+		{"Invite", "/setup/invite", true}, {"View", "/home", false}, {"Issue", "/passwords/new", false},
+		{"Codes", "/codes", false}, {"Begin", "/phone/begin", false}, {"End", "/sign-out", false},
+	} {
+		w := newWorld()
+		var b *browser
+		if tc.setup {
+			b = settingUp(t, w)
+		} else {
+			b = signedIn(t, w)
+		}
+		w.fail[tc.fails] = account.ErrUnavailable
+		if form := b.fields; routes()[tc.path].post != nil {
+			b.repeat(tc.path, form, "code", "123456", "program", "mac")
+		} else {
+			b.get(tc.path)
+		}
+		b.says(503, "disturbed")
+		if b.res.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", tc.path)
+		}
+		delete(w.fail, tc.fails)
+		if tc.setup {
+			b.get("/setup").says(200, "JBSW")
+		} else {
+			b.get("/home").says(200, "Alice Ahrens")
+		}
+	}
+}
+
+func TestFewEmergencyCodesAreSaid(t *testing.T) {
+	w := newWorld()
+	b := signedIn(t, w)
+	for left, says := range map[int]string{0: "no emergency code left", 1: "only one", 2: "only two", 3: "3 emergency codes"} {
+		for _, v := range w.sessions {
+			v.CodesLeft = left
+		}
+		b.get("/home").says(200, says)
+		if warned := strings.Contains(b.body, `class="cost"`); warned != (left <= 2) {
+			t.Errorf("%d left: warned %v", left, warned)
+		}
+	}
+	for _, v := range w.sessions {
+		v.CodesLeft = -1
+	}
+	if b.get("/home"); strings.Contains(b.body, "mergency") {
+		t.Error("emergency codes are offered where there are none")
+	}
+}
+
+// The page works without JavaScript by having none, fits in 60 KB with its
+// stylesheet, and shows one QR code that holds what the link holds.
+func TestNoScriptAndSmall(t *testing.T) {
+	w := newWorld()
+	b := settingUp(t, w)
+	pages := []string{b.body, b.post("/setup/confirm", "code", "123456").body, b.get("/home").body, b.get("/passwords/new").body, b.get("/?over=1").body}
+	css := b.get(hrefOfStyle(b.body)).says(200).body
+	for i, body := range pages {
+		low := strings.ToLower(body)
+		for _, never := range []string{"<script", "javascript:", " onclick", " onload", " style=", "zgotmplz", "http://", "https://"} {
+			if strings.Contains(strings.ReplaceAll(low, "http://www.w3.org/2000/svg", ""), never) {
+				t.Errorf("page %d holds %q", i, never)
+			}
+		}
+		if n := len(body) + len(css); n > 60<<10 {
+			t.Errorf("page %d and its stylesheet weigh %d bytes", i, n)
+		}
+	}
+}
+
+func hrefOfStyle(body string) string {
+	_, rest, _ := strings.Cut(body, `rel="stylesheet" href="`)
+	href, _, _ := strings.Cut(rest, `"`)
+	return href
+}
+
+func TestLanguages(t *testing.T) {
+	for accept, want := range map[string]string{"de-AT,de;q=0.9": "de", "en-GB": "en", "fr, en;q=0.5": "en", "fr": "de", "": "de", ";;;": "de"} {
+		b := open(t, newWorld())
+		b.lang = accept
+		b.get("/").says(200, `<html lang="`+want+`">`)
+	}
+	b := open(t, newWorld())
+	b.get("/?lang=de").says(200, `<html lang="de">`, `href="/?lang=en"`)
+	b.get("/").says(200, `<html lang="de">`)
+	b.get("/?lang=xx").says(200, `<html lang="de">`)
+	w := newWorld()
+	b = signedIn(t, w)
+	b.lang = "de"
+	b.get("/home").says(200, "23. September 2026", "heute, 08:15 Uhr", "Guten Tag, Alice Ahrens")
+}
