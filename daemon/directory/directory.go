@@ -12,7 +12,7 @@
 // that was sent and not answered may have been counted as a failed try, so it
 // is sent again only where a connection out of the pool proved dead, once.
 //
-// A server that fails is probed every second in the background and skipped
+// A server that fails is probed twice a second in the background and skipped
 // until it answers, so that no login waits for it; then it still stands behind
 // the others for the cool-down. If all are away, calls fail at once, and Find
 // serves facts of at most MaxStale.

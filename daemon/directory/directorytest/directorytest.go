@@ -156,6 +156,28 @@ func (s *Server) Kill() {
 func (s *Server) Freeze() {
 	s.t.Helper()
 	s.must("stopping slapd", s.process.Process.Signal(syscall.SIGSTOP))
+	limit, tick := time.After(5*time.Second), time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !s.stopped() {
+		select {
+		case <-limit:
+			s.t.Fatal("slapd does not stop")
+		case <-tick.C:
+		}
+	}
+}
+
+// stopped looks whether every thread of slapd has come to a halt.
+func (s *Server) stopped() bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.process.Process.Pid))
+	s.must("looking at slapd", err)
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if err != nil || !strings.Contains(string(stat), ") T ") {
+			return false
+		}
+	}
+	return len(threads) > 0
 }
 
 // Thaw ends a Freeze.

@@ -14,7 +14,7 @@ import (
 const (
 	// probeEvery is how often a server that is down is asked again, and how
 	// often the pools of one that is up are topped up.
-	probeEvery = time.Second
+	probeEvery = 500 * time.Millisecond
 	// warm is how many connections of each kind are dialled ahead of need.
 	warm = 4
 )
