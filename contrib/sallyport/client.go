@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/frontend/admin"
+	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
+)
+
+const (
+	dialTimeout = 5 * time.Second
+	// callTimeout outlives the longest answer, a check of the whole audit.
+	callTimeout = 5 * time.Minute
+	maxAnswer   = 16 << 20
+)
+
+// failure ends the program with a status and, for people, a sentence and a
+// hint what to do.
+type failure struct {
+	code     int
+	sentence string
+	hint     string
+}
+
+func (f *failure) Error() string { return f.sentence }
+
+// userPath is the address of a person. PathEscape leaves "." and ".." alone,
+// which the server would tidy away.
+func userPath(name, rest string) string {
+	escaped := url.PathEscape(name)
+	if escaped == "." || escaped == ".." {
+		escaped = strings.ReplaceAll(escaped, ".", "%2E")
+	}
+	return "/v1/users/" + escaped + rest
+}
+
+// get asks, and fills into from the answer.
+func (t *tool) get(ctx context.Context, path string, into any) error {
+	return t.call(ctx, http.MethodGet, path, nil, into)
+}
+
+// post sends a body, and fills into from the answer.
+func (t *tool) post(ctx context.Context, path string, body, into any) error {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("writing the request: %w", err)
+	}
+	return t.call(ctx, http.MethodPost, path, b, into)
+}
+
+// call talks to the daemon. With --json it prints the answer as it came,
+// whatever it says.
+func (t *tool) call(ctx context.Context, method, path string, body []byte, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+admin.HostName+path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("writing the request: %w", err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	socket := t.socketPath()
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "unix", socket)
+	}}
+	resp, err := (&http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}).Do(req)
+	if err != nil {
+		return unreachable(socket, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return unreachable(socket, err)
+	}
+	return t.digest(resp.StatusCode, answer, into)
+}
+
+func (t *tool) digest(status int, answer []byte, into any) error {
+	if t.json {
+		fmt.Fprintln(t.out, strings.TrimRight(string(answer), "\n"))
+	}
+	if status == http.StatusOK {
+		if err := json.Unmarshal(answer, into); err != nil {
+			return &failure{code: exitTemporary, sentence: "the daemon's answer cannot be read",
+				hint: "Is " + t.socketPath() + " really the admin socket, and of the same version?"}
+		}
+		return nil
+	}
+	f := &failure{code: exitCode(status)}
+	var p api.Problem
+	if err := json.Unmarshal(answer, &p); err != nil || p.Error == "" {
+		p.Error = fmt.Sprintf("the daemon answered with HTTP status %d", status)
+	}
+	if !t.json {
+		f.sentence, f.hint = p.Error, p.Hint
+	}
+	return f
+}
+
+func exitCode(status int) int {
+	switch {
+	case status == http.StatusBadRequest:
+		return exitUsage
+	case status == http.StatusTooManyRequests || status >= 500:
+		return exitTemporary
+	default:
+		return exitRefused
+	}
+}
+
+// unreachable says why nobody answers, and what to do.
+func unreachable(socket string, err error) error {
+	f := &failure{code: exitTemporary}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.sentence = "there is no admin socket at " + socket
+		f.hint = "Is the daemon running? Try: systemctl status sallyportd. For the demo, call from its folder or give --socket."
+	case errors.Is(err, syscall.ECONNREFUSED):
+		f.sentence = "nobody answers at " + socket
+		f.hint = "The daemon has ended and left the file behind. Try: systemctl status sallyportd."
+	case errors.Is(err, fs.ErrPermission):
+		f.sentence = "you may not open " + socket
+		f.hint = "Try with sudo, or ask to be put into the group that owns it: ls -l " + socket
+	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE):
+		f.sentence = "the daemon closed the connection without an answer"
+		f.hint = "Most likely you are not on the list of who may ask at " + socket + ". Try with sudo."
+	case errors.Is(err, context.DeadlineExceeded):
+		f.sentence = "the daemon did not answer in time"
+		f.hint = "Try again in a moment; then see the daemon's log."
+	default:
+		f.sentence = "asking the daemon at " + socket + ": " + err.Error()
+	}
+	return f
+}

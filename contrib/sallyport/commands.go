@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
+)
+
+// why is the reason that every change asks for.
+type why struct {
+	Reason string `json:"reason"`
+	Ticket string `json:"ticket,omitempty"`
+}
+
+func (y *why) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&y.Reason, "reason", "", "why, for the audit (3 to 500 characters; compulsory)")
+	cmd.Flags().StringVar(&y.Ticket, "ticket", "", "number of the ticket, for the audit")
+	_ = cmd.MarkFlagRequired("reason") // fails only for a flag that does not exist
+}
+
+func (t *tool) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show the daemon, the directory, plugins, store, clock and enrollment on one screen",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var s api.Status
+			if err := t.get(cmd.Context(), "/v1/status", &s); err != nil {
+				return err
+			}
+			if !t.json {
+				t.screen().Status(s)
+			}
+			return nil
+		},
+	}
+}
+
+func (t *tool) userCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "user NAME",
+		Short: "Show how somebody stands: devices, app passwords, last tries, what to do next",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var p api.Person
+			if err := t.get(cmd.Context(), userPath(args[0], ""), &p); err != nil {
+				return err
+			}
+			if !t.json {
+				t.screen().Person(p)
+			}
+			return nil
+		},
+	}
+}
+
+// act posts an order and shows what was done.
+func (t *tool) act(ctx context.Context, name, verb string, body any) error {
+	var d api.Done
+	if err := t.post(ctx, userPath(name, "/"+verb), body, &d); err != nil {
+		return err
+	}
+	if !t.json {
+		t.screen().Done(name, d)
+	}
+	return nil
+}
+
+func (t *tool) resetCommand() *cobra.Command {
+	var y why
+	cmd := &cobra.Command{
+		Use:   "reset NAME --reason TEXT",
+		Short: "Remove all second factors and app passwords, and print a one-time invite code",
+		Long: `Remove all second factors and app passwords of a person, end the sessions, and
+print a one-time invite code. The person sets up anew at the page with the
+normal password and this code. Identify the person first: by call-back to a
+known number, or in person. Nobody from support ever asks for a code.`,
+		Example: `  sallyport reset alice --reason "lost phone, identified by call-back" --ticket 4711`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.act(cmd.Context(), args[0], "reset", y)
+		},
+	}
+	y.flags(cmd)
+	return cmd
+}
+
+func (t *tool) unlockCommand() *cobra.Command {
+	var y why
+	cmd := &cobra.Command{
+		Use:   "unlock NAME --reason TEXT",
+		Short: "Lift the throttles of a person after too many wrong tries",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.act(cmd.Context(), args[0], "unlock", y)
+		},
+	}
+	y.flags(cmd)
+	return cmd
+}
+
+func (t *tool) revokeCommand() *cobra.Command {
+	var body struct {
+		why
+		Record string `json:"record,omitempty"`
+		All    bool   `json:"all,omitempty"`
+	}
+	cmd := &cobra.Command{
+		Use:     "revoke NAME --record ID | --all",
+		Short:   "Revoke one record, or all app passwords of a person",
+		Example: "  sallyport user alice            # shows the ids\n  sallyport revoke alice --record 3f2a --reason \"tablet sold\"",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.act(cmd.Context(), args[0], "revoke", body)
+		},
+	}
+	body.flags(cmd)
+	cmd.Flags().StringVar(&body.Record, "record", "", "the id of the one record to revoke")
+	cmd.Flags().BoolVar(&body.All, "all", false, "revoke all app passwords")
+	cmd.MarkFlagsMutuallyExclusive("record", "all")
+	cmd.MarkFlagsOneRequired("record", "all")
+	return cmd
+}
+
+func (t *tool) sessionsCommand() *cobra.Command {
+	var y why
+	var end bool
+	cmd := &cobra.Command{
+		Use:   "sessions NAME --end --reason TEXT",
+		Short: "End all sessions of a person at the page",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !end {
+				return &failure{code: exitUsage, sentence: "sessions are not listed, only ended: give --end"}
+			}
+			return t.act(cmd.Context(), args[0], "end-sessions", y)
+		},
+	}
+	y.flags(cmd)
+	cmd.Flags().BoolVar(&end, "end", false, "end them")
+	_ = cmd.MarkFlagRequired("end") // as above
+	return cmd
+}
+
+func (t *tool) explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain NAME SERVICE",
+		Short: "Walk through the decision about a login without a secret",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var e api.Explanation
+			path := userPath(args[0], "/explain?service="+url.QueryEscape(args[1]))
+			if err := t.get(cmd.Context(), path, &e); err != nil {
+				return err
+			}
+			if !t.json {
+				t.screen().Explanation(e)
+			}
+			return nil
+		},
+	}
+}
+
+func (t *tool) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check SERVICE NAME",
+		Short: "Try a login; the password is read from the terminal or from stdin",
+		Long: `Try a login like any program would. The password and the code are asked for on
+the terminal without showing them; where stdin is no terminal, its first line
+is the password and its second, if there is one, the code. They are never
+given as arguments, where other users of the machine could read them.
+
+A wrong try counts like anybody's.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			password, code, err := t.secrets()
+			if err != nil {
+				return err
+			}
+			body := map[string]string{"service": args[0], "username": args[1], "password": password}
+			if code != "" {
+				body["code"] = code
+			}
+			var r api.Tried
+			if err := t.post(cmd.Context(), "/v1/check", body, &r); err != nil {
+				return err
+			}
+			if !t.json {
+				t.screen().Tried(args[0], r)
+			}
+			switch r.Verdict {
+			case "accept":
+				return nil
+			case "deny":
+				return &failure{code: exitRefused}
+			default:
+				return &failure{code: exitTemporary}
+			}
+		},
+	}
+}
+
+func (t *tool) auditCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "audit",
+		Short: "Read the audit and check that nobody has changed it",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_ = cmd.Help()
+			return &failure{code: exitUsage}
+		},
+	}
+	var after int64
+	var limit int
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List events, oldest first; without --after the newest ones",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			q := url.Values{"limit": {strconv.Itoa(limit)}}
+			if cmd.Flags().Changed("after") {
+				q.Set("after", strconv.FormatInt(after, 10))
+			}
+			var a api.Audit
+			if err := t.get(cmd.Context(), "/v1/audit?"+q.Encode(), &a); err != nil {
+				return err
+			}
+			if !t.json {
+				t.screen().Audit(a)
+			}
+			return nil
+		},
+	}
+	list.Flags().Int64Var(&after, "after", 0, "show events numbered above this")
+	list.Flags().IntVar(&limit, "limit", 50, "show at most so many (1 to 1000)")
+	verify := &cobra.Command{
+		Use:   "verify",
+		Short: "Check the whole chain of the audit",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var r api.AuditReport
+			if err := t.get(cmd.Context(), "/v1/audit/verify", &r); err != nil {
+				return err
+			}
+			if !t.json {
+				t.screen().Report(r)
+			}
+			if !r.OK {
+				return &failure{code: exitRefused}
+			}
+			return nil
+		},
+	}
+	cmd.AddCommand(list, verify)
+	return cmd
+}

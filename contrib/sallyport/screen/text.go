@@ -1,0 +1,175 @@
+package screen
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
+)
+
+// Clean makes text from people and from the directory safe to print: what
+// would steer a terminal, or turn the direction of writing, shows as a question
+// mark.
+func Clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+func cleanAll(in []string) string { return Clean(strings.Join(in, ", ")) }
+
+// or puts a word where there is no text.
+func or(s, instead string) string {
+	if s == "" {
+		return instead
+	}
+	return s
+}
+
+const day = 24 * time.Hour
+
+// when tells a time in the words of a phone call.
+func (s *Screen) when(at time.Time) string {
+	if at.IsZero() {
+		return "never"
+	}
+	d := s.Now().Sub(at)
+	switch {
+	case d < -time.Minute:
+		return "in " + span(-d)
+	case d < time.Minute:
+		return "just now"
+	default:
+		return span(d) + " ago"
+	}
+}
+
+// span rounds to the one unit that matters.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return plural(int(d/time.Second), "second")
+	case d < time.Hour:
+		return plural(int(d/time.Minute), "minute")
+	case d < day:
+		return plural(int(d/time.Hour), "hour")
+	default:
+		return plural(int(d/day), "day")
+	}
+}
+
+func plural(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}
+
+// local is a time of day on this machine.
+func local(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return at.Local().Format("2006-01-02 15:04")
+}
+
+// reason says a word of the closed list in a desk's own: other than the
+// person, an operator may know what was really wrong.
+func reason(r account.Reason) string {
+	switch r {
+	case account.OK:
+		return "let in"
+	case account.BadCredentials:
+		return "wrong normal password"
+	case account.UnknownUser:
+		return "no such login in the directory"
+	case account.AccountDisabled:
+		return "account switched off in the directory"
+	case account.AccountLockedByDirectory:
+		return "locked by the directory, or password expired"
+	case account.CodeRequired:
+		return "password right, code missing"
+	case account.CodeWrong:
+		return "password right, code wrong"
+	case account.CodeUsed:
+		return "password right, code used before"
+	case account.EnrollRequired:
+		return "password right, not set up yet"
+	case account.AppPasswordRequired:
+		return "not an app password, and only that helps here"
+	case account.AppPasswordTypo:
+		return "app password mistyped"
+	case account.AppPasswordRevoked:
+		return "app password was revoked"
+	case account.AppPasswordExpired:
+		return "app password has expired"
+	case account.WrongService:
+		return "app password is for another service"
+	case account.Throttled:
+		return "too many tries, has to wait"
+	default:
+		return outage(r)
+	}
+}
+
+func outage(r account.Reason) string {
+	switch r {
+	case account.Vetoed:
+		return "a hook said no"
+	case account.DirectoryUnavailable:
+		return "outage: the directory did not answer"
+	case account.StoreUnavailable:
+		return "outage: the store did not answer"
+	case account.PluginUnavailable:
+		return "outage: a factor plugin did not answer"
+	case account.ClockUnsafe:
+		return "outage: the daemon's clock cannot be trusted"
+	case account.Malformed:
+		return "the request could not be read"
+	case account.NotAllowed:
+		return "that program may not ask for this service"
+	default:
+		return Clean(string(r))
+	}
+}
+
+// what tells an event in one line, without its time.
+func what(e api.Event) string {
+	var b strings.Builder
+	switch e.Act {
+	case account.ActCheck:
+		fmt.Fprintf(&b, "%s: %s", or(e.Service, "login"), reason(e.Reason))
+	case account.ActAlarm:
+		b.WriteString("ALARM")
+	default:
+		b.WriteString(strings.ReplaceAll(string(e.Act), "_", " "))
+		if e.Factor != "" {
+			fmt.Fprintf(&b, " %s", e.Factor)
+		}
+		if e.Label != "" {
+			fmt.Fprintf(&b, " %q", e.Label)
+		}
+	}
+	if e.Count > 1 {
+		fmt.Fprintf(&b, " (%d times)", e.Count)
+	}
+	if e.Address != "" {
+		fmt.Fprintf(&b, ", from %s", e.Address)
+	}
+	if e.Agent != "" {
+		fmt.Fprintf(&b, " (%s)", e.Agent)
+	}
+	if e.Note != "" {
+		fmt.Fprintf(&b, ", note: %s", e.Note)
+	}
+	if e.Ticket != "" {
+		fmt.Fprintf(&b, ", ticket %s", e.Ticket)
+	}
+	return Clean(b.String())
+}
