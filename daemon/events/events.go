@@ -1,0 +1,242 @@
+// Package events is where every finished act goes, exactly once: one Event
+// feeds the log, the counters, the tries that the support desk sees and the
+// hooks, so that they cannot disagree.
+//
+// It is not the audit: acts that change something are audited by the store in
+// the transaction of the change, and come here afterwards; only tries, which
+// change nothing, are handed to the store from here. It decides nothing, and
+// nobody waits for it: what cannot be written down in time is dropped and
+// counted. The mains build the Bus and run it; packages check, enroll and the
+// front ends are handed it behind an interface of their own.
+//
+// The ordinary log has no clear name of a subject, only a pseudonym; the clear
+// name stands in the audit and in the tries alone.
+package events
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/hook"
+)
+
+const (
+	// maxQueue bounds what waits for the store: about 10 s of a busy day.
+	maxQueue = 8192
+	// maxBatch bounds one write.
+	maxBatch = 512
+	// flushEvery is how long a try may take to show on the support screen.
+	flushEvery = time.Second
+	// writeTimeout bounds one write to the store.
+	writeTimeout = 5 * time.Second
+	// usedEvery is how coarse a record's last use is kept.
+	usedEvery = time.Minute
+	// maxUsed bounds the memory of last uses.
+	maxUsed = 100_000
+)
+
+// Counters counts acts.
+type Counters interface {
+	Observe(e account.Event)
+	// Lost counts what was not written down: "tries", "uses" or "log_lines".
+	Lost(what string, n int)
+}
+
+// Journal is the part of the store that keeps acts.
+type Journal interface {
+	Log(ctx context.Context, tries []account.Event, used []account.Record) error
+	Events(ctx context.Context, after int64, limit int) ([]account.Event, error)
+}
+
+// Named is a hook and its name in the config.
+type Named struct {
+	Name string
+	Hook hook.Hook
+}
+
+// Config is what a Bus is made of. Hooks and Cursor may be absent, all else is
+// required.
+type Config struct {
+	Log      *slog.Logger
+	Counters Counters
+	Journal  Journal
+	// Hooks hear of every audited act, in order, at least once.
+	Hooks []Named
+	// Cursor remembers how far each hook has got; required where there are
+	// hooks.
+	Cursor Cursor
+	// Pseudonym replaces the id of a subject in the log.
+	Pseudonym func(account.ID) string
+	Now       func() time.Time
+}
+
+// Bus takes every finished act. Its methods may be called from anywhere.
+type Bus struct {
+	cfg   Config
+	flood flood
+	wake  chan struct{} // a batch is full
+	news  chan struct{} // something was audited
+
+	mu    sync.Mutex
+	tries []account.Event
+	used  map[string]account.Record
+	last  map[string]time.Time // by record: when its use was last taken
+}
+
+// New makes a Bus. Record works at once; Run writes what it has taken.
+func New(cfg Config) *Bus {
+	return &Bus{
+		cfg: cfg, flood: flood{seen: map[line]*repeat{}},
+		wake: make(chan struct{}, 1), news: make(chan struct{}, 1),
+		used: map[string]account.Record{}, last: map[string]time.Time{},
+	}
+}
+
+// Record takes one finished act: logs it, counts it, and queues a try for the
+// support screen. It never blocks on anything outside the process but the
+// logger.
+func (b *Bus) Record(e account.Event) {
+	e = clean(e)
+	b.cfg.Counters.Observe(e)
+	b.log(e)
+	if e.Act != account.ActCheck {
+		// The store has audited it with its change; hooks read it there.
+		signal(b.news)
+		return
+	}
+	b.mu.Lock()
+	full := len(b.tries) >= maxQueue
+	if !full {
+		b.tries = append(b.tries, e)
+	}
+	n := len(b.tries)
+	b.mu.Unlock()
+	if full {
+		b.cfg.Counters.Lost("tries", 1)
+	} else if n >= maxBatch {
+		signal(b.wake)
+	}
+}
+
+// Used takes note that a record has just let somebody in, at most once a
+// minute for each record.
+func (b *Bus) Used(r account.Record) {
+	now := b.cfg.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if last, ok := b.last[r.ID]; ok && now.Sub(last) < usedEvery && !now.Before(last) {
+		return
+	}
+	if len(b.last) >= maxUsed {
+		for id, at := range b.last {
+			if now.Sub(at) >= usedEvery {
+				delete(b.last, id)
+			}
+		}
+		if len(b.last) >= maxUsed {
+			b.cfg.Counters.Lost("uses", 1)
+			return
+		}
+	}
+	b.last[r.ID] = now
+	r.Payload = nil
+	r.LastAgent = cut(r.LastAgent)
+	b.used[r.ID] = r
+}
+
+// Run writes what was recorded, about every second, and feeds the hooks, until
+// the context ends; then it writes what is left, and returns.
+func (b *Bus) Run(ctx context.Context) {
+	var hooks sync.WaitGroup
+	nudges := make([]chan struct{}, len(b.cfg.Hooks))
+	for i, h := range b.cfg.Hooks {
+		nudges[i] = make(chan struct{}, 1)
+		hooks.Go(func() { b.feed(ctx, h, nudges[i]) })
+	}
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			hooks.Wait()
+			b.drain(context.WithoutCancel(ctx))
+			return
+		case <-b.news:
+			for _, n := range nudges {
+				signal(n)
+			}
+		case <-b.wake:
+			b.flush(ctx)
+		case <-tick.C:
+			b.flush(ctx)
+			b.report()
+		}
+	}
+}
+
+// drain writes everything that is left; it gives up where a write fails.
+func (b *Bus) drain(ctx context.Context) {
+	for b.flush(ctx) {
+	}
+	b.report()
+}
+
+// flush writes one batch, and tells whether there may be more. What could not
+// be written stays queued: an outage of the store shorter than the queue loses
+// nothing.
+func (b *Bus) flush(ctx context.Context) bool {
+	b.mu.Lock()
+	tries := b.tries[:min(len(b.tries), maxBatch)]
+	used := make([]account.Record, 0, len(b.used))
+	for _, r := range b.used {
+		used = append(used, r)
+	}
+	b.used = map[string]account.Record{}
+	b.mu.Unlock()
+	if len(tries) == 0 && len(used) == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	err := b.cfg.Journal.Log(ctx, tries, used)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil {
+		b.cfg.Log.Warn("tries could not be written, trying again", "error", err.Error(), "waiting", len(b.tries))
+		for _, r := range used {
+			if _, newer := b.used[r.ID]; !newer {
+				b.used[r.ID] = r
+			}
+		}
+		return false
+	}
+	// Copied, so that the written ones do not stay in memory.
+	b.tries = append([]account.Event(nil), b.tries[len(tries):]...)
+	if len(b.tries) >= maxBatch {
+		signal(b.wake)
+	}
+	return len(b.tries) > 0
+}
+
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // one signal is enough
+	}
+}
+
+// verdictLevel keeps outages visible and refusals quiet.
+func verdictLevel(e account.Event) slog.Level {
+	switch {
+	case e.Act == account.ActAlarm:
+		return slog.LevelError
+	case e.Act == account.ActCheck && e.Verdict == factor.Unavailable:
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
+	}
+}
