@@ -296,3 +296,31 @@ func TestStaleSessionsSignInAgainAndComeBack(t *testing.T) {
 		t.Errorf("next = %q leads out of the page", b.fields["next"])
 	}
 }
+
+func TestServicesOfAnAppPassword(t *testing.T) {
+	w := newWorld()
+	b := signedIn(t, w)
+	if b.get("/passwords/new"); strings.Contains(b.body, `name="service"`) {
+		t.Error("a choice of one service is no choice")
+	}
+	for _, v := range w.sessions {
+		v.Services = []string{"dav", "imap"}
+	}
+	b.get("/passwords/new").says(200, "Calendar and contacts", "E-mail")
+	b.post("/passwords/new", "program", "mac").says(422, "Please choose what")
+	b.post("/passwords/new", "program", "mac", "service", "admin").says(422, "Please choose what")
+	b.post("/passwords/new", "program", "mac", "service", "imap").says(200, "k7m2")
+	if got := w.wishes[len(w.wishes)-1]; got.Label != "Mac" || len(got.Services) != 1 || got.Services[0] != "imap" {
+		t.Errorf("wish = %+v", got)
+	}
+}
+
+// A link from elsewhere comes without the Strict cookies; it must not sign out.
+func TestLinkFromElsewhereDoesNotSignOut(t *testing.T) {
+	w := newWorld()
+	b := signedIn(t, w)
+	b.edit = func(r *http.Request) { r.Header.Del("Cookie") }
+	b.get("/home").leads("/?over=1")
+	b.edit = nil
+	b.get("/home").says(200, "Alice Ahrens")
+}

@@ -24,6 +24,7 @@ type world struct {
 	did      []string
 	next     int
 	codes    []account.Secret
+	wishes   []enroll.Wish
 }
 
 const (
@@ -219,6 +220,7 @@ func (w *world) Issue(_ context.Context, session account.Secret, wish enroll.Wis
 	if err != nil {
 		return "", err
 	}
+	w.wishes = append(w.wishes, wish)
 	id := fmt.Sprintf("p%d", len(v.AppPasswords)+1)
 	v.AppPasswords = append(v.AppPasswords, account.Record{ID: id, Label: wish.Label, Services: []string{"dav"}, Created: now()})
 	return "k7m2-9qxv-dhz4-tw3c-8fnr-5jbp", nil

@@ -79,11 +79,18 @@ func (v *visit) issue() {
 		v.showWish(http.StatusUnprocessableEntity, view, p)
 		return
 	}
+	// No tick is no wish: an empty list would mean all of them.
+	services := slices.DeleteFunc(f["service"], func(s string) bool { return !slices.Contains(view.Services, s) })
+	if len(view.Services) > 1 && len(services) == 0 {
+		p.Notice = v.texts.T("wish.service_missing")
+		v.showWish(http.StatusUnprocessableEntity, view, p)
+		return
+	}
 	if !v.h.once.Take(p.Once) {
 		v.to("/home?note=once")
 		return
 	}
-	secret, err := v.h.cfg.Home.Issue(v.r.Context(), v.session, enroll.Wish{Label: p.Name, Services: f["service"]})
+	secret, err := v.h.cfg.Home.Issue(v.r.Context(), v.session, enroll.Wish{Label: p.Name, Services: services})
 	if no, ok := v.failed(err); !ok {
 		if v.h.once.GiveBack(p.Once); no != nil {
 			p.Error = v.texts.T("wish.refused")
@@ -91,7 +98,7 @@ func (v *visit) issue() {
 		}
 		return
 	}
-	p.Title, p.View, p.Shown, p.Signed = "issued.title", view, groups(secret.Reveal(), 4), true
+	p.Title, p.View, p.Shown, p.Signed = "issued.title", view, look.Groups(secret.Reveal(), 4), true
 	v.show(http.StatusOK, "issued", p)
 }
 
@@ -166,7 +173,7 @@ func (v *visit) newCodes() {
 func (v *visit) showCodes(codes []account.Secret, first bool) {
 	p := look.Page{Title: "codes.title", First: first}
 	for _, c := range codes {
-		p.Shown = append(p.Shown, strings.Join(groups(c.Reveal(), 5), "-"))
+		p.Shown = append(p.Shown, strings.Join(look.Groups(c.Reveal(), 5), "-"))
 	}
 	v.show(http.StatusOK, "codes", p)
 }

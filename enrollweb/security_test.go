@@ -275,7 +275,7 @@ func TestHostileNames(t *testing.T) {
 		v.Devices[0].Label, v.Services = evil, []string{evil, "dav"}
 		v.AppPasswords = []account.Record{{ID: evil, Label: evil, Services: []string{evil}}}
 	}
-	pages := []string{b.get("/home").body, b.get("/passwords/new").body, b.post("/passwords/new", "program", "other", "label", evil).says(200).body,
+	pages := []string{b.get("/home").body, b.get("/passwords/new").body, b.post("/passwords/new", "program", "other", "label", evil, "service", "dav").says(200).body,
 		b.get("/passwords/remove?id=" + urlQuery(evil)).says(200).body}
 	stranger := open(t, w)
 	pages = append(pages, stranger.get("/").post("/sign-in", "name", evil, "password", "wrong").body,

@@ -56,7 +56,7 @@ func (v *visit) showStage(status int, view enroll.View, problem string) {
 	p := look.Page{View: view, Here: v.start(), Error: problem, Replace: v.level == guard.Full}
 	switch {
 	case view.Setup.URI != "" && (view.Stage == enroll.StageConfirm || p.Replace):
-		key, err := newSetupKey(view.Setup)
+		key, err := look.NewKey(view.Setup)
 		if err != nil {
 			v.disturbed(0, err)
 			return

@@ -3,7 +3,6 @@ package enrollweb
 import (
 	"encoding/base64"
 	"fmt"
-	"html/template"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,10 +11,7 @@ import (
 	"strings"
 	"time"
 
-	qrcode "github.com/skip2/go-qrcode"
-
 	"github.com/sallyport/sallyport/daemon/account"
-	"github.com/sallyport/sallyport/daemon/enroll"
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/words"
@@ -104,13 +100,16 @@ func (v *visit) stale() {
 
 // over leads back to the sign-in with a sentence. Somebody whose set-up was
 // finished meanwhile (a reload, a second click) has a full session and goes on.
+// A cookie that was not sent is left alone: under SameSite=Strict a link from
+// elsewhere brings none, and must not end a session.
 func (v *visit) over() {
-	if v.level != guard.Full && v.cookie(guard.Full) != "" {
+	if v.session != "" {
 		v.dropCookie(v.level)
-		v.to("/home")
+	}
+	if v.level != guard.Full && v.cookie(guard.Full) != "" {
+		v.toHome()
 		return
 	}
-	v.dropCookie(v.level)
 	v.to("/?over=1")
 }
 
@@ -143,40 +142,6 @@ func (h *handler) random() string {
 		panic(fmt.Errorf("enrollweb: reading random bytes: %w", err))
 	}
 	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-// newSetupKey draws the QR code here and nowhere else: the key is in no URL
-// that is ever requested. An error holds nothing of it.
-func newSetupKey(s enroll.Setup) (*look.Key, error) {
-	uri := s.URI.Reveal()
-	if !strings.HasPrefix(uri, "otpauth://totp/") {
-		return nil, fmt.Errorf("the set-up link is not an otpauth link")
-	}
-	code, err := qrcode.New(uri, qrcode.Medium)
-	if err != nil {
-		return nil, fmt.Errorf("the set-up link does not fit in a QR code")
-	}
-	png, err := code.PNG(-6) // six pixels a module, quiet zone included
-	if err != nil {
-		return nil, fmt.Errorf("drawing the QR code: %w", err)
-	}
-	// Both are safe in an attribute: base64, and a link whose scheme was checked.
-	return &look.Key{
-		QR:    template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(png)),
-		Tap:   template.URL(uri),
-		Typed: groups(s.Secret.Reveal(), 4),
-	}, nil
-}
-
-// groups cuts what has to be typed into readable parts; existing blanks and
-// dashes do not count.
-func groups(s string, n int) []string {
-	s = strings.NewReplacer(" ", "", "-", "").Replace(s)
-	var parts []string
-	for len(s) > n {
-		parts, s = append(parts, s[:n]), s[n:]
-	}
-	return append(parts, s)
 }
 
 // compact takes out the blanks that people type or paste into codes.

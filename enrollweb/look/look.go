@@ -8,13 +8,17 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
 	"path"
 	"strings"
 	"time"
+
+	qrcode "github.com/skip2/go-qrcode"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
@@ -99,11 +103,46 @@ type Page struct {
 	Now       time.Time
 }
 
-// Key is the set-up key as the page shows it.
+// Key is the set-up key as the page shows it. QR code, tap link and typed key
+// come from the one enroll.Setup.
 type Key struct {
 	QR    template.URL
 	Tap   template.URL
 	Typed []string
+}
+
+// NewKey draws the QR code here and nowhere else: the key is in no URL
+// that is ever requested. An error holds nothing of it.
+func NewKey(s enroll.Setup) (*Key, error) {
+	uri := s.URI.Reveal()
+	if !strings.HasPrefix(uri, "otpauth://totp/") {
+		return nil, errors.New("the set-up link is not an otpauth link")
+	}
+	code, err := qrcode.New(uri, qrcode.Medium)
+	if err != nil {
+		return nil, errors.New("the set-up link does not fit in a QR code")
+	}
+	png, err := code.PNG(-6) // six pixels a module, quiet zone included
+	if err != nil {
+		return nil, fmt.Errorf("drawing the QR code: %w", err)
+	}
+	// Both are safe in an attribute: base64, and a link whose scheme was checked.
+	return &Key{
+		QR:    template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(png)),
+		Tap:   template.URL(uri),
+		Typed: Groups(s.Secret.Reveal(), 4),
+	}, nil
+}
+
+// Groups cuts what has to be typed into readable parts; existing blanks and
+// dashes do not count.
+func Groups(s string, n int) []string {
+	s = strings.NewReplacer(" ", "", "-", "").Replace(s)
+	var parts []string
+	for len(s) > n {
+		parts, s = append(parts, s[:n]), s[n:]
+	}
+	return append(parts, s)
 }
 
 // Draw returns the named page.

@@ -1,11 +1,21 @@
 package look
 
 import (
+	"bytes"
+	"encoding/base64"
+	"image/png"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/makiuchi-d/gozxing"
+	"github.com/makiuchi-d/gozxing/qrcode"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll"
 )
 
 // palette reads the named colours of a scheme out of the stylesheet.
@@ -88,6 +98,63 @@ func TestSupportAndSwitch(t *testing.T) {
 	for here, want := range map[string]string{"/": "/?lang=en", "/code?emergency=1": "/code?emergency=1&lang=en"} {
 		if got := (Page{Here: here}).Switch("en"); got != want {
 			t.Errorf("switch = %q, want %q", got, want)
+		}
+	}
+}
+
+// An independent reader finds in the QR code what the tap link says, and the
+// quiet zone around it.
+func TestQRCodeSaysWhatTheLinkSays(t *testing.T) {
+	uri := "otpauth://totp/Uni%20Musterstadt:m%C3%BCller?secret=JBSWY3DPEHPK3PXP&issuer=Uni%20Musterstadt"
+	key, err := NewKey(enroll.Setup{Secret: "JBSWY3DPEHPK3PXP", URI: account.Secret(uri)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(key.Tap) != uri || !slices.Equal(key.Typed, []string{"JBSW", "Y3DP", "EHPK", "3PXP"}) {
+		t.Errorf("tap link %q, typed key %q", key.Tap, key.Typed)
+	}
+	data, ok := strings.CutPrefix(string(key.QR), "data:image/png;base64,")
+	raw, err := base64.StdEncoding.DecodeString(data)
+	if !ok || err != nil {
+		t.Fatalf("QR address: %v", err)
+	}
+	img, err := png.Decode(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := img.Bounds().Dx()
+	if size < 240 {
+		t.Errorf("the QR code is %d pixels wide", size)
+	}
+	for i := range size {
+		for quiet := range 4 * 6 {
+			if r, _, _, _ := img.At(i, quiet).RGBA(); r != 0xffff {
+				t.Fatalf("the quiet zone is dark at %d,%d", i, quiet)
+			}
+		}
+	}
+	bits, err := gozxing.NewBinaryBitmapFromImage(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := qrcode.NewQRCodeReader().Decode(bits, nil)
+	if err != nil || read.GetText() != uri {
+		t.Errorf("the QR code says %q (%v)", read, err)
+	}
+}
+
+func TestKeysThatCannotBeShown(t *testing.T) {
+	for _, uri := range []string{"", "javascript:alert(1)", "https://evil.example/", "otpauth://totp/" + strings.Repeat("x", 4000)} {
+		if _, err := NewKey(enroll.Setup{Secret: "AAAA", URI: account.Secret(uri)}); err == nil || strings.Contains(err.Error(), "xxx") {
+			t.Errorf("%.30q: error %v", uri, err)
+		}
+	}
+}
+
+func TestGroups(t *testing.T) {
+	for in, want := range map[string]string{"": "", "abc": "abc", "abcd": "abcd", "abcd-ef gh": "abcd efgh", "abcdefghi": "abcd efgh i"} {
+		if got := strings.Join(Groups(in, 4), " "); got != want {
+			t.Errorf("Groups(%q) = %q, want %q", in, got, want)
 		}
 	}
 }
