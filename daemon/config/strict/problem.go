@@ -51,7 +51,7 @@ func Nearest(word string, known []string) string {
 	best, least := "", max(2, len(word)/3)+1
 	for _, k := range known {
 		d := distance(word, k)
-		if strings.HasPrefix(k, word) || strings.HasPrefix(word, k) {
+		if len(word) > 2 && (strings.HasPrefix(k, word) || strings.HasPrefix(word, k)) {
 			d = min(d, 2) // bind_password for bind_password_file
 		}
 		if d < least {
