@@ -25,7 +25,10 @@ var _ factor.Factor = guardedFactor{}
 
 // Info answers from memory; it fails while the process is down, so that it can
 // serve as a question of health.
-func (g guardedFactor) Info(context.Context) (factor.Info, error) {
+func (g guardedFactor) Info(ctx context.Context) (factor.Info, error) {
+	if err := ctx.Err(); err != nil {
+		return factor.Info{}, err
+	}
 	if g.running.Load() == nil {
 		return factor.Info{}, g.errDown()
 	}

@@ -52,6 +52,9 @@ func (c *FactorClient) Enroll(ctx context.Context, e factor.Enrollment) (factor.
 // Verify asks the plugin on the one stream that all checks share.
 func (c *FactorClient) Verify(ctx context.Context, r factor.Request) (factor.Result, error) {
 	reply, err := c.verify.call(ctx, requestToWire(r))
+	if errors.Is(err, errTooLarge) {
+		return factor.Result{}, err
+	}
 	if err != nil {
 		return factor.Result{}, fmt.Errorf("%w to verify: %w", ErrNoAnswer, err)
 	}

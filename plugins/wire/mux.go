@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 )
@@ -21,9 +22,14 @@ const (
 	maxStall = 250 * time.Millisecond
 )
 
+// frame is more than id and time limit add to the size of a request.
+const frame = 32
+
 var (
 	errStream = errors.New("the stream broke")
 	errStall  = errors.New("the plugin does not read")
+
+	errTooLarge = errors.New("the request is over its limit")
 )
 
 type verifyStream = grpc.BidiStreamingClient[pb.VerifyRequest, pb.VerifyReply]
@@ -63,6 +69,10 @@ func newMux(c pb.FactorClient, now func() time.Time) *mux {
 
 // call writes one request and waits for its reply or for its deadline.
 func (m *mux) call(ctx context.Context, req *pb.VerifyRequest) (*pb.VerifyReply, error) {
+	// The transport would refuse it as well, and end the stream for all.
+	if proto.Size(req) > MaxRequest-frame {
+		return nil, errTooLarge
+	}
 	select {
 	case m.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -105,9 +115,8 @@ func (m *mux) send(ctx context.Context, req *pb.VerifyRequest) (*lane, <-chan an
 	err = l.stream.Send(req)
 	guard.Stop()
 	if err != nil {
-		// Send fails for two reasons: the request is too large, which is this
-		// call's own fault, or the stream is gone, which the reader notices.
-		l.forget(req.Id)
+		// The reader will notice, too, but the next call may come before that.
+		l.fail(errStream)
 		return nil, nil, fmt.Errorf("writing the request: %w", err)
 	}
 	return l, done, nil
