@@ -93,11 +93,15 @@ func (h *house) buildPage(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the page's url: %w", err)
 	}
+	lang := p.Language
+	if lang == "auto" {
+		lang = "" // the browser chooses, and the page's own default follows
+	}
 	page, err := enrollweb.New(enrollweb.Config{
 		SignIn: h.engine, SetUp: h.desk, Home: h.desk,
 		Service: p.Service, Operator: p.Operator, Support: enrollweb.Support(p.Support),
 		BaseURL: p.URL, Insecure: public.Scheme == "http" && loopback(public.Hostname()),
-		TrustedProxies: p.TrustedProxies, TextsDir: p.Texts, Lang: p.Language,
+		TrustedProxies: p.TrustedProxies, TextsDir: p.Texts, Lang: lang,
 		Now: h.clock.Now, Rand: rand.Reader, Log: h.log,
 	})
 	if err != nil {

@@ -46,8 +46,8 @@ type house struct {
 	engine    *check.Engine
 	desk      *enroll.Desk
 	// parts are the factors by the part that they play on the page.
-	parts struct{ Code, App, Recovery string }
-	support   *enroll.Support
+	parts   struct{ Code, App, Recovery string }
+	support *enroll.Support
 
 	// undo ends what was begun, last first.
 	undo []func() error

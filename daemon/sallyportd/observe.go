@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -126,7 +127,7 @@ func (h *house) census(ctx context.Context) {
 		}
 		return
 	}
-	g := metrics.Gauges{Subjects: c.Subjects, Sessions: c.Sessions, AuditHead: c.AuditHead, ClockSkew: h.clock.Skew()}
+	g := metrics.Gauges{Subjects: c.Subjects, AuditHead: c.AuditHead, ClockSkew: h.clock.Skew()}
 	for kind, n := range c.Factors {
 		switch kind {
 		case h.parts.Code:
@@ -139,3 +140,25 @@ func (h *house) census(ctx context.Context) {
 }
 
 var _ events.Counters = (*metrics.Metrics)(nil)
+
+// buildEvents starts the bus that every finished act goes through.
+func (h *house) buildEvents(ctx context.Context) error {
+	cfg := events.Config{
+		Log: h.log, Counters: h.metrics, Journal: h.store, Cursor: events.Files{Dir: h.cfg.State}, Now: h.clock.Now,
+		Pseudonym: func(id account.ID) string {
+			return hex.EncodeToString(h.ring.MAC("pseudonym", []byte(id))[:8])
+		},
+	}
+	for _, k := range h.cfg.Hooks {
+		cfg.Hooks = append(cfg.Hooks, events.Named{Name: k.Name, Hook: h.plugins.Hook(k.Name)})
+	}
+	h.bus = events.New(cfg)
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		h.bus.Run(ctx)
+	}()
+	h.onStop(func() error { stop(); <-done; return nil })
+	return nil
+}
