@@ -48,7 +48,7 @@ func userPath(name, rest string) string {
 
 // get asks, and fills into from the answer.
 func (t *tool) get(ctx context.Context, path string, into any) error {
-	return t.call(ctx, http.MethodGet, path, nil, into)
+	return t.call(ctx, question{method: http.MethodGet, path: path}, into)
 }
 
 // post sends a body, and fills into from the answer.
@@ -57,19 +57,24 @@ func (t *tool) post(ctx context.Context, path string, body, into any) error {
 	if err != nil {
 		return fmt.Errorf("writing the request: %w", err)
 	}
-	return t.call(ctx, http.MethodPost, path, b, into)
+	return t.call(ctx, question{method: http.MethodPost, path: path, body: b}, into)
+}
+
+type question struct {
+	method, path string
+	body         []byte
 }
 
 // call talks to the daemon. With --json it prints the answer as it came,
 // whatever it says.
-func (t *tool) call(ctx context.Context, method, path string, body []byte, into any) error {
+func (t *tool) call(ctx context.Context, q question, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+admin.HostName+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, q.method, "http://"+admin.HostName+q.path, bytes.NewReader(q.body))
 	if err != nil {
 		return fmt.Errorf("writing the request: %w", err)
 	}
-	if body != nil {
+	if q.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	socket := t.socketPath()
