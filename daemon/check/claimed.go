@@ -2,10 +2,12 @@ package check
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/verdict"
+	"github.com/sallyport/sallyport/daemon/check/witness"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -17,121 +19,113 @@ func (t *try) judgeClaimed(ctx context.Context) (claimed bool, ans account.Answe
 	if t.redeemed != nil {
 		return false, ans
 	}
-	for kind, p := range t.factors {
-		if !p.Info.Claims || !p.fits(t.Password.Reveal()) {
+	typo := false
+	for _, f := range t.cfg.Factors {
+		if !f.Info.Claims || !t.factors[f.Info.Kind].Fits(t.Password) {
 			continue
 		}
-		claimed, ans := t.judgeAppPassword(ctx, kind)
-		if claimed {
+		if ans, formed := t.judgeAppPassword(ctx, f.Info.Kind); formed {
 			return true, ans
 		}
+		typo = true
+	}
+	if typo && !t.service.HasDirectory() && len(t.codeKinds()) == 0 {
+		t.slow()
+		return true, verdict.Deny(account.AppPasswordTypo)
 	}
 	return false, ans
 }
 
-// judgeAppPassword asks the plugin. The answer is only claimed if the input is
-// well formed, or if nothing but this factor could make use of it.
-func (t *try) judgeAppPassword(ctx context.Context, kind string) (claimed bool, ans account.Answer) {
-	snap, err := t.cfg.Store.Load(ctx, t.facts.ID, kind)
-	if err != nil {
-		t.cfg.Log.Error("loading records", "error", err)
-		return true, unavailable(account.StoreUnavailable)
+// judgeAppPassword asks the plugin. It answers false if the input is not well
+// formed, and so nothing that the factor has ever issued.
+func (t *try) judgeAppPassword(ctx context.Context, kind string) (ans account.Answer, formed bool) {
+	for range rounds {
+		snap, err := t.load(ctx, kind)
+		if err != nil {
+			return verdict.Unavailable(account.StoreUnavailable), true
+		}
+		got, err := t.ask(ctx, kind, t.Password, witness.Active(snap, kind, t.started))
+		switch {
+		case err != nil:
+			return verdict.Unavailable(account.PluginUnavailable), true
+		case !got.Accept && got.Reason == factor.Typo:
+			return ans, false
+		case !got.Accept:
+			return t.whyNot(ctx, kind, snap), true
+		}
+		t.used = got.Record
+		w, wanted := t.service.Alone(kind)
+		if !wanted || !witness.GoodFor(got.Record, t.Service) {
+			return verdict.Deny(account.WrongService), true
+		}
+		if !got.Rewritten {
+			t.noteUse(got.Record)
+			ans = verdict.Accept()
+			ans.Subject, ans.Factors, ans.Scope = t.facts.Subject, w.Factors, got.Record.Services
+			return ans, true
+		}
+		t.WantTicket = false // an app password never opens the page
+		ans, err = t.letIn(ctx, verdict.Yes{Way: w, Version: snap.Version, Used: got.Record, Put: []account.Record{got.Record}})
+		if !errors.Is(err, account.ErrConflict) {
+			return ans, true
+		}
 	}
-	res, rec, err := t.verify(ctx, kind, t.Password, active(snap, kind, t))
-	if err != nil || res.Verdict == factor.Unavailable {
-		return true, unavailable(account.PluginUnavailable)
-	}
-	wanted := slices.ContainsFunc(t.service.Ways, func(w Way) bool { return slices.Equal(w.Factors, []string{kind}) })
-	switch {
-	case res.Verdict == factor.Accept && wanted && goodFor(rec, t.Service):
-		t.used = rec
-		t.noteUse(rec)
-		ans = accept()
-		ans.Subject, ans.Factors, ans.Scope = t.facts.Subject, []string{kind}, rec.Services
-		return true, ans
-	case res.Verdict == factor.Accept:
-		t.used = rec
-		return true, deny(account.WrongService)
-	case res.Reason == factor.Typo && t.service.hasDirectory():
-		return false, ans
-	case res.Reason == factor.Typo:
-		t.slow(t.facts.ID)
-		return true, deny(account.AppPasswordTypo)
-	}
-	return true, deny(t.whyNot(ctx, kind, snap))
+	return verdict.Unavailable(account.StoreUnavailable), true
 }
 
 // whyNot looks whether the input was right once. Only a right secret is told
 // what became of it; a wrong one slows down its source.
-func (t *try) whyNot(ctx context.Context, kind string, snap account.Snapshot) account.Reason {
-	ended := slices.DeleteFunc(ofKind(snap, kind), func(r account.Record) bool {
+func (t *try) whyNot(ctx context.Context, kind string, snap account.Snapshot) account.Answer {
+	ended := slices.DeleteFunc(witness.OfKind(snap, kind), func(r account.Record) bool {
 		return r.Pending || r.Active(t.started)
 	})
 	if len(ended) > 0 {
-		res, rec, err := t.verify(ctx, kind, t.Password, ended)
-		if err == nil && res.Verdict == factor.Accept {
-			t.used = rec
-			if !rec.Revoked.IsZero() {
-				return account.AppPasswordRevoked
+		got, err := t.ask(ctx, kind, t.Password, ended)
+		if err != nil {
+			return verdict.Unavailable(account.PluginUnavailable)
+		}
+		if got.Accept {
+			t.used = got.Record
+			if !got.Record.Revoked.IsZero() {
+				return verdict.Deny(account.AppPasswordRevoked)
 			}
-			return account.AppPasswordExpired
+			return verdict.Deny(account.AppPasswordExpired)
 		}
 	}
-	t.slow(t.facts.ID)
-	return account.BadCredentials
+	t.slow()
+	return verdict.Deny(account.BadCredentials)
 }
 
 // judgeWithoutDirectory is left with an input that is no app password, on a
-// service where only that helps. Nothing of it is bound to the directory.
+// service without the directory. Nothing of it is bound. Where codes alone let
+// somebody in, for a written reason, either field may carry the code, and
+// whoever has none learns nothing: no door has been passed.
 func (t *try) judgeWithoutDirectory(ctx context.Context) account.Answer {
-	for _, w := range t.service.Ways {
-		if t.Code == "" && len(w.Factors) == 1 && t.factors[w.Factors[0]].Info.Claims {
-			t.slow(t.facts.ID)
-			return deny(account.AppPasswordRequired)
-		}
+	if len(t.codeKinds()) == 0 {
+		t.slow()
+		return verdict.Deny(account.AppPasswordRequired)
 	}
-	return t.judgeSecond(ctx)
+	if t.Code == "" {
+		t.Code = t.Password
+	}
+	ans := t.judgeSecond(ctx)
+	if ans.Verdict == factor.Deny && ans.Reason != account.Throttled {
+		t.noted = ans.Reason
+		return verdict.Deny(account.BadCredentials)
+	}
+	return ans
 }
 
-// verify asks a plugin and believes only what the contract allows: an accept
-// names one of the records it was shown, and a new payload is in bounds.
-func (t *try) verify(ctx context.Context, kind string, input account.Secret, records []account.Record) (factor.Result, account.Record, error) {
-	req := factor.Request{Input: input.Reveal(), Now: t.started, Records: make([]factor.Record, len(records))}
-	for i, r := range records {
-		req.Records[i] = factor.Record{ID: r.ID, Format: r.Format, Payload: r.Payload}
-	}
-	res, err := t.factors[kind].Plugin.Verify(ctx, req)
-	if err != nil {
+// ask asks a plugin. A plugin that lies is an alarm, and no answer.
+func (t *try) ask(ctx context.Context, kind string, input account.Secret, records []account.Record) (witness.Testimony, error) {
+	got, err := t.factors[kind].Ask(ctx, input, records, t.started)
+	switch {
+	case errors.Is(err, witness.ErrLied):
+		t.alarm(err.Error())
+	case err != nil:
 		t.cfg.Log.Error("asking a factor", "factor", kind, "error", err)
-		return factor.Result{}, account.Record{}, fmt.Errorf("asking factor %s: %w", kind, err)
 	}
-	if res.Verdict != factor.Accept {
-		return res, account.Record{}, nil
-	}
-	at := slices.IndexFunc(records, func(r account.Record) bool { return r.ID == res.Record })
-	if at < 0 || len(res.Payload) > factor.MaxPayload {
-		t.alarm(fmt.Sprintf("factor %s accepted with a record it was not shown or a payload out of bounds", kind))
-		return factor.Result{}, account.Record{}, nil
-	}
-	return res, records[at], nil
-}
-
-func ofKind(snap account.Snapshot, kind string) []account.Record {
-	var own []account.Record
-	for _, r := range snap.Records {
-		if r.Factor == kind {
-			own = append(own, r)
-		}
-	}
-	return own
-}
-
-func active(snap account.Snapshot, kind string, t *try) []account.Record {
-	return slices.DeleteFunc(ofKind(snap, kind), func(r account.Record) bool { return !r.Active(t.started) })
-}
-
-func goodFor(r account.Record, service string) bool {
-	return len(r.Services) == 0 || slices.Contains(r.Services, service)
+	return got, err
 }
 
 // noteUse tells the journal, which writes it later and coarsely: a right app

@@ -1,3 +1,9 @@
+// Package check turns an attempt into a verdict. It is the one place that
+// decides: every front end asks Engine.Check and only translates.
+//
+// It is not a protocol, not a store and not a directory: it declares the small
+// interfaces that it needs of those and imports the standard library only.
+// Front ends and the mains may call it.
 package check
 
 import (
@@ -6,16 +12,26 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"regexp"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/stale"
+	"github.com/sallyport/sallyport/daemon/check/veto"
+	"github.com/sallyport/sallyport/daemon/check/way"
+	"github.com/sallyport/sallyport/daemon/check/witness"
 	"github.com/sallyport/sallyport/plugins/factor"
-	"github.com/sallyport/sallyport/plugins/hook"
 )
 
 // DirectoryFactor is the name under which ways list the directory's password.
-const DirectoryFactor = "directory"
+const DirectoryFactor = way.Directory
+
+// Service is what can be logged in to, and how. Each way stands for itself,
+// but where one asks for the directory's password, codes are only looked at
+// after it.
+type Service = way.Service
+
+// Way is a list of factors that must all accept.
+type Way = way.Way
 
 // Directory answers who somebody is and whether a password is theirs.
 type Directory interface {
@@ -67,12 +83,7 @@ type Factor struct {
 }
 
 // Hook is one configured hook.
-type Hook struct {
-	Name string
-	Hook hook.Hook
-	// AllowOnError lets an attempt go on when the hook cannot tell.
-	AllowOnError bool
-}
+type Hook = veto.Hook
 
 // Config is everything that an Engine is built from. All fields but Hooks
 // are needed.
@@ -101,33 +112,38 @@ type Config struct {
 type Engine struct {
 	cfg      Config
 	services map[string]Service
-	factors  map[string]plugin
-	stale    *staleSecrets
-}
-
-// plugin is a factor with its shape compiled.
-type plugin struct {
-	Factor
-	shape *regexp.Regexp
+	factors  map[string]*witness.Factor
+	stale    *stale.Secrets
 }
 
 // New checks the ways and returns the engine. It refuses every combination
 // that would be weaker than it looks.
 func New(cfg Config) (*Engine, error) {
-	e := &Engine{cfg: cfg, services: map[string]Service{}, factors: map[string]plugin{}, stale: newStaleSecrets()}
+	if cfg.Directory == nil || cfg.Store == nil || cfg.Throttle == nil || cfg.Journal == nil ||
+		cfg.Clock == nil || cfg.Rand == nil || cfg.MAC == nil || cfg.Log == nil {
+		return nil, errors.New("building the engine: a part is missing")
+	}
 	if cfg.Grid <= 0 || cfg.MaxStale < 0 {
 		return nil, errors.New("building the engine: the failure grid must be positive and max_stale must not be negative")
 	}
+	e := &Engine{cfg: cfg, services: map[string]Service{}, factors: map[string]*witness.Factor{}, stale: stale.New()}
+	kinds := map[string]way.Kind{}
 	for _, f := range cfg.Factors {
-		shape, err := regexp.Compile(f.Info.Shape)
-		if err != nil {
-			return nil, fmt.Errorf("reading the shape of factor %s: %w", f.Info.Kind, err)
+		kind := f.Info.Kind
+		if _, twice := kinds[kind]; twice || kind == DirectoryFactor {
+			return nil, fmt.Errorf("factor %q: the name is taken", kind)
 		}
-		shape.Longest()
-		e.factors[f.Info.Kind] = plugin{Factor: f, shape: shape}
+		w, err := witness.New(f.Info, f.Plugin)
+		if err != nil {
+			return nil, fmt.Errorf("factor %q: %w", kind, err)
+		}
+		e.factors[kind], kinds[kind] = w, way.Kind{Claims: f.Info.Claims, Standalone: f.Standalone}
 	}
 	for _, s := range cfg.Services {
-		if err := e.admit(s); err != nil {
+		if _, twice := e.services[s.Name]; twice {
+			return nil, fmt.Errorf("service %q: named twice", s.Name)
+		}
+		if err := s.Admit(kinds); err != nil {
 			return nil, fmt.Errorf("service %q: %w", s.Name, err)
 		}
 		e.services[s.Name] = s
@@ -135,25 +151,28 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// fits tells whether the whole input has the factor's shape.
-func (p plugin) fits(input string) bool {
-	at := p.shape.FindStringIndex(input)
-	return at != nil && at[0] == 0 && at[1] == len(input)
-}
-
 // Check is the verdict on one attempt. It always answers, and every answer has
 // left its event behind.
+//
+// A caller that hangs up changes nothing: what was begun is finished and stays
+// counted, or hanging up early would be a way to try without being counted.
+// Its deadline holds.
 func (e *Engine) Check(ctx context.Context, a account.Attempt) account.Answer {
-	started := e.cfg.Clock.Now()
-	t := &try{Engine: e, Attempt: a, started: started}
-	ans := t.judge(ctx)
-	done := e.cfg.Clock.Now()
-	e.cfg.Journal.Record(t.event(ans, done.Sub(started)))
+	work := context.WithoutCancel(ctx)
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		work, cancel = context.WithDeadline(work, end)
+		defer cancel()
+	}
+	t := &try{Engine: e, Attempt: a, started: e.cfg.Clock.Now()}
+	ans := t.judge(work)
+	took := e.cfg.Clock.Now().Sub(t.started)
+	e.cfg.Journal.Record(t.event(ans, took))
 	if ans.Verdict == factor.Deny {
 		// A refusal leaves on the next point of the grid, counted from the
 		// start of the attempt: how long the work took does not show.
-		points := (done.Sub(started) + e.cfg.Grid - 1) / e.cfg.Grid
-		e.cfg.Clock.WaitUntil(ctx, started.Add(max(1, points)*e.cfg.Grid))
+		points := (took + e.cfg.Grid - 1) / e.cfg.Grid
+		e.cfg.Clock.WaitUntil(ctx, t.started.Add(max(1, points)*e.cfg.Grid))
 	}
 	return ans
 }
@@ -167,6 +186,12 @@ func (t *try) event(ans account.Answer, took time.Duration) account.Event {
 		Verdict: ans.Verdict, Reason: ans.Reason,
 		Record: t.used.ID, Label: t.used.Label, Factor: t.used.Factor,
 		Agent: t.Client.Agent, Took: took,
+	}
+	if t.noted != "" && ans.Verdict == factor.Deny {
+		ev.Reason = t.noted
+	}
+	if t.barred == account.UnknownUser {
+		ev.Subject = "" // it stands for nobody
 	}
 	if ev.Name == "" {
 		ev.Name = t.Name
@@ -184,22 +209,4 @@ func (t *try) alarm(note string) {
 		At: t.started, Act: account.ActAlarm, Actor: "daemon",
 		Subject: t.facts.ID, Name: t.facts.Name, Service: t.Service, Note: note,
 	})
-}
-
-func accept() account.Answer {
-	return account.Answer{Verdict: factor.Accept, Reason: account.OK}
-}
-
-func deny(r account.Reason) account.Answer {
-	return account.Answer{Verdict: factor.Deny, Reason: r}
-}
-
-// unavailable suggests half a minute: long enough for a fail-over, short
-// enough for a person.
-func unavailable(r account.Reason) account.Answer {
-	return account.Answer{Verdict: factor.Unavailable, Reason: r, RetryAfter: 30 * time.Second}
-}
-
-func throttled(wait time.Duration) account.Answer {
-	return account.Answer{Verdict: factor.Deny, Reason: account.Throttled, RetryAfter: wait}
 }

@@ -3,9 +3,9 @@ package check
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/verdict"
 )
 
 // judgeWithDirectory asks the directory first. Only a right password lets a
@@ -16,9 +16,8 @@ func (t *try) judgeWithDirectory(ctx context.Context) account.Answer {
 			return ans
 		}
 	}
-	alone := slices.IndexFunc(t.service.Ways, func(w Way) bool { return len(w.Factors) == 1 && w.hasDirectory() })
-	if alone >= 0 {
-		ans, _ := t.letIn(ctx, outcome{way: t.service.Ways[alone], version: -1})
+	if alone, ok := t.service.Alone(DirectoryFactor); ok {
+		ans, _ := t.letIn(ctx, verdict.Yes{Way: alone, Version: -1})
 		return ans
 	}
 	return t.judgeSecond(ctx)
@@ -28,37 +27,46 @@ func (t *try) judgeWithDirectory(ctx context.Context) account.Answer {
 // refused a moment ago is answered from memory: it counts once and is not sent
 // again.
 func (t *try) judgePassword(ctx context.Context) (account.Answer, bool) {
-	stale := t.fingerprint("directory", t.facts.ID, t.Password)
-	if t.stale.refused(stale, t.started, t.facts.PasswordChanged) {
-		return deny(account.BadCredentials), false
+	refused := t.fingerprint("directory", t.Password)
+	if t.stale.Refused(refused, t.started, t.facts.PasswordChanged) {
+		return verdict.Deny(account.BadCredentials), false
 	}
 	if err := t.recognise(ctx); err != nil {
 		t.cfg.Log.Error("looking up a familiar network", "error", err)
-		return unavailable(account.StoreUnavailable), false
+		return verdict.Unavailable(account.StoreUnavailable), false
 	}
 	number, wait, err := t.cfg.Throttle.First(ctx, t.facts.ID, t.familiar)
 	if err != nil {
 		t.cfg.Log.Error("counting a password", "error", err)
-		return unavailable(account.StoreUnavailable), false
+		return verdict.Unavailable(account.StoreUnavailable), false
 	}
 	if wait > 0 {
-		return throttled(wait), false
+		return verdict.Throttled(wait), false
 	}
-	reason, err := t.cfg.Directory.Bind(ctx, t.facts, t.Password)
+	reason, err := t.bind(ctx)
 	switch {
 	case err != nil:
 		t.cfg.Log.Error("asking the directory", "error", err)
 		t.refund = append(t.refund, number)
-		t.takeBack(context.WithoutCancel(ctx))
-		return unavailable(account.DirectoryUnavailable), false
+		t.takeBack(ctx)
+		return verdict.Unavailable(account.DirectoryUnavailable), false
 	case reason == account.OK:
 		t.refund = append(t.refund, number)
 		return account.Answer{}, true
 	case reason == account.BadCredentials:
-		t.stale.remember(stale, t.started)
+		t.stale.Remember(refused, t.started)
 	}
-	t.slow(t.facts.ID)
-	return deny(reason), false
+	t.slow()
+	return verdict.Deny(reason), false
+}
+
+// bind asks the directory. Where nobody gets in it costs the same, and is
+// always a no.
+func (t *try) bind(ctx context.Context) (account.Reason, error) {
+	if t.barred != "" {
+		return account.BadCredentials, t.cfg.Directory.Decoy(ctx, t.Password)
+	}
+	return t.cfg.Directory.Bind(ctx, t.facts, t.Password)
 }
 
 // recognise finds out whether the subject has logged in from this network

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/verdict"
 )
 
 // Lives of what the engine gives out.
@@ -42,18 +43,19 @@ func (t *try) newTicket(kind account.TokenKind, life time.Duration) (account.Sec
 // redeemPassword continues an attempt whose password was right. The ticket is
 // only taken when the code is right too, so that a wrong code can be corrected.
 func (t *try) redeemPassword(ctx context.Context) (account.Answer, bool) {
+	if t.Ticket == "" {
+		return account.Answer{}, true
+	}
 	ref := account.TokenRef{Kind: account.TicketPassword, Hash: account.HashToken(t.cfg.MAC, account.TicketPassword, t.Ticket)}
 	tok, err := t.cfg.Store.Token(ctx, ref)
-	if errors.Is(err, account.ErrNotFound) {
-		return deny(account.BadCredentials), false
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, account.ErrNotFound) {
 		t.cfg.Log.Error("reading a ticket", "error", err)
-		return unavailable(account.StoreUnavailable), false
+		return verdict.Unavailable(account.StoreUnavailable), false
 	}
 	service, name, _ := strings.Cut(string(tok.Data), "\x00")
-	if !t.started.Before(tok.Expires) || service != t.Service {
-		return deny(account.BadCredentials), false
+	if err != nil || !t.started.Before(tok.Expires) || service != t.Service {
+		t.slow()
+		return verdict.Deny(account.BadCredentials), false
 	}
 	t.Attempt.Name, t.redeemed = name, &tok
 	return account.Answer{}, true
@@ -61,8 +63,12 @@ func (t *try) redeemPassword(ctx context.Context) (account.Answer, bool) {
 
 // askForCode tells somebody with a right password that the code is missing.
 func (t *try) askForCode(ctx context.Context) account.Answer {
-	ans := deny(account.CodeRequired)
-	if !t.WantTicket {
+	ans := verdict.Deny(account.CodeRequired)
+	switch {
+	case t.redeemed != nil: // a ticket never begets a ticket of its kind
+		ans.Ticket = t.Ticket
+		return ans
+	case !t.WantTicket:
 		t.takeBack(ctx)
 		return ans
 	}
@@ -72,7 +78,7 @@ func (t *try) askForCode(ctx context.Context) account.Answer {
 // sendToSetup gives somebody with a right password, and no second factor, the
 // way to the set-up and nothing else.
 func (t *try) sendToSetup(ctx context.Context) account.Answer {
-	return t.hand(ctx, deny(account.EnrollRequired), account.TicketEnroll, enrollFor)
+	return t.hand(ctx, verdict.Deny(account.EnrollRequired), account.TicketEnroll, enrollFor)
 }
 
 // hand stores a ticket and adds it to the answer.
@@ -83,22 +89,54 @@ func (t *try) hand(ctx context.Context, ans account.Answer, kind account.TokenKi
 	}
 	if err != nil {
 		t.cfg.Log.Error("storing a ticket", "error", err)
-		return unavailable(account.StoreUnavailable)
+		t.takeBack(ctx)
+		return verdict.Unavailable(account.StoreUnavailable)
 	}
 	ans.Ticket = secret
 	return ans
 }
 
+// ticketGone tells whether somebody else has used the attempt's ticket up.
+func (t *try) ticketGone(ctx context.Context) bool {
+	if t.redeemed == nil {
+		return false
+	}
+	_, err := t.cfg.Store.Token(ctx, account.TokenRef{Kind: t.redeemed.Kind, Hash: t.redeemed.Hash})
+	return errors.Is(err, account.ErrNotFound)
+}
+
 // letIn writes everything that the yes depends on, and only then says it. The
 // error is account.ErrConflict when somebody else wrote first.
-func (t *try) letIn(ctx context.Context, out outcome) (account.Answer, error) {
-	ans := accept()
-	ans.Subject, ans.Factors, ans.Scope = t.facts.Subject, out.way.Factors, t.used.Services
-	c := account.Change{Version: out.version, Refund: out.refund}
-	if len(out.put) == 0 {
+func (t *try) letIn(ctx context.Context, yes verdict.Yes) (account.Answer, error) {
+	ans := verdict.Accept()
+	t.used = yes.Used
+	ans.Subject, ans.Factors, ans.Scope = t.facts.Subject, yes.Way.Factors, yes.Used.Services
+	c, secret, err := t.entry(yes)
+	if err == nil {
+		ans.Ticket = secret
+		c.Events = []account.Event{t.event(ans, t.cfg.Clock.Now().Sub(t.started))}
+		err = t.commit(ctx, c)
+	}
+	if err == nil {
+		return ans, nil
+	}
+	t.used = account.Record{}
+	if !errors.Is(err, account.ErrConflict) {
+		t.cfg.Log.Error("writing before the yes", "error", err)
+		t.refund = append(t.refund, yes.Refund...)
+		t.takeBack(ctx)
+	}
+	return verdict.Unavailable(account.StoreUnavailable), err
+}
+
+// entry is the change that lets somebody in, with the secret of the ticket
+// that they asked for.
+func (t *try) entry(yes verdict.Yes) (account.Change, account.Secret, error) {
+	c := account.Change{Version: yes.Version, Refund: yes.Refund}
+	if len(yes.Put) == 0 {
 		c.Version = -1
 	}
-	for _, r := range out.put {
+	for _, r := range yes.Put {
 		r.LastUsed, r.LastAgent, r.LastService = t.started, t.Client.Agent, t.Service
 		if t.Client.Addr.IsValid() {
 			r.LastFrom = t.Client.Addr.String()
@@ -108,28 +146,16 @@ func (t *try) letIn(ctx context.Context, out outcome) (account.Answer, error) {
 	if t.redeemed != nil {
 		c.TakeTokens = append(c.TakeTokens, account.TokenRef{Kind: t.redeemed.Kind, Hash: t.redeemed.Hash})
 	}
-	if t.WantTicket {
-		secret, tok, err := t.newTicket(account.TicketEntry, entryFor)
-		if err != nil {
-			t.cfg.Log.Error("letting in", "error", err)
-			return unavailable(account.StoreUnavailable), err
-		}
-		ans.Ticket = secret
-		c.PutTokens = append(c.PutTokens, tok)
-	}
 	if ref, ok := t.sourceRef(); ok {
 		c.PutTokens = append(c.PutTokens, account.Token{
 			Kind: ref.Kind, Hash: ref.Hash, Subject: t.facts.ID,
 			Created: t.started, Expires: t.started.Add(familiarFor),
 		})
 	}
-	c.Events = []account.Event{t.event(ans, t.cfg.Clock.Now().Sub(t.started))}
-	err := t.commit(ctx, c)
-	if err == nil {
-		return ans, nil
+	if !t.WantTicket {
+		return c, "", nil
 	}
-	if !errors.Is(err, account.ErrConflict) {
-		t.cfg.Log.Error("writing before the yes", "error", err)
-	}
-	return unavailable(account.StoreUnavailable), err
+	secret, tok, err := t.newTicket(account.TicketEntry, entryFor)
+	c.PutTokens = append(c.PutTokens, tok)
+	return c, secret, err
 }

@@ -6,8 +6,22 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/stale"
+	"github.com/sallyport/sallyport/daemon/check/stranger"
+	"github.com/sallyport/sallyport/daemon/check/verdict"
+	"github.com/sallyport/sallyport/daemon/check/veto"
 	"github.com/sallyport/sallyport/plugins/factor"
-	"github.com/sallyport/sallyport/plugins/hook"
+)
+
+const (
+	// maxSecret bounds passwords and codes in bytes; longer ones are refused,
+	// never cut.
+	maxSecret = 1024
+	// maxName bounds names in bytes.
+	maxName = 256
+	// recent is how old a fact may be while nothing is wrong: the longest time
+	// for which the directory may be set to remember one.
+	recent = 5 * time.Minute
 )
 
 // try is one attempt on its way to a verdict.
@@ -17,6 +31,12 @@ type try struct {
 	started time.Time
 	service Service
 	facts   account.Facts
+	// barred is why nobody gets in by this name, whatever they know. Such an
+	// attempt walks the same path as all others, with a decoy for the
+	// directory and no records, so that the path shows nothing.
+	barred account.Reason
+	// noted is the reason for audit and log, where a stranger is told less.
+	noted account.Reason
 	// redeemed is set while the attempt continues an earlier right password.
 	redeemed *account.Token
 	// used is the record that accepted.
@@ -29,32 +49,37 @@ type try struct {
 }
 
 // judge walks the rules in their order: may this be asked, may this source
-// try, who is it, is the account fit, does a hook object, and only then the
+// try, does a hook object, who is it, is the account fit, and only then the
 // ways in.
 func (t *try) judge(ctx context.Context) account.Answer {
 	var known bool
 	if t.service, known = t.services[t.Service]; !known {
-		return deny(account.NotAllowed)
+		return verdict.Deny(account.NotAllowed)
+	}
+	if len(t.Name) > maxName || max(len(t.Password), len(t.Code), len(t.Ticket)) > maxSecret {
+		return verdict.Deny(account.Malformed)
 	}
 	if t.Ticket == "" && (t.Name == "" || t.Password == "") {
 		// An empty password is refused before anybody is asked: to a
 		// directory it would be an anonymous bind, and succeed.
-		return deny(account.BadCredentials)
+		return verdict.Deny(account.BadCredentials)
 	}
 	if wait := t.cfg.Throttle.MaySend(t.Client, t.Service, t.Name); wait > 0 {
-		return throttled(wait)
+		return verdict.Throttled(wait)
 	}
-	if ans, stop := t.askHooks(ctx); stop {
+	if ans, ok := t.redeemPassword(ctx); !ok {
 		return ans
 	}
-	if t.Ticket != "" {
-		if ans, ok := t.redeemPassword(ctx); !ok {
-			return ans
-		}
+	if ans, stop := veto.Ask(ctx, t.cfg.Hooks, t.Attempt, t.cfg.Log); stop {
+		return ans
 	}
 	if ans, ok := t.identify(ctx); !ok {
 		return ans
 	}
+	return t.veil(t.judgeWays(ctx))
+}
+
+func (t *try) judgeWays(ctx context.Context) account.Answer {
 	if claimed, ans := t.judgeClaimed(ctx); claimed {
 		return ans
 	}
@@ -64,115 +89,105 @@ func (t *try) judge(ctx context.Context) account.Answer {
 			return ans
 		}
 	}
-	if !t.service.hasDirectory() {
+	if !t.service.HasDirectory() {
 		return t.judgeWithoutDirectory(ctx)
 	}
 	return t.judgeWithDirectory(ctx)
 }
 
-// askHooks lets each hook say no. A hook can never say yes.
-func (t *try) askHooks(ctx context.Context) (ans account.Answer, stop bool) {
-	seen := hook.Attempt{Service: t.Service, FrontEnd: t.FrontEnd, Name: t.Name, Agent: t.Client.Agent}
-	if t.Client.Addr.IsValid() {
-		seen.Address = t.Client.Addr.String()
-	}
-	for _, h := range t.cfg.Hooks {
-		veto, err := h.Hook.Before(ctx, seen)
-		switch {
-		case err != nil && h.AllowOnError:
-			t.cfg.Log.Warn("hook could not tell, going on as configured", "hook", h.Name, "error", err)
-		case err != nil:
-			t.cfg.Log.Error("hook could not tell", "hook", h.Name, "error", err)
-			return unavailable(account.PluginUnavailable), true
-		case veto.Refuse:
-			t.cfg.Log.Info("hook vetoed", "hook", h.Name, "note", veto.Note)
-			return deny(account.Vetoed), true
-		}
-	}
-	return account.Answer{}, false
-}
-
 // identify finds the one subject behind the name and asks whether the account
-// is fit. A stranger costs the directory and the plugins what a member costs.
+// is fit. Who is not found or not fit is barred, and goes on as a stranger.
 func (t *try) identify(ctx context.Context) (account.Answer, bool) {
 	facts, err := t.cfg.Directory.Find(ctx, t.Name)
-	if errors.Is(err, account.ErrNotFound) {
-		t.feign(ctx)
-		t.slow("")
-		return deny(account.UnknownUser), false
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, account.ErrNotFound):
+		facts = account.Facts{Subject: account.Subject{ID: stranger.Pseudonym(t.cfg.MAC, t.Name)}, AsOf: t.started, Fitness: account.Fit}
+		t.barred = account.UnknownUser
+	case err != nil:
 		t.cfg.Log.Error("finding an account", "error", err)
-		return unavailable(account.DirectoryUnavailable), false
+		return verdict.Unavailable(account.DirectoryUnavailable), false
 	}
 	t.facts = facts
-	if t.started.Sub(facts.AsOf) > t.cfg.MaxStale {
-		return unavailable(account.DirectoryUnavailable), false
-	}
-	if t.redeemed != nil && t.redeemed.Subject != facts.ID {
-		return deny(account.BadCredentials), false
+	if age := t.started.Sub(facts.AsOf); age > max(t.cfg.MaxStale, recent) || age < -recent {
+		return verdict.Unavailable(account.DirectoryUnavailable), false
 	}
 	switch facts.Fitness {
 	case account.Fit:
-		return account.Answer{}, true
 	case account.Disabled:
-		t.feign(ctx)
-		t.slow(facts.ID)
-		return deny(account.AccountDisabled), false
+		t.barred = account.AccountDisabled
 	case account.Locked:
-		t.feign(ctx)
-		t.slow(facts.ID)
-		return deny(account.AccountLockedByDirectory), false
+		t.barred = account.AccountLockedByDirectory
 	default:
-		return unavailable(account.DirectoryUnavailable), false
+		return verdict.Unavailable(account.DirectoryUnavailable), false
 	}
+	if t.redeemed != nil && (t.barred != "" || t.redeemed.Subject != facts.ID) {
+		t.noted = t.barred
+		return verdict.Deny(account.BadCredentials), false
+	}
+	return account.Answer{}, true
 }
 
-// feign does for a stranger what would have been done for a member, and
-// forgets the outcome.
-func (t *try) feign(ctx context.Context) {
-	for _, p := range t.factors {
-		if p.Info.Claims && p.fits(t.Password.Reveal()) {
-			res, err := p.Plugin.Verify(ctx, factor.Request{Input: t.Password.Reveal(), Now: t.started})
-			if err == nil && res.Reason != factor.Typo {
-				return // it has an app password's form: it never reaches LDAP
-			}
-		}
+// veil keeps what was found out about a barred account in the daemon. Only
+// what the form of the input alone tells is told to everybody.
+func (t *try) veil(ans account.Answer) account.Answer {
+	if t.barred == "" {
+		return ans
 	}
-	if t.service.hasDirectory() {
-		if err := t.cfg.Directory.Decoy(ctx, t.Password); err != nil {
-			t.cfg.Log.Debug("decoy bind", "error", err)
-		}
+	t.used = account.Record{}
+	if ans.Verdict == factor.Unavailable || ans.Reason == account.Throttled {
+		return ans
 	}
+	t.noted = t.barred
+	if ans.Reason == account.AppPasswordRequired || ans.Reason == account.AppPasswordTypo {
+		return verdict.Deny(ans.Reason)
+	}
+	return verdict.Deny(t.barred)
+}
+
+// load reads the subject's records. A barred account has none.
+func (t *try) load(ctx context.Context, kinds ...string) (account.Snapshot, error) {
+	snap, err := t.cfg.Store.Load(ctx, t.facts.ID, kinds...)
+	if err != nil {
+		t.cfg.Log.Error("loading records", "error", err)
+	}
+	if t.barred != "" {
+		snap.Records = nil
+	}
+	return snap, err
 }
 
 // slow counts a wrong secret against its source, the same secret only once.
-func (t *try) slow(id account.ID) {
-	f := t.fingerprint("source:"+t.Service+":"+t.Name, id, t.Password+"\x00"+t.Code)
-	if t.stale.refused(f, t.started, time.Time{}) {
+func (t *try) slow() {
+	f := t.fingerprint("source:"+t.Service+":"+t.Name, t.Password+"\x00"+t.Code+"\x00"+t.Ticket)
+	if t.stale.Refused(f, t.started, time.Time{}) {
 		return
 	}
-	t.stale.remember(f, t.started)
+	t.stale.Remember(f, t.started)
 	t.cfg.Throttle.Slow(t.Client, t.Service, t.Name)
 }
 
+// fingerprint is keyed, and bound to the subject and the place of use.
+func (t *try) fingerprint(place string, secret account.Secret) stale.Fingerprint {
+	return stale.Fingerprint(t.cfg.MAC("stale", []byte(place+"\x00"+string(t.facts.ID)+"\x00"+secret.Reveal())))
+}
+
 // splitField takes the code off the end of the only field, where the front end
-// has one field and a way needs both, and tells whether it did. There is no separator: the code is the
-// last N characters if they are digits.
+// has one field and each way in needs a code beside the password, and tells
+// whether it did. There is no separator: the code is the last N characters if
+// they have its form.
 func (t *try) splitField() bool {
-	if !t.OneField || t.Code != "" || !t.service.hasDirectory() {
+	if _, alone := t.service.Alone(DirectoryFactor); alone || !t.OneField || t.Code != "" || t.redeemed != nil {
 		return false
 	}
-	typed := t.Password.Reveal()
 	for _, w := range t.service.Ways {
-		if !w.hasDirectory() {
+		if !w.HasDirectory() {
 			continue
 		}
-		for _, kind := range w.others() {
+		for _, kind := range w.Others() {
 			p := t.factors[kind]
-			at := len(typed) - p.Info.Digits
-			if p.Info.Digits > 0 && at > 0 && p.fits(typed[at:]) {
-				t.Password, t.Code = account.Secret(typed[:at]), account.Secret(typed[at:])
+			at := len(t.Password) - p.Info.Digits
+			if p.Info.Digits > 0 && at > 0 && p.Fits(t.Password[at:]) {
+				t.Password, t.Code = t.Password[:at], t.Password[at:]
 				return true
 			}
 		}
@@ -184,11 +199,11 @@ func (t *try) splitField() bool {
 func (t *try) commit(ctx context.Context, c account.Change) error {
 	c.Subject = t.facts.ID
 	c.Refund = append(c.Refund, t.refund...)
-	if err := t.cfg.Store.Commit(ctx, c); err != nil {
-		return err
+	err := t.cfg.Store.Commit(ctx, c)
+	if err == nil {
+		t.refund = nil
 	}
-	t.refund = nil
-	return nil
+	return err
 }
 
 // takeBack gives counted tries back when nothing else is to be written. If
@@ -197,7 +212,8 @@ func (t *try) takeBack(ctx context.Context) {
 	if len(t.refund) == 0 {
 		return
 	}
-	if err := t.commit(ctx, account.Change{Version: -1}); err != nil {
+	// The deadline of the attempt may be what ended it.
+	if err := t.commit(context.WithoutCancel(ctx), account.Change{Version: -1}); err != nil {
 		t.cfg.Log.Error("taking back a counted try", "error", err)
 	}
 }

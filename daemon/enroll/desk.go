@@ -119,6 +119,12 @@ type enrollment struct {
 	uri    account.Secret
 }
 
+// String prints the record without what is shown once.
+func (e enrollment) String() string { return e.record.String() + " [redacted]" }
+
+// GoString prints the same as String, for %#v.
+func (e enrollment) GoString() string { return e.String() }
+
 // enroll has the plugin make a record for the subject. It is not stored yet.
 func (c *Config) enroll(ctx context.Context, kind string, who account.Subject) (enrollment, error) {
 	f := c.Factors[kind]

@@ -74,7 +74,22 @@ func (d *Desk) change(ctx context.Context, token account.Secret) (*session, acco
 	if err != nil {
 		return nil, account.Snapshot{}, fmt.Errorf("loading the records: %w", err)
 	}
+	if snap.InviteRequired {
+		// After a reset nothing is made before the set-up, whatever else opens
+		// the page.
+		return nil, account.Snapshot{}, &Refusal{Reason: account.NotAllowed}
+	}
 	return s, snap, nil
+}
+
+// commitAlive writes a change that a session asked for, if the session has not
+// been ended in the meantime.
+func (d *Desk) commitAlive(ctx context.Context, s *session, c account.Change) error {
+	c.TakeTokens = append(c.TakeTokens, s.ref())
+	if err := d.keep(s, &c); err != nil {
+		return err
+	}
+	return d.cfg.commit(ctx, c)
 }
 
 // Issue makes an app password and returns it, this once. It needs a full
@@ -106,14 +121,31 @@ func (d *Desk) Issue(ctx context.Context, token account.Secret, w Wish) (account
 		ev := d.cfg.event(account.ActIssue, s.who.Subject, "user")
 		ev.Factor, ev.Record, ev.Label = e.record.Factor, e.record.ID, w.Label
 		secret = e.secret
-		return d.cfg.commit(ctx, account.Change{
-			Subject: s.who.ID, Version: snap.Version, Put: []account.Record{e.record}, Events: []account.Event{ev},
+		return d.commitAlive(ctx, s, account.Change{
+			Subject: s.who.ID, Version: snap.Version, Put: []account.Record{e.record},
+			Delete: d.forgotten(snap), Events: []account.Event{ev},
 		})
 	})
 	if err != nil {
 		return "", err
 	}
 	return secret, nil
+}
+
+// forgotten are the app passwords that ended first, once more ended ones are
+// kept than there may be good ones: a list that only grows would make every
+// check of its owner dear.
+func (d *Desk) forgotten(snap account.Snapshot) []string {
+	now := d.cfg.Now()
+	ended := slices.DeleteFunc(slices.Clone(snap.Records), func(r account.Record) bool {
+		return r.Factor != d.cfg.App || r.Active(now)
+	})
+	slices.SortFunc(ended, func(a, b account.Record) int { return a.Revoked.Compare(b.Revoked) })
+	var ids []string
+	for _, r := range ended[:max(0, len(ended)-d.cfg.Factors[d.cfg.App].Info.MaxRecords)] {
+		ids = append(ids, r.ID)
+	}
+	return ids
 }
 
 func printable(label string) bool {
@@ -147,7 +179,7 @@ func (d *Desk) Codes(ctx context.Context, token account.Secret) ([]account.Secre
 				c.Delete = append(c.Delete, r.ID)
 			}
 		}
-		return d.cfg.commit(ctx, c)
+		return d.commitAlive(ctx, s, c)
 	})
 	if err != nil {
 		return nil, err
@@ -166,6 +198,9 @@ func (d *Desk) Revoke(ctx context.Context, token account.Secret, record string) 
 		}
 		if s.kind != account.TokenSession {
 			return &Refusal{Reason: account.EnrollRequired}
+		}
+		if record == "" { // to revoke, that would be all of them
+			return fmt.Errorf("no app password is named: %w", account.ErrNotFound)
 		}
 		_, err = d.cfg.revoke(ctx, s.who.Subject, order{actor: "user", record: record})
 		return err

@@ -42,6 +42,12 @@ type state struct {
 	Until   time.Time `json:"until,omitzero"`
 }
 
+// String prints the state without key and URI.
+func (s state) String() string { return fmt.Sprintf("session of %s [redacted]", s.Name) }
+
+// GoString prints the same as String, for %#v.
+func (s state) GoString() string { return s.String() }
+
 // session is an open session with its owner.
 type session struct {
 	kind  account.TokenKind
@@ -201,7 +207,7 @@ func (d *Desk) redeem(ctx context.Context, ticket account.Token, kind account.To
 		if err != nil {
 			return Session{}, fmt.Errorf("loading the records: %w", err)
 		}
-		if len(activeOf(snap, d.cfg.Code, now)) > 0 {
+		if d.cfg.secured(snap) {
 			return Session{}, errNoSession
 		}
 	}
@@ -227,8 +233,11 @@ func (d *Desk) redeem(ctx context.Context, ticket account.Token, kind account.To
 func (d *Desk) End(ctx context.Context, token account.Secret) error {
 	kind := kindOf(token)
 	ref := account.TokenRef{Kind: kind, Hash: account.HashToken(d.cfg.MAC, kind, token)}
+	if kind == "" {
+		return nil
+	}
 	tok, err := d.cfg.Store.Token(ctx, ref)
-	if kind == "" || errors.Is(err, account.ErrNotFound) {
+	if errors.Is(err, account.ErrNotFound) {
 		return nil
 	}
 	if err != nil {

@@ -102,6 +102,9 @@ func (d *Desk) begin(ctx context.Context, token account.Secret) error {
 	if s.kind == account.TokenSession && !d.fresh(s) {
 		return &Refusal{Reason: account.CodeRequired}
 	}
+	if s.kind == account.TokenSetup && d.cfg.secured(snap) {
+		return errNoSession
+	}
 	e, err := d.cfg.enroll(ctx, d.cfg.Code, s.who.Subject)
 	if err != nil {
 		return err
@@ -119,6 +122,13 @@ func (d *Desk) begin(ctx context.Context, token account.Secret) error {
 		return err
 	}
 	return d.cfg.commit(ctx, c)
+}
+
+// secured tells whether the person has a second factor to sign in with. A
+// set-up session, which only a password stands behind, must then do nothing.
+func (c *Config) secured(snap account.Snapshot) bool {
+	now := c.Now()
+	return len(activeOf(snap, c.Code, now)) > 0 || c.Recovery != "" && len(activeOf(snap, c.Recovery, now)) > 0
 }
 
 // pendings are the records that nobody confirmed.
@@ -157,14 +167,17 @@ func (d *Desk) confirm(ctx context.Context, token, code account.Secret) (Confirm
 	if d.stage(s, snap) != StageConfirm || at < 0 {
 		return Confirmed{}, &Refusal{Reason: account.NotAllowed}
 	}
+	if s.kind == account.TokenSetup && d.cfg.secured(snap) {
+		return Confirmed{}, errNoSession
+	}
+	if err := d.invited(ctx, s, snap); err != nil {
+		return Confirmed{}, err
+	}
 	rec, err := d.prove(ctx, snap.Records[at], code)
 	if err != nil {
 		return Confirmed{}, err
 	}
-	c, err := d.activate(ctx, s, snap, rec)
-	if err != nil {
-		return Confirmed{}, err
-	}
+	c := d.activate(s, snap, rec)
 	var done Confirmed
 	if d.cfg.Recovery != "" && len(activeOf(snap, d.cfg.Recovery, d.cfg.Now())) == 0 {
 		sheet, err := d.cfg.enroll(ctx, d.cfg.Recovery, s.who.Subject)
@@ -187,13 +200,31 @@ func (d *Desk) confirm(ctx context.Context, token, code account.Secret) (Confirm
 	return done, d.cfg.commit(ctx, c)
 }
 
+// invited makes sure that the invite code still holds, where one is needed.
+func (d *Desk) invited(ctx context.Context, s *session, snap account.Snapshot) error {
+	if !snap.InviteRequired {
+		return nil
+	}
+	if len(s.state.Invite) != 32 {
+		return &Refusal{Reason: account.NotAllowed}
+	}
+	tok, err := d.cfg.Store.Token(ctx, account.TokenRef{Kind: account.TokenInvite, Hash: [32]byte(s.state.Invite)})
+	switch {
+	case errors.Is(err, account.ErrNotFound) || err == nil && (tok.Subject != s.who.ID || !d.cfg.Now().Before(tok.Expires)):
+		return &Refusal{Reason: account.NotAllowed}
+	case err != nil:
+		return fmt.Errorf("reading the invite code: %w", err)
+	}
+	return nil
+}
+
 // prove asks the factor whether the code fits the waiting record.
 func (d *Desk) prove(ctx context.Context, rec account.Record, code account.Secret) (account.Record, error) {
 	res, err := d.cfg.Factors[rec.Factor].Plugin.Verify(ctx, factor.Request{
 		Input: code.Reveal(), Now: d.cfg.Now(),
 		Records: []factor.Record{{ID: rec.ID, Format: rec.Format, Payload: rec.Payload}},
 	})
-	if err != nil || res.Verdict == factor.Unavailable {
+	if err != nil || res.Verdict != factor.Accept && res.Verdict != factor.Deny {
 		return rec, fmt.Errorf("asking factor %s: %w", rec.Factor, errors.Join(err, account.ErrUnavailable))
 	}
 	switch {
@@ -204,7 +235,7 @@ func (d *Desk) prove(ctx context.Context, rec account.Record, code account.Secre
 	case res.Record != rec.ID || len(res.Payload) > factor.MaxPayload:
 		return rec, fmt.Errorf("factor %s answered out of bounds: %w", rec.Factor, account.ErrUnavailable)
 	}
-	if res.Payload != nil {
+	if len(res.Payload) > 0 {
 		rec.Payload, rec.Format = res.Payload, res.Format
 	}
 	rec.Pending, rec.Expires, rec.LastUsed = false, time.Time{}, d.cfg.Now()
@@ -212,7 +243,7 @@ func (d *Desk) prove(ctx context.Context, rec account.Record, code account.Secre
 }
 
 // activate is the change that makes the proven record the person's code app.
-func (d *Desk) activate(ctx context.Context, s *session, snap account.Snapshot, rec account.Record) (account.Change, error) {
+func (d *Desk) activate(s *session, snap account.Snapshot, rec account.Record) account.Change {
 	no := false
 	ev := d.cfg.event(account.ActEnroll, s.who.Subject, "user")
 	ev.Factor, ev.Record = rec.Factor, rec.ID
@@ -225,17 +256,15 @@ func (d *Desk) activate(ctx context.Context, s *session, snap account.Snapshot, 
 		Events:         []account.Event{ev},
 	}
 	for _, r := range snap.Records {
-		if r.Factor == d.cfg.Code && r.ID != rec.ID {
+		usedUp := r.Factor == d.cfg.Recovery && !r.Active(d.cfg.Now())
+		if r.Factor == d.cfg.Code && r.ID != rec.ID || usedUp {
 			c.Delete = append(c.Delete, r.ID)
 		}
 	}
-	if snap.InviteRequired {
-		if len(s.state.Invite) != 32 {
-			return c, &Refusal{Reason: account.NotAllowed}
-		}
+	if snap.InviteRequired { // invited has seen it
 		c.TakeTokens = append(c.TakeTokens, account.TokenRef{Kind: account.TokenInvite, Hash: [32]byte(s.state.Invite)})
 	}
-	return c, nil
+	return c
 }
 
 // split turns a sheet into its codes.

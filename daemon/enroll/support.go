@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -40,7 +41,7 @@ func (s *Support) find(ctx context.Context, name string) (account.Facts, error) 
 // checked refuses an order that says nothing about why.
 func (o Order) checked() error {
 	n := utf8.RuneCountInString(strings.TrimSpace(o.Reason))
-	if n < 3 || n > 500 || len(o.Ticket) > 100 || o.Operator == "" {
+	if n < 3 || n > 500 || len(o.Ticket) > 100 || o.Operator == "" || strings.ContainsFunc(o.Reason+o.Ticket, unicode.IsControl) {
 		return &Refusal{Reason: account.Malformed}
 	}
 	return nil

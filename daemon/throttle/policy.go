@@ -8,15 +8,25 @@ import "time"
 // firstWait lets FirstQuick passwords pass, then asks for 1, 2, 4 ... seconds
 // up to FirstMaxWait after the last, and for patience once the hour is spent.
 func (t *Throttle) firstWait(earlier []time.Time, now time.Time) time.Duration {
-	recent := since(earlier, now.Add(-hour))
-	if wait := spent(recent, t.limits.FirstPerHour, hour, now); wait > 0 {
-		return wait
-	}
-	return stepped(recent, now, steps{quick: t.limits.FirstQuick, first: time.Second, longest: t.limits.FirstMaxWait})
+	return t.firstWaitOf(earlier, now, 1)
 }
 
-// secondWait lets SecondQuick codes pass, then asks for 30 s, 1 min ... up to
-// an hour after the last, and for patience once the day or the month is spent.
+// firstWaitTight is firstWait with numbers that are tight times smaller.
+func (t *Throttle) firstWaitTight(earlier []time.Time, now time.Time) time.Duration {
+	return t.firstWaitOf(earlier, now, tight)
+}
+
+func (t *Throttle) firstWaitOf(earlier []time.Time, now time.Time, by int) time.Duration {
+	recent := since(earlier, now.Add(-hour))
+	if wait := spent(recent, max(1, t.limits.FirstPerHour/by), hour, now); wait > 0 {
+		return wait
+	}
+	return stepped(recent, now, steps{quick: max(1, t.limits.FirstQuick/by), first: time.Second, longest: t.limits.FirstMaxWait})
+}
+
+// secondWait lets SecondQuick codes pass, but no more in any minute, then asks
+// for 30 s, 1 min ... up to an hour after the last, and for patience once the
+// day or the month is spent.
 func (t *Throttle) secondWait(earlier []time.Time, now time.Time) time.Duration {
 	if wait := spent(since(earlier, now.Add(-month)), t.limits.SecondPerMonth, month, now); wait > 0 {
 		return wait
@@ -25,7 +35,9 @@ func (t *Throttle) secondWait(earlier []time.Time, now time.Time) time.Duration 
 	if wait := spent(recent, t.limits.SecondPerDay, day, now); wait > 0 {
 		return wait
 	}
-	return stepped(recent, now, steps{quick: t.limits.SecondQuick, first: 30 * time.Second, longest: hour})
+	return max(
+		spent(since(recent, now.Add(-time.Minute)), t.limits.SecondQuick, time.Minute, now),
+		stepped(recent, now, steps{quick: t.limits.SecondQuick, first: 30 * time.Second, longest: hour}))
 }
 
 // since returns the times after the given one; times are sorted.

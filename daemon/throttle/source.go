@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ func (t *Throttle) MaySend(c account.Client, service, name string) time.Duration
 // Slow counts one wrong secret against the source.
 func (t *Throttle) Slow(c account.Client, service, name string) {
 	now := t.now()
+	t.fleet.wrong(now)
 	for _, k := range t.keys(c, service, name) {
 		t.sources.spend(k, now)
 	}
@@ -41,8 +43,12 @@ type key struct {
 
 func (t *Throttle) keys(c account.Client, service, name string) []key {
 	every := time.Minute / time.Duration(t.limits.SourcePerMinute)
+	if t.fleet.tight(t.now()) {
+		every = min(burst, every*tight)
+	}
 	near := c.Network()
 	if !near.IsValid() {
+		name = strings.ToLower(strings.TrimSpace(name))
 		return []key{{text: "name\x00" + service + "\x00" + name, every: every}}
 	}
 	far := 24
@@ -65,7 +71,7 @@ type sketch struct {
 
 const (
 	rows  = 4
-	cells = 1 << 14
+	cells = 1 << 16 // 2 MB in all
 	// burst is how far a bucket may run ahead: one minute's worth.
 	burst = time.Minute
 )
@@ -88,6 +94,7 @@ func (s *sketch) least(k key) (int64, [rows]*int64) {
 	return least, at
 }
 
+// wait tells how long until the bucket has room for one more.
 func (s *sketch) wait(k key, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -64,8 +64,14 @@ func (l Limits) validate() error {
 			return fmt.Errorf("throttle limit %s is %d: it must be positive, zero never means unlimited", name, n)
 		}
 	}
+	if l.SourcePerMinute > mostPerMinute {
+		return fmt.Errorf("throttle limit SourcePerMinute is %d: more than %d a minute would be no limit", l.SourcePerMinute, mostPerMinute)
+	}
 	return nil
 }
+
+// mostPerMinute keeps the time that one wrong secret costs far from zero.
+const mostPerMinute = 1_000_000
 
 // Store counts tries durably, before they are verified.
 type Store interface {
@@ -78,6 +84,7 @@ type Throttle struct {
 	store   Store
 	now     func() time.Time
 	sources *sketch
+	fleet   fleet
 }
 
 // New returns a Throttle, or an error if a limit is zero or negative.
@@ -97,7 +104,11 @@ const (
 // First counts one try of the subject's directory password, unless it has to
 // wait. The number takes the try back if it turns out not to be a failure.
 func (t *Throttle) First(ctx context.Context, id account.ID, familiar bool) (int64, time.Duration, error) {
-	return t.try(ctx, firstBucket(id, familiar), t.firstWait)
+	wait := t.firstWait
+	if !familiar && t.fleet.tight(t.now()) {
+		wait = t.firstWaitTight
+	}
+	return t.try(ctx, firstBucket(id, familiar), wait)
 }
 
 // Second counts one try of the subject's code of the given factor, unless it
@@ -122,15 +133,25 @@ func (t *Throttle) try(ctx context.Context, bucket string, wait policy) (int64, 
 	return number, left, nil
 }
 
-// Buckets names everything that is counted for a subject; the support desk
-// clears it.
+// Buckets names everything that is counted for a subject, for codes of the
+// given kinds behind a password and alone; the support desk clears it.
 func (t *Throttle) Buckets(id account.ID, kinds []string) []string {
 	all := []string{firstBucket(id, false), firstBucket(id, true)}
 	for _, kind := range kinds {
-		all = append(all, secondBucket(id, kind))
+		all = append(all, secondBucket(id, kind), secondBucket(id, alone(kind)))
 	}
 	return all
 }
+
+// alone names the budget of a factor's codes where no password stands before
+// them: anybody may try there, and must not use up what the owner has behind
+// the password.
+func Alone(kind string) string { return "alone:" + kind }
+
+// alone names the budget of a factor's codes where no password stands before
+// them: anybody may try there, and must not use up what the owner has behind
+// the password. Package check gives such a kind to Second.
+func alone(kind string) string { return "alone:" + kind }
 
 func firstBucket(id account.ID, familiar bool) string {
 	if familiar {

@@ -1,0 +1,79 @@
+// Package explain tells in plain words which ways in are open to somebody, and
+// which line of the config decides.
+//
+// It is pure and sees no secret. It belongs to package check, which alone may
+// call it.
+package explain
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/way"
+)
+
+// Step is one line of an explanation: what was asked, what came of it, and
+// which line of the config decided.
+type Step struct {
+	// Asked is the question, for example "account fit?".
+	Asked string `json:"asked"`
+	// Answer is what came of it, in plain words.
+	Answer string `json:"answer"`
+	// Config is the place that decides, as "file:line key"; empty where no
+	// setting does.
+	Config string `json:"config,omitempty"`
+	// Stops says that nothing after this step would be looked at.
+	Stops bool `json:"stops,omitempty"`
+}
+
+// Account tells of the account itself. Only fitness decides.
+func Account(f account.Facts, now time.Time) []Step {
+	found := Step{Asked: "account found?", Answer: fmt.Sprintf("yes: %s (%s), as of %s ago", f.Name, f.DN, now.Sub(f.AsOf).Round(time.Second))}
+	fit := Step{Asked: "account fit?", Stops: true}
+	switch f.Fitness {
+	case account.Fit:
+		fit.Answer, fit.Stops = "yes", false
+	case account.Disabled:
+		fit.Answer = "no: disabled, or does not match the account filter"
+	case account.Locked:
+		fit.Answer = "no: locked by the directory"
+	default:
+		fit.Answer = "nobody could tell"
+	}
+	return []Step{found, fit}
+}
+
+// Ways tells of every way in of the service, and of the result.
+func Ways(s way.Service, snap account.Snapshot, now time.Time) []Step {
+	var steps []Step
+	open := false
+	for _, w := range s.Ways {
+		var parts []string
+		word := "open"
+		for _, f := range w.Factors {
+			if f != way.Directory && !slices.ContainsFunc(snap.Records, func(r account.Record) bool {
+				return r.Factor == f && r.Active(now) && (len(r.Services) == 0 || slices.Contains(r.Services, s.Name))
+			}) {
+				f += " (nothing enrolled)"
+				word = "closed"
+			}
+			parts = append(parts, f)
+		}
+		open = open || word == "open"
+		steps = append(steps, Step{Asked: "way in?", Answer: word + ": needs " + strings.Join(parts, " and "), Config: w.Config})
+	}
+	end := Step{Asked: "result?", Answer: "can log in by any open way"}
+	switch {
+	case !open && s.HasDirectory():
+		end = Step{Asked: "result?", Answer: "the right password alone leads to the set-up and nothing else", Stops: true}
+	case !open:
+		end = Step{Asked: "result?", Answer: "cannot log in: no way is open; what is missing has to be made on the page", Stops: true}
+	}
+	if snap.InviteRequired {
+		steps = append(steps, Step{Asked: "reset?", Answer: "yes: the next set-up asks for the invite code"})
+	}
+	return append(steps, end)
+}

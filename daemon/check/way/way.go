@@ -1,0 +1,114 @@
+// Package way holds the ways in of a service, and refuses those that would be
+// weaker, or narrower, than they look.
+//
+// It judges no attempt: that is package check, to which it belongs and which
+// alone may call it.
+package way
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Directory is the name under which ways list the directory's password.
+const Directory = "directory"
+
+// Service is what can be logged in to, and how.
+type Service struct {
+	Name string
+	// Ways are the ways in; any one that accepts is enough, their order has no
+	// meaning.
+	Ways []Way
+	// SingleFactor is the written reason for a way with one factor that is not
+	// standalone; empty means that there is none.
+	SingleFactor string
+	// Config is where the service stands, as "file:line key".
+	Config string
+}
+
+// Way is a list of factors that must all accept.
+type Way struct {
+	Factors []string
+	// Config is where the way stands, as "file:line key".
+	Config string
+}
+
+// Kind is what a way must know of a factor.
+type Kind struct {
+	// Claims and Standalone are those of the factor.
+	Claims, Standalone bool
+}
+
+// HasDirectory tells whether the directory's password is part of the way.
+func (w Way) HasDirectory() bool { return slices.Contains(w.Factors, Directory) }
+
+// Others are the factors of the way beside the directory.
+func (w Way) Others() []string {
+	return slices.DeleteFunc(slices.Clone(w.Factors), func(f string) bool { return f == Directory })
+}
+
+// HasDirectory tells whether any way of the service takes the directory's
+// password. If none does, nothing is ever bound.
+func (s Service) HasDirectory() bool { return slices.ContainsFunc(s.Ways, Way.HasDirectory) }
+
+// Alone returns the way of this one factor; false if the service has none.
+func (s Service) Alone(factor string) (Way, bool) {
+	at := slices.IndexFunc(s.Ways, func(w Way) bool { return len(w.Factors) == 1 && w.Factors[0] == factor })
+	if at < 0 {
+		return Way{}, false
+	}
+	return s.Ways[at], true
+}
+
+// Kinds are the factors of all ways beside the directory, each once.
+func (s Service) Kinds() []string {
+	var kinds []string
+	for _, w := range s.Ways {
+		for _, f := range w.Others() {
+			if !slices.Contains(kinds, f) {
+				kinds = append(kinds, f)
+			}
+		}
+	}
+	return kinds
+}
+
+// Admit says what is wrong with the service's ways; nil if nothing is.
+func (s Service) Admit(kinds map[string]Kind) error {
+	if len(s.Ways) == 0 {
+		return errors.New("no way in: accept must list at least one")
+	}
+	for _, w := range s.Ways {
+		if err := s.admit(w, kinds); err != nil {
+			return fmt.Errorf("way %v: %w", w.Factors, err)
+		}
+	}
+	return nil
+}
+
+func (s Service) admit(w Way, kinds map[string]Kind) error {
+	if len(w.Factors) == 0 {
+		return errors.New("empty: it would let everybody in")
+	}
+	claims := false
+	for i, f := range w.Factors {
+		k, known := kinds[f]
+		if !known && f != Directory {
+			return fmt.Errorf("unknown factor %q", f)
+		}
+		if slices.Contains(w.Factors[:i], f) {
+			return fmt.Errorf("factor %q stands twice", f)
+		}
+		claims = claims || k.Claims
+	}
+	switch {
+	case claims && len(w.Factors) > 1:
+		return errors.New("an app password cannot be combined: write it as a way of its own")
+	case !claims && !w.HasDirectory() && s.HasDirectory():
+		return fmt.Errorf("where another way asks for the directory's password, codes are only looked at after it: add %q", Directory)
+	case len(w.Factors) == 1 && !kinds[w.Factors[0]].Standalone && s.SingleFactor == "":
+		return fmt.Errorf("%q alone is one factor: add another, or write single_factor with the reason", w.Factors[0])
+	}
+	return nil
+}
