@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -27,7 +28,10 @@ func person(o enroll.Overview, now time.Time) api.Person {
 	for _, b := range o.Blocks {
 		p.Blocks = append(p.Blocks, api.Block{What: b.What, Tries: b.Tries, Until: utc(b.Until)})
 	}
-	p.Advice = advice(o, now)
+	// The longest wait first: it is the one to speak of, and the order in which
+	// they came means nothing.
+	slices.SortFunc(p.Blocks, func(a, b api.Block) int { return b.Until.Compare(a.Until) })
+	p.Advice = advice(o, p, now)
 	return p
 }
 
@@ -85,7 +89,7 @@ func fitness(f account.Fitness) string {
 
 // advice says what to do next: the first thing on this list that is in the
 // way.
-func advice(o enroll.Overview, now time.Time) string {
+func advice(o enroll.Overview, p api.Person, now time.Time) string {
 	// Neither of these two is a second factor to sign in to the page with day
 	// by day; whatever else is active is.
 	devices := 0
@@ -101,8 +105,8 @@ func advice(o enroll.Overview, now time.Time) string {
 		return "The directory has locked this account or its password has expired. Unlock it in the directory."
 	case o.Facts.Fitness != account.Fit:
 		return "The directory could not say how this account stands. See sallyport status, then look again."
-	case len(o.Blocks) > 0:
-		b := o.Blocks[0]
+	case len(p.Blocks) > 0:
+		b := p.Blocks[0]
 		return fmt.Sprintf("Too many wrong tries (%s). Identify the person, then: sallyport unlock %s --reason TEXT",
 			b.What, o.Facts.Name)
 	case o.Snapshot.InviteRequired:
