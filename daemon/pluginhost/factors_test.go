@@ -45,6 +45,7 @@ func house(t testing.TB, kinds ...string) []pluginhost.Spec {
 
 // What every factor promises, it also keeps in a process of its own.
 func TestFactorsOverTheWire(t *testing.T) {
+	t.Parallel()
 	cases := map[string]struct {
 		direct factor.Factor
 		suite  factortest.Case

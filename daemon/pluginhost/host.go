@@ -39,12 +39,12 @@ type Spec struct {
 
 // Config is what all plugins share. RunDir and Log are required.
 type Config struct {
-	// RunDir is an existing directory of the daemon's own; sockets live in a
-	// directory of mode 0700 below it.
+	// RunDir is an existing directory that only the daemon's user writes to;
+	// sockets live in a directory of mode 0700 below it.
 	RunDir string
 	Log    *slog.Logger
-	// Observe, if set, hears of every call: its kind or hook name, "info",
-	// "enroll", "verify", "before" or "after", how long it took, and its error.
+	// Observe, if set, hears of every call: its kind or hook name, "enroll",
+	// "verify", "before" or "after", how long it took, and its error.
 	Observe func(kind, call string, took time.Duration, err error)
 	// Up, if set, hears when a plugin becomes usable or stops being so.
 	Up func(kind string, up bool)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -150,6 +152,71 @@ func TestAllOrNone(t *testing.T) {
 				t.Errorf("processes left behind: %v", pids)
 			}
 		})
+	}
+}
+
+// A plugin that never speaks is not waited for longer than the caller wants.
+func TestAStartCanBeGivenUp(t *testing.T) {
+	_, specs := plugins(t, "echo", "silent")
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	h, err := pluginhost.Start(ctx, pluginhost.Config{RunDir: shortDir(t)}, specs, nil)
+	if err == nil {
+		h.Close()
+		t.Fatal("started")
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("took %s", took)
+	}
+	if pids := childrenOf(t, os.Getpid()); len(pids) != 0 {
+		t.Errorf("processes left behind: %v", pids)
+	}
+}
+
+func TestTheRunDirectory(t *testing.T) {
+	_, specs := plugins(t, "echo")
+	loose := shortDir(t)
+	if err := os.Chmod(loose, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	long := filepath.Join(shortDir(t), strings.Repeat("x", 100))
+	if err := os.Mkdir(long, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for dir, word := range map[string]string{
+		loose:                           "`chmod go-w " + loose + "`",
+		long:                            "too long",
+		filepath.Join(loose, "nowhere"): "no such file",
+	} {
+		h, err := pluginhost.Start(t.Context(), pluginhost.Config{RunDir: dir}, specs, nil)
+		if err == nil {
+			h.Close()
+			t.Fatalf("%s was taken", dir)
+		}
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%v does not say %q", err, word)
+		}
+	}
+}
+
+func TestEveryCallIsObserved(t *testing.T) {
+	_, specs := plugins(t, "echo")
+	var mu sync.Mutex
+	var heard []string
+	h := start(t, pluginhost.Config{Observe: func(kind, call string, took time.Duration, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		heard = append(heard, fmt.Sprint(kind, " ", call, " ", took > 0, " ", err == nil))
+	}}, specs, nil)
+	_, _ = ask(t, h.Factor("echo"), "accept:r1")
+	_, _ = ask(t, h.Factor("echo"), "accept:r9")
+	_, _ = h.Factor("echo").Enroll(t.Context(), factor.Enrollment{})
+	want := []string{"echo verify true true", "echo verify true false", "echo enroll true true"}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.Equal(heard, want) {
+		t.Errorf("heard %q, want %q", heard, want)
 	}
 }
 

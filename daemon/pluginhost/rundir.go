@@ -33,6 +33,13 @@ func claimRunDir(base string) (*runDir, error) {
 		return nil, fmt.Errorf("%s is too long for the name of a Unix socket; choose a run directory of at most %d characters",
 			path, maxSocketPath-socketNames-len("/plugins"))
 	}
+	st, err := os.Stat(base)
+	if err != nil {
+		return nil, err
+	}
+	if st.Mode().Perm()&0o022 != 0 {
+		return nil, fmt.Errorf("%s can be written to by others; `chmod go-w %s` mends that", base, base)
+	}
 	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err

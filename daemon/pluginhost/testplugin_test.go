@@ -41,6 +41,8 @@ func servePlugin(name string) {
 		wire.ServeHook(watcher{})
 	case "mute":
 		fmt.Println("hello, I speak no protocol")
+	case "silent":
+		select {}
 	case "chatty":
 		fmt.Fprint(os.Stderr, "[WARN] one \x1b[31mred\x1b[0m line\n"+strings.Repeat("x", 5000)+"\n")
 		wire.Serve(echo{info: echoInfo("chatty")})
