@@ -172,7 +172,8 @@ func (s *Site) Headers(head http.Header) {
 
 // Client is the remote end: the socket's peer, or, if that is a trusted proxy,
 // the right-most hop in X-Forwarded-For that is not. What stands further left
-// was written by the client and means nothing.
+// was written by the client and means nothing. The peer of a Unix socket has no
+// address: it is a proxy, and trusted by the mode of the socket.
 func (s *Site) Client(r *http.Request) account.Client {
 	agent := strings.ToValidUTF8(r.UserAgent(), "")
 	if len(agent) > 256 {
@@ -181,7 +182,7 @@ func (s *Site) Client(r *http.Request) account.Client {
 	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
 	addr := peer.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && s.trusts(addr); i-- {
+	for i := len(hops) - 1; i >= 0 && (!addr.IsValid() || s.trusts(addr)); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
 			break
