@@ -1,0 +1,106 @@
+package bench
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/plugins/factor/factortest"
+)
+
+const (
+	inFlight = 32
+	// rounds are interleaved with the peer's, so that both meet the same
+	// machine; the medians are reported.
+	rounds   = 3
+	perRound = 20_000
+)
+
+// authRequests are checks of app passwords as a proxy sends them, spread over
+// everybody and all that they have.
+func (w *world) authRequests(n int) [][]byte {
+	out := make([][]byte, n)
+	for i := range out {
+		p := w.people[rand.IntN(len(w.people))]
+		basic := base64.StdEncoding.EncodeToString([]byte(p.name + ":" + p.secrets[rand.IntN(len(p.secrets))]))
+		out[i] = fmt.Appendf(nil, "GET /v1/auth HTTP/1.1\r\nHost: sallyport\r\nAuthorization: Basic %s\r\nX-Sallyport-Service: dav\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n", basic)
+	}
+	return out
+}
+
+// BenchmarkAppPassword is a check of an app password over the socket, kept
+// alive, beside a handler that does nothing.
+func BenchmarkAppPassword(b *testing.B) {
+	idle := noWork(b)
+	for _, s := range []size{
+		{people: 1_000, appPasswords: 1}, {people: 1_000, appPasswords: 50}, {people: 100_000, appPasswords: 1},
+	} {
+		b.Run(fmt.Sprintf("people=%d/each=%d", s.people, s.appPasswords), func(b *testing.B) {
+			w := newWorld(b, s)
+			b.ReportMetric(float64(w.memory(b))/(1<<20), "MiB-idle")
+			load(b, w.socket(), inFlight, 204, w.authRequests(min(2*s.people, 20_000))) // facts and rows get warm
+			for b.Loop() {
+				var ours, peer, cpu median
+				for range rounds {
+					peer = append(peer, load(b, idle, inFlight, 204, w.authRequests(perRound)).perSecond())
+					before := w.cpu(b)
+					r := load(b, w.socket(), inFlight, 204, w.authRequests(perRound))
+					cpu = append(cpu, float64((w.cpu(b)-before).Microseconds())/float64(r.requests))
+					ours = append(ours, r.perSecond())
+				}
+				alone := load(b, w.socket(), 1, 204, w.authRequests(5_000))
+				b.ReportMetric(ours.value(), "checks/s")
+				b.ReportMetric(ours.value()/peer.value(), "of-no-work")
+				b.ReportMetric(cpu.value(), "cpu-us/check")
+				b.ReportMetric(float64(alone.p50.Microseconds()), "p50-us-alone")
+				b.ReportMetric(float64(alone.p99.Microseconds()), "p99-us-alone")
+			}
+			b.ReportMetric(float64(w.memory(b))/(1<<20), "MiB-busy")
+		})
+	}
+}
+
+// BenchmarkPasswordAndCode is a login with password and code, beside a bare
+// search and bind of the same names at the same slapd ({SSHA}).
+func BenchmarkPasswordAndCode(b *testing.B) {
+	const people = 40_000
+	w := newWorld(b, size{people: people, codes: true})
+	for b.Loop() {
+		var ours, searchBind, bind median
+		const each = 8_000
+		for round := range rounds {
+			// A code can be used once, so every round has people of its own.
+			own := w.people[round*each : (round+1)*each]
+			searchBind = append(searchBind, w.bareLDAP(b, inFlight, own, true).perSecond())
+			bind = append(bind, w.bareLDAP(b, inFlight, own, false).perSecond())
+			ours = append(ours, load(b, w.socket(), inFlight, 200, codeRequests(b, own)).perSecond())
+		}
+		b.ReportMetric(ours.value(), "logins/s")
+		b.ReportMetric(searchBind.value(), "search+bind/s")
+		b.ReportMetric(bind.value(), "bind/s")
+		b.ReportMetric(ours.value()/searchBind.value(), "of-search+bind")
+	}
+}
+
+func codeRequests(b *testing.B, people []person) [][]byte {
+	b.Helper()
+	out := make([][]byte, len(people))
+	for i, p := range people {
+		code, err := factortest.Code(p.uri, time.Now())
+		must(b, err)
+		body := fmt.Sprintf(`{"service":"web","username":%q,"password":%q,"code":%q,"client":{"ip":"192.0.2.7"}}`, p.name, p.name+"-password", code)
+		out[i] = fmt.Appendf(nil, "POST /v1/check HTTP/1.1\r\nHost: sallyport\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	return out
+}
+
+// median is of a few rounds.
+type median []float64
+
+func (m median) value() float64 {
+	sorted := slices.Sorted(slices.Values(m))
+	return sorted[len(sorted)/2]
+}
