@@ -207,8 +207,8 @@ func BenchmarkAuth(b *testing.B) {
 		req.Header.Set("X-Sallyport-Service", "dav")
 		b.ReportAllocs()
 		for b.Loop() {
-			rec := httptest.ResponseRecorder{HeaderMap: http.Header{}}
-			front.ServeHTTP(&rec, req)
+			rec := httptest.NewRecorder()
+			front.ServeHTTP(rec, req)
 			if rec.Code != 204 {
 				b.Fatal(strconv.Itoa(rec.Code))
 			}
