@@ -20,8 +20,12 @@ const eventFormat = 1
 // Format 1: the byte 1; then Seq, At and Took (nanoseconds), Count and Verdict
 // as 64-bit big-endian numbers; then act, subject, name, actor, service, front
 // end, factor, record, label, reason, address, agent, note and ticket, each as
-// a 32-bit big-endian length and its bytes.
+// a 32-bit big-endian length and its bytes. A verdict that is none is written
+// as unavailable, so that everything written can be read.
 func AppendEvent(b []byte, e account.Event) []byte {
+	if e.Verdict > factor.Accept {
+		e.Verdict = factor.Unavailable
+	}
 	b = append(b, eventFormat)
 	b = number(b, e.Seq, Nanos(e.At), int64(e.Took), int64(e.Count), int64(e.Verdict))
 	return place(b, string(e.Act), string(e.Subject), e.Name, e.Actor, e.Service, e.FrontEnd, e.Factor,

@@ -37,6 +37,13 @@ func TestCanonicalBytesOfFormat1(t *testing.T) {
 	}
 }
 
+func TestVerdictThatIsNone(t *testing.T) {
+	e, err := store.ParseEvent(store.AppendEvent(nil, account.Event{Verdict: 77}))
+	if err != nil || e.Verdict != factor.Unavailable {
+		t.Errorf("%v, %v", e.Verdict, err)
+	}
+}
+
 func drawEvent(t *rapid.T) account.Event {
 	s := func(name string) string { return string(rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, name)) }
 	return account.Event{

@@ -107,19 +107,35 @@ func detected(t *testing.T, dir, what string) {
 }
 
 func TestEveryColumnIsGuarded(t *testing.T) {
+	base, _ := people(t)
 	for _, column := range []string{"factor", "label", "services", "created", "pending", "revoked", "expires", "uses", "format", "payload"} {
 		for _, from := range []string{"bert-1", "bert-2", "anna-2"} {
-			dir, _ := people(t)
-			behind(t, dir, "UPDATE record SET "+column+" = (SELECT "+column+" FROM record WHERE id = '"+from+"') WHERE id = 'anna-1'")
-			if column == "factor" && from == "bert-1" || column == "pending" && from == "bert-1" {
+			if from == "bert-1" && (column == "factor" || column == "pending") {
 				continue // the same value
 			}
+			dir := copied(t, base)
+			behind(t, dir, "UPDATE record SET "+column+" = (SELECT "+column+" FROM record WHERE id = '"+from+"') WHERE id = 'anna-1'")
 			detected(t, dir, column+" of "+from)
 		}
 	}
 }
 
+func copied(t *testing.T, base string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	err := os.CopyFS(dir, os.DirFS(base))
+	files, _ := filepath.Glob(filepath.Join(dir, "*")) // the pattern is good
+	for _, f := range files {
+		err = errors.Join(err, os.Chmod(f, 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func TestRowsMovedBySQL(t *testing.T) {
+	base, _ := people(t)
 	for _, statement := range []string{
 		"UPDATE record SET subject = 'anna' WHERE id = 'bert-1'",
 		"UPDATE record SET subject = CASE subject WHEN 'anna' THEN 'bert' ELSE 'anna' END",
@@ -137,7 +153,7 @@ func TestRowsMovedBySQL(t *testing.T) {
 		"UPDATE record SET services = '[' WHERE id = 'anna-1'",
 		"DELETE FROM subject WHERE id = 'anna'; UPDATE subject SET id = 'anna' WHERE id = 'bert'; DELETE FROM record WHERE subject = 'anna'; UPDATE record SET subject = 'anna'",
 	} {
-		dir, _ := people(t)
+		dir := copied(t, base)
 		behind(t, dir, statement)
 		detected(t, dir, statement)
 	}
@@ -218,16 +234,16 @@ func TestFlippedBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	missed := 0
-	const variants = 150
+	const variants = 100
 	for range variants {
 		bad := append([]byte(nil), good...)
 		at := rand.IntN(len(bad))
 		bad[at] ^= byte(1 + rand.IntN(255))
-		copied := t.TempDir()
-		if err := os.WriteFile(filepath.Join(copied, "state.db"), bad, 0o600); err != nil {
+		there := t.TempDir()
+		if err := os.WriteFile(filepath.Join(there, "state.db"), bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		missed += flipped(t, copied, was, at)
+		missed += flipped(t, there, was, at)
 	}
 	if missed > variants/100 {
 		t.Errorf("%d of %d variants made a person look new", missed, variants)

@@ -173,6 +173,33 @@ func TestOneBadChangeSpoilsNoOther(t *testing.T) {
 	}
 }
 
+func TestWhoGivesUpWaitingWritesNothing(t *testing.T) {
+	_, s := open(t, t.TempDir(), nil)
+	busy, release, done := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() { // holds the writer
+		_, _, err := s.Fail(context.Background(), account.Try{Bucket: "b", At: storetest.Now(), Allow: func([]time.Time) time.Duration {
+			close(busy)
+			<-release
+			return 0
+		}})
+		done <- err
+	}()
+	<-busy
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	err := s.Commit(ctx, account.Change{Subject: "anna"})
+	if !errors.Is(err, account.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("given up: %v", err)
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := s.Commit(context.Background(), account.Change{Subject: "anna"}); err != nil {
+		t.Errorf("it was written after all: %v", err)
+	}
+}
+
 func TestDiskFull(t *testing.T) {
 	dir, ctx := t.TempDir(), context.Background()
 	db, s := open(t, dir, nil)

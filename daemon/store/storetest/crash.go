@@ -114,7 +114,7 @@ func crashRound(t *testing.T, dir string, known ledger) {
 		t.Fatal(err)
 	}
 	// A number of lines, and a bit: the kill lands anywhere in a transaction.
-	left := rand.IntN(400)
+	left := rand.IntN(200)
 	lines := bufio.NewScanner(pipe)
 	killed := false
 	for lines.Scan() {
