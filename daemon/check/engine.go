@@ -169,8 +169,8 @@ func (e *Engine) Check(ctx context.Context, a account.Attempt) account.Answer {
 	took := e.cfg.Clock.Now().Sub(t.started)
 	e.cfg.Journal.Record(t.event(ans, took))
 	if ans.Verdict == factor.Deny {
-		// A refusal leaves on the next point of the grid, counted from the
-		// start of the attempt: how long the work took does not show.
+		// A refusal leaves on the next point of the grid since the start: how
+		// long the work took does not show.
 		points := (took + e.cfg.Grid - 1) / e.cfg.Grid
 		e.cfg.Clock.WaitUntil(ctx, t.started.Add(max(1, points)*e.cfg.Grid))
 	}

@@ -95,8 +95,7 @@ func (t *try) judgeCode(ctx context.Context, kind string, snap account.Snapshot,
 			counted[kind] = number
 		}
 	}
-	got, err := t.ask(ctx, kind, t.Code, records)
-	switch {
+	switch got, err := t.ask(ctx, kind, t.Code, records); {
 	case err != nil:
 		return verdict.Finding{Away: account.PluginUnavailable}
 	case got.Accept && !witness.GoodFor(got.Record, t.Service):
@@ -105,8 +104,9 @@ func (t *try) judgeCode(ctx context.Context, kind string, snap account.Snapshot,
 		return verdict.Finding{Testimony: got}
 	case got.Reason == factor.Used:
 		return verdict.Finding{Told: account.CodeUsed}
+	default:
+		return verdict.Finding{Testimony: got, Told: account.CodeWrong}
 	}
-	return verdict.Finding{Testimony: got, Told: account.CodeWrong}
 }
 
 // budget names what a code counts on. Where no password stands before the

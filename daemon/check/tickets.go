@@ -64,12 +64,9 @@ func (t *try) redeemPassword(ctx context.Context) (account.Answer, bool) {
 // askForCode tells somebody with a right password that the code is missing.
 func (t *try) askForCode(ctx context.Context) account.Answer {
 	ans := verdict.Deny(account.CodeRequired)
-	switch {
-	case t.redeemed != nil: // a ticket never begets a ticket of its kind
-		ans.Ticket = t.Ticket
-		return ans
-	case !t.WantTicket:
+	if t.redeemed != nil || !t.WantTicket {
 		t.takeBack(ctx)
+		ans.Ticket = t.Ticket // a ticket never begets a ticket of its kind
 		return ans
 	}
 	return t.hand(ctx, ans, account.TicketPassword, passwordFor)

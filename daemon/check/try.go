@@ -14,13 +14,11 @@ import (
 )
 
 const (
-	// maxSecret bounds passwords and codes in bytes; longer ones are refused,
-	// never cut.
+	// maxSecret bounds secrets in bytes; longer ones are refused, never cut.
 	maxSecret = 1024
 	// maxName bounds names in bytes.
 	maxName = 256
-	// recent is how old a fact may be while nothing is wrong: the longest time
-	// for which the directory may be set to remember one.
+	// recent is the longest time for which the directory may remember a fact.
 	recent = 5 * time.Minute
 )
 

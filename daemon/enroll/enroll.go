@@ -8,7 +8,6 @@
 package enroll
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -88,60 +87,4 @@ type Wish struct {
 	// Services are those it shall be good for; empty means all that View
 	// offers.
 	Services []string
-}
-
-// Refusal is an answer with no, or with not now. Everything else that a method
-// returns as an error is account.ErrNotFound (the session is over) or wraps
-// account.ErrUnavailable.
-type Refusal struct {
-	Reason account.Reason
-	// RetryAfter goes with account.Throttled.
-	RetryAfter time.Duration
-	// Drift is how far the person's clock is off, negative means slow; 0 means
-	// that nothing is known.
-	Drift time.Duration
-}
-
-// Error says why, in a word of the closed list.
-func (r *Refusal) Error() string { return fmt.Sprintf("refused: %s", r.Reason) }
-
-// Order is what an operator wants done to one person.
-type Order struct {
-	// Operator is who asks, as the kernel says: "login(uid)".
-	Operator string
-	// Name is the person's login.
-	Name string
-	// Reason is compulsory, 3 to 500 characters; Ticket is optional.
-	Reason string
-	Ticket string
-	// Record limits a revocation to one record; empty means every app password.
-	Record string
-}
-
-// Invite is what a reset gives the operator to tell the person.
-type Invite struct {
-	// Code is the invite code, grouped for reading aloud.
-	Code    account.Secret
-	Expires time.Time
-	// Removed is how many records ended.
-	Removed int
-}
-
-// Overview is the support screen: one person, without any secret.
-type Overview struct {
-	Facts account.Facts
-	// Snapshot holds the records, payloads empty, revoked ones included.
-	Snapshot account.Snapshot
-	// Tries are the last tries, newest first.
-	Tries []account.Event
-	// Blocks are the throttles that hold right now.
-	Blocks []Block
-}
-
-// Block is one throttle that holds.
-type Block struct {
-	// What is "password", "code" or "recovery".
-	What  string
-	Tries int
-	Until time.Time
 }

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 )
 
 // maxLabel is the longest name of an app password, in characters.
@@ -40,9 +41,9 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 	if s.kind != account.TokenSession {
 		return v, nil // a set-up session sees nothing of what is enrolled
 	}
-	v.Devices = activeOf(snap, d.cfg.Code, now)
+	v.Devices = records.ActiveOf(snap, d.cfg.Code, now)
 	slices.SortFunc(v.Devices, func(a, b account.Record) int { return a.Created.Compare(b.Created) })
-	v.AppPasswords = activeOf(snap, d.cfg.App, now)
+	v.AppPasswords = records.ActiveOf(snap, d.cfg.App, now)
 	slices.SortFunc(v.AppPasswords, func(a, b account.Record) int {
 		if c := b.LastUsed.Compare(a.LastUsed); c != 0 {
 			return c
@@ -51,7 +52,7 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 	})
 	if d.cfg.Recovery != "" {
 		v.CodesLeft = 0
-		for _, r := range activeOf(snap, d.cfg.Recovery, now) {
+		for _, r := range records.ActiveOf(snap, d.cfg.Recovery, now) {
 			v.CodesLeft += max(0, r.Uses)
 		}
 	}
@@ -89,7 +90,7 @@ func (d *Desk) commitAlive(ctx context.Context, s *session, c account.Change) er
 	if err := d.keep(s, &c); err != nil {
 		return err
 	}
-	return d.cfg.commit(ctx, c)
+	return d.cfg.Commit(ctx, c)
 }
 
 // Issue makes an app password and returns it, this once. It needs a full
@@ -105,24 +106,24 @@ func (d *Desk) Issue(ctx context.Context, token account.Secret, w Wish) (account
 		w.Services = d.cfg.AppServices
 	}
 	var secret account.Secret
-	err := retry(func() error {
+	err := records.Retry(func() error {
 		s, snap, err := d.change(ctx, token)
 		if err != nil {
 			return err
 		}
-		if len(activeOf(snap, d.cfg.App, d.cfg.Now())) >= d.cfg.Factors[d.cfg.App].Info.MaxRecords {
+		if len(records.ActiveOf(snap, d.cfg.App, d.cfg.Now())) >= d.cfg.Factors[d.cfg.App].Info.MaxRecords {
 			return &Refusal{Reason: account.NotAllowed}
 		}
-		e, err := d.cfg.enroll(ctx, d.cfg.App, s.who.Subject)
+		e, err := d.cfg.Enroll(ctx, d.cfg.App, s.who.Subject)
 		if err != nil {
 			return err
 		}
-		e.record.Label, e.record.Services = w.Label, slices.Clone(w.Services)
-		ev := d.cfg.event(account.ActIssue, s.who.Subject, "user")
-		ev.Factor, ev.Record, ev.Label = e.record.Factor, e.record.ID, w.Label
-		secret = e.secret
+		e.Record.Label, e.Record.Services = w.Label, slices.Clone(w.Services)
+		ev := d.cfg.Event(account.ActIssue, s.who.Subject, "user")
+		ev.Factor, ev.Record, ev.Label = e.Record.Factor, e.Record.ID, w.Label
+		secret = e.Secret
 		return d.commitAlive(ctx, s, account.Change{
-			Subject: s.who.ID, Version: snap.Version, Put: []account.Record{e.record},
+			Subject: s.who.ID, Version: snap.Version, Put: []account.Record{e.Record},
 			Delete: d.forgotten(snap), Events: []account.Event{ev},
 		})
 	})
@@ -161,19 +162,19 @@ func (d *Desk) Codes(ctx context.Context, token account.Secret) ([]account.Secre
 		return nil, &Refusal{Reason: account.NotAllowed}
 	}
 	var codes []account.Secret
-	err := retry(func() error {
+	err := records.Retry(func() error {
 		s, snap, err := d.change(ctx, token)
 		if err != nil {
 			return err
 		}
-		e, err := d.cfg.enroll(ctx, d.cfg.Recovery, s.who.Subject)
+		e, err := d.cfg.Enroll(ctx, d.cfg.Recovery, s.who.Subject)
 		if err != nil {
 			return err
 		}
-		codes = split(e.secret)
-		ev := d.cfg.event(account.ActIssue, s.who.Subject, "user")
-		ev.Factor, ev.Record = e.record.Factor, e.record.ID
-		c := account.Change{Subject: s.who.ID, Version: snap.Version, Put: []account.Record{e.record}, Events: []account.Event{ev}}
+		codes = split(e.Secret)
+		ev := d.cfg.Event(account.ActIssue, s.who.Subject, "user")
+		ev.Factor, ev.Record = e.Record.Factor, e.Record.ID
+		c := account.Change{Subject: s.who.ID, Version: snap.Version, Put: []account.Record{e.Record}, Events: []account.Event{ev}}
 		for _, r := range snap.Records {
 			if r.Factor == d.cfg.Recovery {
 				c.Delete = append(c.Delete, r.ID)
@@ -191,7 +192,7 @@ func (d *Desk) Codes(ctx context.Context, token account.Secret) ([]account.Secre
 // only takes rights away, so the sign-in need not be fresh. account.ErrNotFound
 // means that the session is over or the person has no such app password.
 func (d *Desk) Revoke(ctx context.Context, token account.Secret, record string) error {
-	return retry(func() error {
+	return records.Retry(func() error {
 		s, err := d.open(ctx, token)
 		if err != nil {
 			return err
@@ -202,37 +203,7 @@ func (d *Desk) Revoke(ctx context.Context, token account.Secret, record string) 
 		if record == "" { // to revoke, that would be all of them
 			return fmt.Errorf("no app password is named: %w", account.ErrNotFound)
 		}
-		_, err = d.cfg.revoke(ctx, s.who.Subject, order{actor: "user", record: record})
+		_, err = d.cfg.Revoke(ctx, s.who.Subject, records.Order{Actor: "user", Record: record})
 		return err
 	})
-}
-
-// order is a revocation, whoever asks for it.
-type order struct {
-	actor, record, note, ticket string
-}
-
-// revoke ends one app password of the subject, or all if none is named.
-func (c *Config) revoke(ctx context.Context, who account.Subject, o order) (int, error) {
-	snap, err := c.Store.Load(ctx, who.ID, c.App)
-	if err != nil {
-		return 0, fmt.Errorf("loading the records: %w", err)
-	}
-	ch := account.Change{Subject: who.ID, Version: snap.Version}
-	now := c.Now()
-	for _, r := range activeOf(snap, c.App, now) {
-		if o.record != "" && r.ID != o.record {
-			continue
-		}
-		// The payload stays, so that the device can be told what happened.
-		r.Revoked = now
-		ch.Put = append(ch.Put, r)
-		ev := c.event(account.ActRevoke, who, o.actor)
-		ev.Factor, ev.Record, ev.Label, ev.Note, ev.Ticket = r.Factor, r.ID, r.Label, o.note, o.ticket
-		ch.Events = append(ch.Events, ev)
-	}
-	if len(ch.Put) == 0 {
-		return 0, fmt.Errorf("no such app password: %w", account.ErrNotFound)
-	}
-	return len(ch.Put), c.commit(ctx, ch)
 }

@@ -77,7 +77,7 @@ func kindOf(token account.Secret) account.TokenKind {
 
 // newSession makes a session; it is not stored yet.
 func (d *Desk) newSession(kind account.TokenKind, id account.ID, st state) (Session, account.Token, error) {
-	random, err := d.cfg.random(32)
+	random, err := d.cfg.Random(32)
 	if err != nil {
 		return Session{}, account.Token{}, err
 	}
@@ -155,7 +155,7 @@ func (d *Desk) renew(ctx context.Context, s *session) error {
 	if err := d.keep(s, &c); err != nil {
 		return err
 	}
-	return d.cfg.commit(ctx, c)
+	return d.cfg.Commit(ctx, c)
 }
 
 func (s *session) ref() account.TokenRef {
@@ -207,7 +207,7 @@ func (d *Desk) redeem(ctx context.Context, ticket account.Token, kind account.To
 		if err != nil {
 			return Session{}, fmt.Errorf("loading the records: %w", err)
 		}
-		if d.cfg.secured(snap) {
+		if d.secured(snap) {
 			return Session{}, errNoSession
 		}
 	}
@@ -215,7 +215,7 @@ func (d *Desk) redeem(ctx context.Context, ticket account.Token, kind account.To
 	if err != nil {
 		return Session{}, err
 	}
-	err = d.cfg.commit(ctx, account.Change{
+	err = d.cfg.Commit(ctx, account.Change{
 		Subject: ticket.Subject, Version: -1,
 		TakeTokens: []account.TokenRef{{Kind: ticket.Kind, Hash: ticket.Hash}},
 		PutTokens:  []account.Token{tok},
@@ -243,7 +243,7 @@ func (d *Desk) End(ctx context.Context, token account.Secret) error {
 	if err != nil {
 		return fmt.Errorf("reading the session: %w", err)
 	}
-	err = d.cfg.commit(ctx, account.Change{Subject: tok.Subject, Version: -1, TakeTokens: []account.TokenRef{ref}})
+	err = d.cfg.Commit(ctx, account.Change{Subject: tok.Subject, Version: -1, TakeTokens: []account.TokenRef{ref}})
 	if errors.Is(err, account.ErrConflict) {
 		return nil
 	}

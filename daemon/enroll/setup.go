@@ -9,12 +9,10 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/factor/crockford"
 )
-
-// inviteKind names the budget for guessing invite codes.
-const inviteKind = "invite"
 
 // stage tells where the session stands. Nothing the client sends moves it.
 func (d *Desk) stage(s *session, snap account.Snapshot) Stage {
@@ -38,7 +36,7 @@ func (d *Desk) Invite(ctx context.Context, token, code account.Secret) error {
 	if err != nil {
 		return err
 	}
-	number, wait, err := d.cfg.Throttle.Second(ctx, s.who.ID, inviteKind)
+	number, wait, err := d.cfg.Throttle.Second(ctx, s.who.ID, records.InviteKind)
 	if err != nil {
 		return err
 	}
@@ -52,7 +50,9 @@ func (d *Desk) Invite(ctx context.Context, token, code account.Secret) error {
 	ref := account.TokenRef{Kind: account.TokenInvite, Hash: account.HashToken(d.cfg.MAC, account.TokenInvite, account.Secret(folded))}
 	tok, err := d.cfg.Store.Token(ctx, ref)
 	if err != nil && !errors.Is(err, account.ErrNotFound) {
-		return fmt.Errorf("reading the invite code: %w", err)
+		// An outage is no failed try; if even that cannot be written, it stays.
+		back := d.cfg.Commit(context.WithoutCancel(ctx), account.Change{Subject: s.who.ID, Version: -1, Refund: []int64{number}})
+		return fmt.Errorf("reading the invite code: %w", errors.Join(err, back))
 	}
 	if err != nil || tok.Subject != s.who.ID || !d.cfg.Now().Before(tok.Expires) {
 		return &Refusal{Reason: account.CodeWrong}
@@ -62,7 +62,7 @@ func (d *Desk) Invite(ctx context.Context, token, code account.Secret) error {
 	if err := d.keep(s, &c); err != nil {
 		return err
 	}
-	return d.ended(d.cfg.commit(ctx, c))
+	return d.ended(d.cfg.Commit(ctx, c))
 }
 
 // ended reads a lost race for the session's own token as the end of it.
@@ -77,7 +77,7 @@ func (d *Desk) ended(err error) error {
 // the old state ends before Confirm. In a full session it is the key of a new
 // phone, and needs a fresh sign-in.
 func (d *Desk) Begin(ctx context.Context, token account.Secret) (View, error) {
-	err := retry(func() error { return d.begin(ctx, token) })
+	err := records.Retry(func() error { return d.begin(ctx, token) })
 	if err != nil {
 		return View{}, err
 	}
@@ -102,33 +102,34 @@ func (d *Desk) begin(ctx context.Context, token account.Secret) error {
 	if s.kind == account.TokenSession && !d.fresh(s) {
 		return &Refusal{Reason: account.CodeRequired}
 	}
-	if s.kind == account.TokenSetup && d.cfg.secured(snap) {
+	if s.kind == account.TokenSetup && d.secured(snap) {
 		return errNoSession
 	}
-	e, err := d.cfg.enroll(ctx, d.cfg.Code, s.who.Subject)
+	e, err := d.cfg.Enroll(ctx, d.cfg.Code, s.who.Subject)
 	if err != nil {
 		return err
 	}
-	e.record.Pending = true
-	e.record.Expires = d.cfg.Now().Add(pendingFor)
-	s.state.Pending, s.state.Until = e.record.ID, e.record.Expires
-	s.state.Key, s.state.URI = e.secret.Reveal(), e.uri.Reveal()
+	e.Record.Pending = true
+	e.Record.Expires = d.cfg.Now().Add(pendingFor)
+	s.state.Pending, s.state.Until = e.Record.ID, e.Record.Expires
+	s.state.Key, s.state.URI = e.Secret.Reveal(), e.URI.Reveal()
 	c := account.Change{
 		Subject: s.who.ID, Version: snap.Version,
-		Put: []account.Record{e.record}, Delete: pendings(snap),
+		Put: []account.Record{e.Record}, Delete: pendings(snap),
 		TakeTokens: []account.TokenRef{s.ref()},
 	}
 	if err := d.keep(s, &c); err != nil {
 		return err
 	}
-	return d.cfg.commit(ctx, c)
+	return d.cfg.Commit(ctx, c)
 }
 
 // secured tells whether the person has a second factor to sign in with. A
 // set-up session, which only a password stands behind, must then do nothing.
-func (c *Config) secured(snap account.Snapshot) bool {
-	now := c.Now()
-	return len(activeOf(snap, c.Code, now)) > 0 || c.Recovery != "" && len(activeOf(snap, c.Recovery, now)) > 0
+func (d *Desk) secured(snap account.Snapshot) bool {
+	now := d.cfg.Now()
+	return len(records.ActiveOf(snap, d.cfg.Code, now)) > 0 ||
+		d.cfg.Recovery != "" && len(records.ActiveOf(snap, d.cfg.Recovery, now)) > 0
 }
 
 // pendings are the records that nobody confirmed.
@@ -147,7 +148,7 @@ func pendings(snap account.Snapshot) []string {
 // codes where the person has none, and begins a full session.
 func (d *Desk) Confirm(ctx context.Context, token, code account.Secret) (Confirmed, error) {
 	var done Confirmed
-	err := retry(func() (err error) {
+	err := records.Retry(func() (err error) {
 		done, err = d.confirm(ctx, token, code)
 		return err
 	})
@@ -167,7 +168,7 @@ func (d *Desk) confirm(ctx context.Context, token, code account.Secret) (Confirm
 	if d.stage(s, snap) != StageConfirm || at < 0 {
 		return Confirmed{}, &Refusal{Reason: account.NotAllowed}
 	}
-	if s.kind == account.TokenSetup && d.cfg.secured(snap) {
+	if s.kind == account.TokenSetup && d.secured(snap) {
 		return Confirmed{}, errNoSession
 	}
 	if err := d.invited(ctx, s, snap); err != nil {
@@ -179,15 +180,15 @@ func (d *Desk) confirm(ctx context.Context, token, code account.Secret) (Confirm
 	}
 	c := d.activate(s, snap, rec)
 	var done Confirmed
-	if d.cfg.Recovery != "" && len(activeOf(snap, d.cfg.Recovery, d.cfg.Now())) == 0 {
-		sheet, err := d.cfg.enroll(ctx, d.cfg.Recovery, s.who.Subject)
+	if d.cfg.Recovery != "" && len(records.ActiveOf(snap, d.cfg.Recovery, d.cfg.Now())) == 0 {
+		sheet, err := d.cfg.Enroll(ctx, d.cfg.Recovery, s.who.Subject)
 		if err != nil {
 			return Confirmed{}, err
 		}
-		done.Codes = split(sheet.secret)
-		c.Put = append(c.Put, sheet.record)
-		ev := d.cfg.event(account.ActIssue, s.who.Subject, "user")
-		ev.Factor, ev.Record = sheet.record.Factor, sheet.record.ID
+		done.Codes = split(sheet.Secret)
+		c.Put = append(c.Put, sheet.Record)
+		ev := d.cfg.Event(account.ActIssue, s.who.Subject, "user")
+		ev.Factor, ev.Record = sheet.Record.Factor, sheet.Record.ID
 		c.Events = append(c.Events, ev)
 	}
 	st := state{Name: s.state.Name, SignedIn: d.cfg.Now()}
@@ -197,7 +198,7 @@ func (d *Desk) confirm(ctx context.Context, token, code account.Secret) (Confirm
 	}
 	c.PutTokens = append(c.PutTokens, tok)
 	done.Session = next
-	return done, d.cfg.commit(ctx, c)
+	return done, d.cfg.Commit(ctx, c)
 }
 
 // invited makes sure that the invite code still holds, where one is needed.
@@ -245,7 +246,7 @@ func (d *Desk) prove(ctx context.Context, rec account.Record, code account.Secre
 // activate is the change that makes the proven record the person's code app.
 func (d *Desk) activate(s *session, snap account.Snapshot, rec account.Record) account.Change {
 	no := false
-	ev := d.cfg.event(account.ActEnroll, s.who.Subject, "user")
+	ev := d.cfg.Event(account.ActEnroll, s.who.Subject, "user")
 	ev.Factor, ev.Record = rec.Factor, rec.ID
 	c := account.Change{
 		Subject: s.who.ID, Version: snap.Version, Put: []account.Record{rec},

@@ -1,4 +1,9 @@
-package enroll
+// Package support is the operator's side of enrollment: look, reset, revoke,
+// unlock, end sessions, by the name of the person.
+//
+// It sees no secret and decides no login. It belongs to package enroll, whose
+// callers know it as enroll.Support.
+package support
 
 import (
 	"context"
@@ -9,8 +14,56 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/plugins/factor/crockford"
 )
+
+// Support serves the operator, by the name of the person.
+type Support struct{ cfg records.Config }
+
+// New returns the operator's side. The caller has checked the Config.
+func New(cfg records.Config) *Support { return &Support{cfg} }
+
+// Order is what an operator wants done to one person.
+type Order struct {
+	// Operator is who asks, as the kernel says: "login(uid)".
+	Operator string
+	// Name is the person's login.
+	Name string
+	// Reason is compulsory, 3 to 500 characters; Ticket is optional.
+	Reason string
+	Ticket string
+	// Record limits a revocation to one record; empty means every app password.
+	Record string
+}
+
+// Invite is what a reset gives the operator to tell the person.
+type Invite struct {
+	// Code is the invite code, grouped for reading aloud.
+	Code    account.Secret
+	Expires time.Time
+	// Removed is how many records ended.
+	Removed int
+}
+
+// Overview is the support screen: one person, without any secret.
+type Overview struct {
+	Facts account.Facts
+	// Snapshot holds the records, payloads empty, revoked ones included.
+	Snapshot account.Snapshot
+	// Tries are the last tries, newest first.
+	Tries []account.Event
+	// Blocks are the throttles that hold right now.
+	Blocks []Block
+}
+
+// Block is one throttle that holds.
+type Block struct {
+	// What is "password", "code" or "recovery".
+	What  string
+	Tries int
+	Until time.Time
+}
 
 const (
 	// inviteFor is how long an invite code waits for its set-up.
@@ -42,7 +95,7 @@ func (s *Support) find(ctx context.Context, name string) (account.Facts, error) 
 func (o Order) checked() error {
 	n := utf8.RuneCountInString(strings.TrimSpace(o.Reason))
 	if n < 3 || n > 500 || len(o.Ticket) > 100 || o.Operator == "" || strings.ContainsFunc(o.Reason+o.Ticket, unicode.IsControl) {
-		return &Refusal{Reason: account.Malformed}
+		return &records.Refusal{Reason: account.Malformed}
 	}
 	return nil
 }
@@ -87,7 +140,7 @@ func (s *Support) Reset(ctx context.Context, o Order) (Invite, error) {
 		return Invite{}, err
 	}
 	var inv Invite
-	err = retry(func() (err error) {
+	err = records.Retry(func() (err error) {
 		inv, err = s.reset(ctx, o, facts.Subject)
 		return err
 	})
@@ -99,7 +152,7 @@ func (s *Support) reset(ctx context.Context, o Order, who account.Subject) (Invi
 	if err != nil {
 		return Invite{}, fmt.Errorf("loading the records: %w", err)
 	}
-	entropy, err := s.cfg.random(16)
+	entropy, err := s.cfg.Random(16)
 	if err != nil {
 		return Invite{}, err
 	}
@@ -109,7 +162,7 @@ func (s *Support) reset(ctx context.Context, o Order, who account.Subject) (Invi
 	}
 	now, yes := s.cfg.Now(), true
 	inv := Invite{Code: account.Secret(crockford.Group(code, 5)), Expires: now.Add(inviteFor)}
-	ev := s.cfg.event(account.ActReset, who, o.Operator)
+	ev := s.cfg.Event(account.ActReset, who, o.Operator)
 	ev.Note, ev.Ticket = o.Reason, o.Ticket
 	c := account.Change{
 		Subject: who.ID, Version: snap.Version, InviteRequired: &yes,
@@ -135,12 +188,12 @@ func (s *Support) reset(ctx context.Context, o Order, who account.Subject) (Invi
 		}
 		inv.Removed++
 	}
-	return inv, s.cfg.commit(ctx, c)
+	return inv, s.cfg.Commit(ctx, c)
 }
 
 // Unlock lifts the person's throttles.
 func (s *Support) Unlock(ctx context.Context, o Order) error {
-	kinds := []string{s.cfg.Code, inviteKind}
+	kinds := []string{s.cfg.Code, records.InviteKind}
 	if s.cfg.Recovery != "" {
 		kinds = append(kinds, s.cfg.Recovery)
 	}
@@ -167,11 +220,11 @@ func (s *Support) simple(ctx context.Context, o Order, act account.Act, fill fun
 	if err != nil {
 		return err
 	}
-	ev := s.cfg.event(act, facts.Subject, o.Operator)
+	ev := s.cfg.Event(act, facts.Subject, o.Operator)
 	ev.Note, ev.Ticket = o.Reason, o.Ticket
 	c := account.Change{Subject: facts.ID, Version: -1, Events: []account.Event{ev}}
 	fill(facts.ID, &c)
-	return s.cfg.commit(ctx, c)
+	return s.cfg.Commit(ctx, c)
 }
 
 // Revoke ends one app password of the person, or all of them, and returns how
@@ -185,8 +238,8 @@ func (s *Support) Revoke(ctx context.Context, o Order) (int, error) {
 		return 0, err
 	}
 	var n int
-	err = retry(func() (err error) {
-		n, err = s.cfg.revoke(ctx, facts.Subject, order{actor: o.Operator, record: o.Record, note: o.Reason, ticket: o.Ticket})
+	err = records.Retry(func() (err error) {
+		n, err = s.cfg.Revoke(ctx, facts.Subject, records.Order{Actor: o.Operator, Record: o.Record, Note: o.Reason, Ticket: o.Ticket})
 		return err
 	})
 	return n, err
