@@ -15,6 +15,9 @@ import (
 // open opens a directory for the length of a test.
 func open(t testing.TB, cfg directory.Config) *directory.Directory {
 	t.Helper()
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	d, err := directory.Open(cfg)
 	if err != nil {
 		t.Fatalf("opening: %v", err)

@@ -99,12 +99,13 @@ func Start(t testing.TB, o Options) *Server {
 	return s
 }
 
-// Config is what package directory needs to use this server, plain.
+// Config is what package directory needs to use this server, plain; the clock
+// is the caller's to set.
 func (s *Server) Config() directory.Config {
 	return directory.Config{
 		Servers: []string{s.URL}, BindDN: BindDN, BindPassword: account.Secret(BindPassword),
 		Base: PeopleDN, Filter: "(&(objectClass=inetOrgPerson)(uid={name}))",
-		AccountFilter: "(!(employeeType=disabled))", DecoyDN: DecoyDN, Now: time.Now,
+		AccountFilter: "(!(employeeType=disabled))", DecoyDN: DecoyDN,
 	}
 }
 
