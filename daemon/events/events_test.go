@@ -244,6 +244,11 @@ func TestFloodOfNames(t *testing.T) {
 	if n := len(w.lines(t)); n > maxLines || w.lost["log_lines"] != 50_000-n {
 		t.Errorf("%d lines, lost %v", n, w.lost)
 	}
+	n := len(w.lines(t))
+	b.report()
+	if all := w.lines(t); len(all) != n+1 || all[n]["lines"] != float64(50_000-n) {
+		t.Errorf("the summing lines are %v", all[n:])
+	}
 }
 
 // TestNeverBlocks: a store that hangs stops nobody; what the queue cannot hold
