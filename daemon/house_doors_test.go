@@ -22,7 +22,7 @@ func doors() []door {
 	mains := []string{"daemon/sallyportd", "contrib/sallyport", "plugins/cmd/*"}
 	whole := []string{"enrollweb", "daemon/sallyportd"}
 	return []door{
-		{"github.com/go-ldap/ldap/v3", "the directory's protocol", []string{"daemon/directory"}, nil},
+		{"github.com/go-ldap/ldap/v3", "the directory's protocol; tests of the whole measure a bare bind beside it", []string{"daemon/directory"}, []string{"daemon/sallyportd"}},
 		{"github.com/go-asn1-ber/asn1-ber", "BER, beside go-ldap", []string{"daemon/directory"}, nil},
 		{"github.com/go-ldap/ldif", "reads the LDIF of the demo", []string{"daemon/directory"}, nil},
 		{"github.com/jimlambrt/gldap", "serves the embedded directory of the demo", []string{"daemon/directory"}, nil},
@@ -53,6 +53,7 @@ func doors() []door {
 		{"github.com/chromedp/chromedp", "drives Chromium", nil, whole},
 		{"github.com/chromedp/cdproto", "beside chromedp", nil, whole},
 		{"github.com/makiuchi-d/gozxing", "reads the QR image independently", nil, whole},
+		{"golang.org/x/net", "reads the page's HTML as a browser does", nil, whole},
 		{"honnef.co/go/tools", "staticcheck, a tool", nil, nil},
 		{"golang.org/x/vuln", "govulncheck, a tool", nil, nil},
 	}
