@@ -56,7 +56,8 @@ func (r Record) Active(now time.Time) bool {
 // Snapshot is everything kept about one subject, read at one moment.
 type Snapshot struct {
 	Subject ID
-	// Version changes with every Commit on the subject; 0 before the first.
+	// Version changes with every Commit that puts or deletes records or sets the
+	// invite flag; 0 before the first.
 	Version int64
 	// InviteRequired says that the next set-up asks for an invite code.
 	InviteRequired bool
@@ -124,12 +125,15 @@ type Change struct {
 	// answers ErrConflict if it is no longer the newest. -1 means that the
 	// change holds whatever else was written: it must then put no records.
 	Version int64
-	// Put inserts records, or replaces those of the same ID whole.
+	// Put inserts records, or replaces those of the same ID whole, except that
+	// a nil payload leaves the stored one as it is.
 	Put []Record
 	// Delete removes records by ID, payload and all.
 	Delete []string
 	// InviteRequired, if set, is the snapshot's new value.
 	InviteRequired *bool
+	// Tokens are taken first, then ended, then put.
+
 	// PutTokens inserts or replaces tokens.
 	PutTokens []Token
 	// TakeTokens removes tokens that must exist; if one does not, the whole

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// censusEvery is how often people and records are counted for monitoring.
-	censusEvery = 15 * time.Second
+	// censusEvery is how often people and records are counted for monitoring;
+	// counting reads every record.
+	censusEvery = time.Minute
 	// sweepEvery is how often what has had its time is removed.
 	sweepEvery = time.Hour
 )
@@ -127,7 +128,7 @@ func (h *house) census(ctx context.Context) {
 		}
 		return
 	}
-	g := metrics.Gauges{Subjects: c.Subjects, AuditHead: c.AuditHead, ClockSkew: h.clock.Skew()}
+	g := metrics.Gauges{Subjects: c.Subjects, Sessions: c.Sessions, AuditHead: c.AuditHead, ClockSkew: h.clock.Skew()}
 	for kind, n := range c.Factors {
 		switch kind {
 		case h.parts.Code:

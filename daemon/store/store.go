@@ -93,6 +93,8 @@ type Census struct {
 	Subjects int64
 	// Factors counts by kind of factor.
 	Factors map[string]FactorCount
+	// Sessions are full sessions of the page that have not expired.
+	Sessions int64
 	// AuditHead is the Seq of the newest audited event, 0 before the first.
 	AuditHead int64
 }

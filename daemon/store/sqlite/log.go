@@ -135,12 +135,14 @@ func (s *Store) Census(ctx context.Context) (c store.Census, err error) {
 }
 
 func (s *Store) census(ctx context.Context) (c store.Census, err error) {
+	now := store.Nanos(s.db.config.Now())
 	if err := s.reader.DB.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM subject),
-		(SELECT COALESCE(MAX(seq), 0) FROM event)`).Scan(&c.Subjects, &c.AuditHead); err != nil {
+		(SELECT COUNT(*) FROM sessions WHERE expires > ?),
+		(SELECT COALESCE(MAX(seq), 0) FROM event)`, now).Scan(&c.Subjects, &c.Sessions, &c.AuditHead); err != nil {
 		return c, err
 	}
 	found, err := s.reader.Query(ctx, `SELECT factor, COUNT(DISTINCT subject), COUNT(*) FROM record WHERE pending = 0
-		AND revoked = 0 AND uses <> 0 AND (expires = 0 OR expires > ?) GROUP BY factor`, store.Nanos(s.db.config.Now()))
+		AND revoked = 0 AND uses <> 0 AND (expires = 0 OR expires > ?) GROUP BY factor`, now)
 	if err != nil {
 		return c, err
 	}

@@ -291,10 +291,15 @@ func census(t *testing.T, s store.Store) {
 		pending, revoked, expired, spent, activeRecord("anna", "1", "app-password"), activeRecord("anna", "2", "app-password")}})
 	commit(t, s, account.Change{Subject: "bert", Put: []account.Record{
 		activeRecord("bert", "3", "app-password"), activeRecord("bert", "4", "totp")}})
+	live := account.Token{Kind: account.TokenSession, Hash: [32]byte{1}, Subject: "anna", Created: Now(), Expires: Now().Add(time.Hour)}
+	over, setup := live, live
+	over.Hash, over.Expires = [32]byte{2}, Now()
+	setup.Hash, setup.Kind = [32]byte{3}, account.TokenSetup
+	commit(t, s, account.Change{Subject: "anna", Version: -1, PutTokens: []account.Token{live, over, setup}})
 	if c, err = s.Census(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	same(t, "census", c, store.Census{Subjects: 2, AuditHead: 2, Factors: map[string]store.FactorCount{
+	same(t, "census", c, store.Census{Subjects: 2, Sessions: 1, AuditHead: 2, Factors: map[string]store.FactorCount{
 		"app-password": {Subjects: 2, Records: 3}, "totp": {Subjects: 1, Records: 1}}})
 }
 
