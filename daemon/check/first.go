@@ -27,7 +27,8 @@ func (t *try) judgeWithDirectory(ctx context.Context) account.Answer {
 // refused a moment ago is answered from memory: it counts once and is not sent
 // again.
 func (t *try) judgePassword(ctx context.Context) (account.Answer, bool) {
-	refused := t.fingerprint("directory", t.Password)
+	// What a decoy refused is no wrong password once the account is fit again.
+	refused := t.fingerprint("directory:"+string(t.barred), t.Password)
 	if t.stale.Refused(refused, t.started, t.facts.PasswordChanged) {
 		return verdict.Deny(account.BadCredentials), false
 	}

@@ -37,8 +37,7 @@ type try struct {
 	noted account.Reason
 	// redeemed is set while the attempt continues an earlier right password.
 	redeemed *account.Token
-	// used is the record that accepted.
-	used account.Record
+	used     account.Record // that accepted
 	// refund are counted tries that turned out not to be failures; whatever
 	// is written next takes them back.
 	refund []int64

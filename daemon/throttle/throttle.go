@@ -165,17 +165,27 @@ func secondBucket(id account.ID, kind string) string {
 }
 
 // Wait tells how long the subject would have to wait for the password (kind
-// empty) or for a code of the given factor, and how many tries are counted in
-// the longest window. It counts nothing.
+// empty; from whatever network waits longer) or for a code of the given
+// factor, and how many tries are counted in the longest window. It counts
+// nothing.
 func (t *Throttle) Wait(ctx context.Context, id account.ID, kind string) (time.Duration, int, error) {
-	bucket, wait := firstBucket(id, false), policy(t.firstWait)
 	if kind != "" {
-		bucket, wait = secondBucket(id, kind), t.secondWait
+		return t.look(ctx, secondBucket(id, kind), t.secondWait)
 	}
+	wait, tries, err := t.look(ctx, firstBucket(id, false), t.firstWait)
+	if err != nil {
+		return 0, 0, err
+	}
+	known, more, err := t.look(ctx, firstBucket(id, true), t.firstWait)
+	if err != nil {
+		return 0, 0, err
+	}
+	return max(wait, known), tries + more, nil
+}
+
+func (t *Throttle) look(ctx context.Context, bucket string, wait policy) (left time.Duration, tries int, err error) {
 	now := t.now()
-	var left time.Duration
-	var tries int
-	_, _, err := t.store.Fail(ctx, account.Try{
+	_, _, err = t.store.Fail(ctx, account.Try{
 		Bucket: bucket,
 		At:     now,
 		Since:  now.Add(-month),
