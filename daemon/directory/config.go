@@ -93,7 +93,8 @@ type Config struct {
 	// Observe is told of each "bind" and "search", with how long it took. The
 	// error is nil where the directory answered, whatever it said.
 	Observe func(op string, took time.Duration, err error)
-	// ServerUp is told when a server, by its place in Servers, comes or goes.
+	// ServerUp is told when a server, by its place in Servers, comes or goes; at
+	// the start each counts as up.
 	ServerUp func(server int, up bool)
 }
 

@@ -81,7 +81,8 @@ func Open(cfg Config) (*Directory, error) {
 		e.Notify = func(up bool) { d.changed(i, up) }
 		d.servers = append(d.servers, link.NewServer(e))
 	}
-	for _, s := range d.servers {
+	for i, s := range d.servers {
+		d.cfg.ServerUp(i, true) // as Status says, until something fails
 		d.tending.Go(func() { s.Tend(ctx) })
 	}
 	return d, nil
