@@ -153,8 +153,11 @@ func TestAuditedElsewhere(t *testing.T) {
 	for _, a := range []account.Act{account.ActEnroll, account.ActIssue, account.ActRevoke, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActAlarm} {
 		b.Record(account.Event{Act: a, Subject: "s", Name: "alice", Actor: "bert(1000)", Note: "note of the operator"})
 	}
+	// Two app passwords made in one go are two lines.
+	b.Record(account.Event{Act: account.ActIssue, Subject: "s", Name: "alice", Factor: "app-password", Record: "r1"})
+	b.Record(account.Event{Act: account.ActIssue, Subject: "s", Name: "alice", Factor: "app-password", Record: "r2"})
 	stop()
-	if len(w.tries) != 0 || len(w.seen) != 7 || len(w.lines(t)) != 7 {
+	if len(w.tries) != 0 || len(w.seen) != 9 || len(w.lines(t)) != 9 {
 		t.Errorf("tries %v, counted %d, lines %d", w.tries, len(w.seen), len(w.lines(t)))
 	}
 }

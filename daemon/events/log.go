@@ -55,7 +55,7 @@ func (b *Bus) log(e account.Event) {
 	if e.Subject != "" {
 		subject = b.cfg.Pseudonym(e.Subject)
 	}
-	key := line{act: e.Act, reason: e.Reason, service: e.Service, subject: subject, address: e.Address, note: e.Note}
+	key := line{act: e.Act, reason: e.Reason, service: e.Service, subject: subject, record: e.Record, address: e.Address, note: e.Note}
 	if !b.flood.pass(key, b.cfg.Now()) {
 		b.cfg.Counters.Lost("log_lines", 1)
 		return
@@ -92,7 +92,9 @@ type line struct {
 	act              account.Act
 	reason           account.Reason
 	service, subject string
-	address, note    string
+	// record tells two app passwords apart that were made in one go.
+	record        string
+	address, note string
 }
 
 // repeat counts the lines that were held back.
