@@ -35,7 +35,7 @@ func doors() []door {
 		{"github.com/BurntSushi/toml", "the config file", []string{"daemon/config"}, nil},
 		{"github.com/skip2/go-qrcode", "the QR image of the page", []string{"enrollweb"}, nil},
 		{"github.com/pquerna/otp", "RFC 4226 and 6238 codes", []string{"plugins/totp"}, nil},
-		{"modernc.org/sqlite", "SQLite without C", []string{"daemon/store"}, nil},
+		{"modernc.org/sqlite", "SQLite without C", []string{"daemon/store"}, []string{"daemon/sallyportd"}},
 		{"github.com/jackc/pgx/v5", "PostgreSQL", []string{"daemon/store"}, nil},
 		{"github.com/pressly/goose/v3", "migrations of the store", []string{"daemon/store"}, nil},
 		{"github.com/tink-crypto/tink-go/v2", "keysets and AEAD", []string{"daemon/seal"}, nil},

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/configs"
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/directory/embedded"
+	"github.com/sallyport/sallyport/daemon/sallyportd/house"
 )
 
 // demoDirectory is where the demo's people answer; the address is fixed so that
@@ -40,7 +41,7 @@ func demo(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	for _, d := range []string{abs, filepath.Join(abs, "run")} {
-		if err := ownFolder(d); err != nil {
+		if err := house.OwnFolder(d); err != nil {
 			return err
 		}
 	}
@@ -66,7 +67,7 @@ func demo(cmd *cobra.Command, dir string) error {
 		return fmt.Errorf("opening the log: %w", err)
 	}
 	defer logFile.Close() //nolint // nothing is buffered
-	err = run(cmd.Context(), cfg, logger(cfg.Log, logFile), func(*house) error {
+	err = run(cmd.Context(), cfg, logger(cfg.Log, logFile), func() error {
 		return invite(os.Stdout, cfg, place(abs))
 	})
 	if err == nil {

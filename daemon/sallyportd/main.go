@@ -22,11 +22,10 @@ func version() string {
 	return "unknown"
 }
 
-// Exit statuses, as in sysexits(3) where it has a word.
+// Exit statuses.
 const (
-	exitRefused     = 1
-	exitUsage       = 2
-	exitUnavailable = 75
+	exitRefused = 1
+	exitUsage   = 2
 )
 
 // usageError is a mistake in what was typed or written, as against something
@@ -42,14 +41,10 @@ func main() {
 	}
 	fmt.Fprintln(os.Stderr, "sallyportd:", err)
 	var usage usageError
-	switch {
-	case errors.As(err, &usage):
+	if errors.As(err, &usage) {
 		os.Exit(exitUsage)
-	case errors.Is(err, errTemporary):
-		os.Exit(exitUnavailable)
-	default:
-		os.Exit(exitRefused)
 	}
+	os.Exit(exitRefused)
 }
 
 func rootCommand() *cobra.Command {

@@ -9,20 +9,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport/sallyport/daemon/config"
-	"github.com/sallyport/sallyport/daemon/sallyportd/clock"
+	"github.com/sallyport/sallyport/daemon/sallyportd/house"
 )
-
-// errTemporary marks what may be gone at the next try.
-var errTemporary = errors.New("temporarily unavailable")
-
-// drainFor is how long requests that are under way may take after SIGTERM.
-const drainFor = 10 * time.Second
 
 func serveCommand() *cobra.Command {
 	var path string
@@ -37,7 +30,7 @@ finish. It logs to standard error and tells systemd when it is ready.`,
 			if err != nil {
 				return usageError{fmt.Errorf("the config is not usable:\n%w", err)}
 			}
-			return run(cmd.Context(), cfg, logger(cfg.Log, os.Stderr), func(*house) error { return nil })
+			return run(cmd.Context(), cfg, logger(cfg.Log, os.Stderr), func() error { return nil })
 		},
 	}
 	configFlag(c, &path)
@@ -70,15 +63,15 @@ func logger(cfg config.Log, w io.Writer) *slog.Logger {
 
 // run builds the house, serves until a signal comes, and stops in reverse.
 // ready is called once everything answers.
-func run(ctx context.Context, cfg *config.Config, log *slog.Logger, ready func(*house) error) (err error) {
+func run(ctx context.Context, cfg *config.Config, log *slog.Logger, ready func() error) (err error) {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	h := &house{cfg: cfg, log: log, clock: clock.New(), started: time.Now(), failed: make(chan error, 8)}
-	defer func() { err = errors.Join(err, h.stop()) }()
-	if err := h.build(ctx); err != nil {
+	h, err := house.Open(ctx, cfg, log, version())
+	if err != nil {
 		return err
 	}
-	if err := ready(h); err != nil {
+	defer func() { err = errors.Join(err, h.Close()) }()
+	if err := ready(); err != nil {
 		return err
 	}
 	log.Info("ready", "version", version())
@@ -86,7 +79,7 @@ func run(ctx context.Context, cfg *config.Config, log *slog.Logger, ready func(*
 	select {
 	case <-ctx.Done():
 		log.Info("stopping: letting requests under way finish")
-	case err = <-h.failed:
+	case err = <-h.Failed():
 	}
 	notify(log, daemon.SdNotifyStopping)
 	return err

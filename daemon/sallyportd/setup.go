@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport/sallyport/daemon/config"
+	"github.com/sallyport/sallyport/daemon/sallyportd/house"
 	"github.com/sallyport/sallyport/daemon/seal"
 )
 
@@ -62,7 +63,7 @@ it nobody can read the sealed records, and everybody has to set up anew.`,
 				what, path string
 				make       func(string) error
 			}{
-				{"state folder", state, ownFolder},
+				{"state folder", state, house.OwnFolder},
 				{"folder of the master key", filepath.Dir(kek), func(p string) error { return os.MkdirAll(p, 0o755) }},
 				{"master key", kek, createKEK},
 			} {

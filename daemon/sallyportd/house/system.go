@@ -1,4 +1,4 @@
-package main
+package house
 
 import (
 	"context"
@@ -15,13 +15,13 @@ import (
 // The house as the admin front end and the health check see it.
 
 // Status is one screen about the daemon.
-func (h *house) Status(ctx context.Context) (api.Status, error) {
+func (h *House) Status(ctx context.Context) (api.Status, error) {
 	node, err := os.Hostname()
 	if err != nil {
 		node = "" // a nicety, not worth failing for
 	}
 	s := api.Status{
-		Version: version(), Node: node, Started: h.started, Now: h.clock.Now(), Page: h.cfg.Page.URL,
+		Version: h.version, Node: node, Started: h.started, Now: h.clock.Now(), Page: h.cfg.Page.URL,
 		Clock: api.Clock{OK: h.clock.Safe()},
 		Store: api.Store{OK: true, Kind: "sqlite"},
 	}
@@ -60,12 +60,12 @@ func (h *house) Status(ctx context.Context) (api.Status, error) {
 }
 
 // Events returns the audit after a number, oldest first.
-func (h *house) Events(ctx context.Context, after int64, limit int) ([]account.Event, error) {
+func (h *House) Events(ctx context.Context, after int64, limit int) ([]account.Event, error) {
 	return h.store.Events(ctx, after, limit)
 }
 
 // Verify walks the whole audit and everything that is sealed.
-func (h *house) Verify(ctx context.Context) (api.AuditReport, error) {
+func (h *House) Verify(ctx context.Context) (api.AuditReport, error) {
 	r, err := h.store.Verify(ctx)
 	if err != nil {
 		return api.AuditReport{}, err
@@ -84,7 +84,7 @@ func (h *house) Verify(ctx context.Context) (api.AuditReport, error) {
 
 // Ready says what is missing for a login, if anything is. A directory that is
 // away is no reason to take the daemon out of service: app passwords go on.
-func (h *house) Ready(ctx context.Context) error {
+func (h *House) Ready(ctx context.Context) error {
 	if !h.clock.Safe() {
 		return errors.New("the clock jumped and has not settled yet")
 	}

@@ -1,4 +1,10 @@
-package main
+// Package house builds every part of the daemon from its config, in one visible
+// list, and stops them in reverse.
+//
+// It is wiring, not rules: it passes values from the config to the parts and
+// parts to each other. It is a piece of the daemon's main, which alone may
+// import it.
+package house
 
 import (
 	"context"
@@ -28,12 +34,13 @@ import (
 	"github.com/sallyport/sallyport/daemon/throttle"
 )
 
-// house is every part of the running daemon.
-type house struct {
+// House is every part of the running daemon.
+type House struct {
 	cfg     *config.Config
 	log     *slog.Logger
 	clock   *clock.Clock
 	started time.Time
+	version string
 
 	metrics   *metrics.Metrics
 	db        *sqlite.DB
@@ -55,8 +62,22 @@ type house struct {
 	failed chan error
 }
 
+// Open builds every part and lets it serve. If one part cannot be built, those
+// that were are stopped again. ctx bounds the start, not the life.
+func Open(ctx context.Context, cfg *config.Config, log *slog.Logger, version string) (*House, error) {
+	h := &House{cfg: cfg, log: log, clock: clock.New(), version: version, failed: make(chan error, 8)}
+	h.started = h.clock.Now()
+	if err := h.build(ctx); err != nil {
+		return nil, errors.Join(err, h.Close())
+	}
+	return h, nil
+}
+
+// Failed delivers the error of a part that ended by itself.
+func (h *House) Failed() <-chan error { return h.failed }
+
 // build makes every part, in the order in which they need each other.
-func (h *house) build(ctx context.Context) error {
+func (h *House) build(ctx context.Context) error {
 	for _, part := range []struct {
 		name  string
 		build func(context.Context) error
@@ -82,8 +103,8 @@ func (h *house) build(ctx context.Context) error {
 	return nil
 }
 
-// stop ends every part in reverse.
-func (h *house) stop() error {
+// Close ends every part in reverse, letting requests under way finish.
+func (h *House) Close() error {
 	var all error
 	for i := len(h.undo) - 1; i >= 0; i-- {
 		all = errors.Join(all, h.undo[i]())
@@ -92,10 +113,10 @@ func (h *house) stop() error {
 	return all
 }
 
-func (h *house) onStop(f func() error) { h.undo = append(h.undo, f) }
+func (h *House) onStop(f func() error) { h.undo = append(h.undo, f) }
 
-func (h *house) buildStore(ctx context.Context) (err error) {
-	if err := ownFolder(h.cfg.State); err != nil {
+func (h *House) buildStore(ctx context.Context) (err error) {
+	if err := OwnFolder(h.cfg.State); err != nil {
 		return err
 	}
 	h.db, err = sqlite.Open(ctx, sqlite.Config{
@@ -108,8 +129,9 @@ func (h *house) buildStore(ctx context.Context) (err error) {
 	return nil
 }
 
-// ownFolder makes the state folder, or refuses one that others could change.
-func ownFolder(path string) error {
+// OwnFolder makes a folder of mode 0700 with those above it, or refuses one that
+// others could use.
+func OwnFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("making the state folder: %w", err)
 	}
@@ -125,7 +147,7 @@ func ownFolder(path string) error {
 
 // buildKeys opens the ring with the key-encryption key, and makes both for a
 // state that has none yet.
-func (h *house) buildKeys(ctx context.Context) error {
+func (h *House) buildKeys(ctx context.Context) error {
 	kek, err := seal.LoadKEK(kekPath(h.cfg.KEK))
 	if err != nil {
 		return err
@@ -156,7 +178,7 @@ func kekPath(kek string) string {
 	return kek
 }
 
-func (h *house) buildDirectory(context.Context) (err error) {
+func (h *House) buildDirectory(context.Context) (err error) {
 	d := h.cfg.Directory
 	var password account.Secret
 	if d.BindPasswordFile != "" {
@@ -185,7 +207,7 @@ func (h *house) buildDirectory(context.Context) (err error) {
 	return nil
 }
 
-func (h *house) buildPlugins(ctx context.Context) (err error) {
+func (h *House) buildPlugins(ctx context.Context) (err error) {
 	var factors, hooks []pluginhost.Spec
 	for _, f := range h.cfg.Factors {
 		factors = append(factors, pluginhost.Spec{Kind: f.Kind, Path: f.Path, SHA256: f.SHA256, MTLS: f.MTLS, Timeout: f.Timeout, Settings: f.Settings})
@@ -208,7 +230,7 @@ func (h *house) buildPlugins(ctx context.Context) (err error) {
 	return nil
 }
 
-func (h *house) buildThrottle(context.Context) (err error) {
+func (h *House) buildThrottle(context.Context) (err error) {
 	t := h.cfg.Throttle
 	h.throttle, err = throttle.New(throttle.Limits{
 		SourcePerMinute: t.SourcePerMinute,
@@ -218,7 +240,7 @@ func (h *house) buildThrottle(context.Context) (err error) {
 	return err
 }
 
-func (h *house) buildEngine(context.Context) (err error) {
+func (h *House) buildEngine(context.Context) (err error) {
 	cfg := check.Config{
 		Directory: h.directory, Store: h.store, Throttle: countedThrottle{h.throttle, h.metrics}, Journal: h.bus,
 		Clock: h.clock, Rand: rand.Reader, MAC: h.ring.MAC,
@@ -247,7 +269,7 @@ func (h *house) buildEngine(context.Context) (err error) {
 // whose code can share a field with the password, app passwords are those of
 // the factor that claims its inputs, and emergency codes are the remaining one
 // that is used up.
-func (h *house) buildEnrollment(context.Context) (err error) {
+func (h *House) buildEnrollment(context.Context) (err error) {
 	cfg := enroll.Config{
 		Store: h.store, Directory: h.directory, Throttle: h.throttle, Journal: h.bus,
 		Factors: map[string]enroll.Factor{}, Issuer: h.cfg.Issuer,
@@ -280,8 +302,11 @@ func (h *house) buildEnrollment(context.Context) (err error) {
 	return err
 }
 
+// drainFor is how long requests that are under way may take at the end.
+const drainFor = 10 * time.Second
+
 // serve runs an HTTP server until the house stops, letting requests finish.
-func (h *house) serve(what string, l net.Listener, s *http.Server) {
+func (h *House) serve(what string, l net.Listener, s *http.Server) {
 	go func() {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			h.failed <- fmt.Errorf("%s ended by itself: %w", what, err)

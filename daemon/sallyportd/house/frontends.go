@@ -1,4 +1,4 @@
-package main
+package house
 
 import (
 	"context"
@@ -34,7 +34,7 @@ const (
 )
 
 // buildFrontEnds opens a socket for each [[listen]] and puts its protocol on it.
-func (h *house) buildFrontEnds(context.Context) error {
+func (h *House) buildFrontEnds(context.Context) error {
 	active, err := activated()
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (h *house) buildFrontEnds(context.Context) error {
 }
 
 // frontEnd puts a protocol's handler into a server with that protocol's limits.
-func (h *house) frontEnd(l config.Listen) (*http.Server, error) {
+func (h *House) frontEnd(l config.Listen) (*http.Server, error) {
 	if l.Protocol == "admin" {
 		handler, err := admin.New(admin.Config{
 			Support: h.support, Engine: h.engine, System: h,
@@ -84,7 +84,7 @@ func (h *house) frontEnd(l config.Listen) (*http.Server, error) {
 
 // buildPage serves the enrollment page, over TLS, behind a proxy, or, for the
 // demo only, in the clear on loopback.
-func (h *house) buildPage(ctx context.Context) error {
+func (h *House) buildPage(ctx context.Context) error {
 	p := h.cfg.Page
 	if p.Listen == "" {
 		return nil
@@ -129,7 +129,7 @@ func loopback(host string) bool {
 }
 
 // buildMetricsPage serves what Prometheus reads.
-func (h *house) buildMetricsPage(ctx context.Context) error {
+func (h *House) buildMetricsPage(ctx context.Context) error {
 	if h.cfg.Metrics == "" {
 		return nil
 	}
@@ -144,7 +144,7 @@ func (h *house) buildMetricsPage(ctx context.Context) error {
 }
 
 // open listens on "host:port", or on a Unix socket if it is a path.
-func (h *house) open(ctx context.Context, where string, conns int) (net.Listener, error) {
+func (h *House) open(ctx context.Context, where string, conns int) (net.Listener, error) {
 	var l net.Listener
 	var err error
 	if filepath.IsAbs(where) {
@@ -159,7 +159,7 @@ func (h *house) open(ctx context.Context, where string, conns int) (net.Listener
 	return l, nil
 }
 
-func (h *house) browserServer(handler http.Handler) *http.Server {
+func (h *House) browserServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: pageReadTimeout, ReadTimeout: pageReadTimeout,

@@ -1,4 +1,4 @@
-package main
+package house
 
 import (
 	"context"
@@ -20,8 +20,8 @@ const (
 	sweepEvery = time.Hour
 )
 
-func (h *house) buildMetrics(context.Context) error {
-	b := metrics.Build{Version: version(), Servers: len(h.cfg.Directory.Servers)}
+func (h *House) buildMetrics(context.Context) error {
+	b := metrics.Build{Version: h.version, Servers: len(h.cfg.Directory.Servers)}
 	for _, s := range h.cfg.Services {
 		b.Services = append(b.Services, s.Name)
 	}
@@ -35,21 +35,21 @@ func (h *house) buildMetrics(context.Context) error {
 	return nil
 }
 
-func (h *house) observeStore(op string, took time.Duration, _ error) {
+func (h *House) observeStore(op string, took time.Duration, _ error) {
 	if op == "commit" || op == "fail" {
 		h.metrics.Took("store_commit", took.Seconds())
 	}
 }
 
-func (h *house) observeDirectory(op string, took time.Duration, _ error) {
+func (h *House) observeDirectory(op string, took time.Duration, _ error) {
 	h.metrics.Took("directory_"+op, took.Seconds())
 }
 
-func (h *house) observePlugin(_, _ string, took time.Duration, _ error) {
+func (h *House) observePlugin(_, _ string, took time.Duration, _ error) {
 	h.metrics.Took("plugin_call", took.Seconds())
 }
 
-func (h *house) refusedPeer(frontEnd string) func(listen.Peer) {
+func (h *House) refusedPeer(frontEnd string) func(listen.Peer) {
 	return func(p listen.Peer) {
 		h.metrics.RefusedPeer(frontEnd)
 		h.log.Warn("sent a peer away", "front_end", frontEnd, "uid", p.UID, "pid", p.PID)
@@ -87,7 +87,7 @@ func (c countedThrottle) count(bucket string, wait time.Duration) {
 }
 
 // buildHousekeeping counts and sweeps beside the work.
-func (h *house) buildHousekeeping(ctx context.Context) error {
+func (h *House) buildHousekeeping(ctx context.Context) error {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
@@ -98,7 +98,7 @@ func (h *house) buildHousekeeping(ctx context.Context) error {
 	return nil
 }
 
-func (h *house) keepHouse(ctx context.Context) {
+func (h *House) keepHouse(ctx context.Context) {
 	count, sweep := time.NewTicker(censusEvery), time.NewTicker(sweepEvery)
 	defer count.Stop()
 	defer sweep.Stop()
@@ -119,7 +119,7 @@ func (h *house) keepHouse(ctx context.Context) {
 
 // census feeds the gauges. Asking the clock here also lets it notice a jump
 // while nobody logs in.
-func (h *house) census(ctx context.Context) {
+func (h *House) census(ctx context.Context) {
 	h.clock.Safe()
 	c, err := h.store.Census(ctx)
 	if err != nil {
@@ -143,7 +143,7 @@ func (h *house) census(ctx context.Context) {
 var _ events.Counters = (*metrics.Metrics)(nil)
 
 // buildEvents starts the bus that every finished act goes through.
-func (h *house) buildEvents(ctx context.Context) error {
+func (h *House) buildEvents(ctx context.Context) error {
 	cfg := events.Config{
 		Log: h.log, Counters: h.metrics, Journal: h.store, Cursor: events.Files{Dir: h.cfg.State}, Now: h.clock.Now,
 		Pseudonym: func(id account.ID) string {
