@@ -1,6 +1,7 @@
 package pluginhost_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/daemon/pluginhost"
 	"github.com/sallyport/sallyport/plugins/wire"
@@ -77,7 +79,9 @@ func TestAJailedPluginCannotGetOut(t *testing.T) {
 func TestAPluginEndsWithItsLifeline(t *testing.T) {
 	_, specs := plugins(t, "echo")
 	shake := wire.Handshake()
-	cmd := exec.Command(specs[0].Path)
+	limited, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(limited, specs[0].Path)
 	cmd.Env = []string{shake.MagicCookieKey + "=" + shake.MagicCookieValue, "PLUGIN_UNIX_SOCKET_DIR=" + shortDir(t)}
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
