@@ -16,6 +16,7 @@ package events
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,6 +84,12 @@ type Bus struct {
 
 	mu    sync.Mutex
 	tries []account.Event
+	// flying is how many more are on their way to the store.
+	flying int
+	// alike finds a waiting try by what it has in common with the next one of
+	// its kind, so that a device that syncs a hundred times a second is one
+	// write.
+	alike map[account.Event]int
 	used  map[string]account.Record
 	last  map[string]time.Time // by record: when its use was last taken
 }
@@ -91,7 +98,7 @@ type Bus struct {
 func New(cfg Config) *Bus {
 	return &Bus{
 		cfg: cfg, flood: flood{seen: map[line]*repeat{}},
-		wake: make(chan struct{}, 1), news: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), news: make(chan struct{}, 1), alike: map[account.Event]int{},
 		used: map[string]account.Record{}, last: map[string]time.Time{},
 	}
 }
@@ -108,18 +115,32 @@ func (b *Bus) Record(e account.Event) {
 		signal(b.news)
 		return
 	}
-	b.mu.Lock()
-	full := len(b.tries) >= maxQueue
-	if !full {
-		b.tries = append(b.tries, e)
-	}
-	n := len(b.tries)
-	b.mu.Unlock()
+	full, waiting := b.queue(e)
 	if full {
 		b.cfg.Counters.Lost("tries", 1)
-	} else if n >= maxBatch {
+	} else if waiting >= maxBatch {
 		signal(b.wake)
 	}
+}
+
+// queue lets a try wait to be written, or adds it to one that waits already and
+// differs in nothing but when and how long.
+func (b *Bus) queue(e account.Event) (full bool, waiting int) {
+	kind := e
+	kind.At, kind.Took, kind.Count = time.Time{}, 0, 0
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i, ok := b.alike[kind]; ok {
+		e.Count = max(1, e.Count) + max(1, b.tries[i].Count)
+		b.tries[i] = e
+		return false, len(b.tries)
+	}
+	if len(b.tries)+b.flying >= maxQueue {
+		return true, len(b.tries)
+	}
+	b.alike[kind] = len(b.tries)
+	b.tries = append(b.tries, e)
+	return false, len(b.tries)
 }
 
 // Used takes note that a record has just let somebody in, at most once a
@@ -190,7 +211,10 @@ func (b *Bus) drain(ctx context.Context) {
 // nothing.
 func (b *Bus) flush(ctx context.Context) bool {
 	b.mu.Lock()
-	tries := b.tries[:min(len(b.tries), maxBatch)]
+	n := min(len(b.tries), maxBatch)
+	tries := slices.Clone(b.tries[:n])
+	// What is on its way to the store is not added to any more.
+	b.tries, b.alike, b.flying = slices.Clone(b.tries[n:]), map[account.Event]int{}, n
 	used := make([]account.Record, 0, len(b.used))
 	for _, r := range b.used {
 		used = append(used, r)
@@ -205,7 +229,9 @@ func (b *Bus) flush(ctx context.Context) bool {
 	err := b.cfg.Journal.Log(ctx, tries, used)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.flying = 0
 	if err != nil {
+		b.tries, b.alike = append(tries, b.tries...), map[account.Event]int{}
 		b.cfg.Log.Warn("tries could not be written, trying again", "error", err.Error(), "waiting", len(b.tries))
 		for _, r := range used {
 			if _, newer := b.used[r.ID]; !newer {
@@ -214,8 +240,6 @@ func (b *Bus) flush(ctx context.Context) bool {
 		}
 		return false
 	}
-	// Copied, so that the written ones do not stay in memory.
-	b.tries = append([]account.Event(nil), b.tries[len(tries):]...)
 	if len(b.tries) >= maxBatch {
 		signal(b.wake)
 	}

@@ -272,6 +272,25 @@ func TestNeverBlocks(t *testing.T) {
 	})
 }
 
+// TestAlikeTriesWaitAsOne: a device that syncs as fast as it can is one write,
+// which tells how often it tried, and what differs stays apart.
+func TestAlikeTriesWaitAsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, b := newWorld()
+		for range 100 {
+			b.Record(try(1))
+		}
+		other := try(1)
+		other.Reason = account.CodeUsed
+		b.Record(other)
+		stop := start(t, b)
+		stop()
+		if len(w.tries) != 2 || w.tries[0].Count != 100 || w.tries[1].Reason != account.CodeUsed {
+			t.Errorf("%d writes: %v", len(w.tries), w.tries)
+		}
+	})
+}
+
 // TestOutage: an outage of the store that is shorter than the queue loses
 // nothing and doubles nothing.
 func TestOutage(t *testing.T) {
