@@ -25,9 +25,9 @@ const (
 	surge = 10
 	// tight divides the limits of sources and first factors meanwhile.
 	tight = 4
-	// quiet is the rate a minute below which nothing is an attack, so that a
-	// sleepy Sunday is not alarmed by three typing mistakes.
-	quiet = 60
+	// quiet is the rate a minute up to which nothing is an attack on the fleet:
+	// ten sources alone can bring it within their own limits.
+	quiet = 600
 	// weight is what one minute counts in the running mean: about half an hour
 	// of memory.
 	weight = 1.0 / 32

@@ -3,7 +3,8 @@ package throttle
 import "time"
 
 // The policies are pure: the same history gives the same wait on every node
-// and after every restart.
+// and after every restart. Each is the longest of its waits, so that whoever
+// waits as long as told may go ahead.
 
 // firstWait lets FirstQuick passwords pass, then asks for 1, 2, 4 ... seconds
 // up to FirstMaxWait after the last, and for patience once the hour is spent.
@@ -18,24 +19,19 @@ func (t *Throttle) firstWaitTight(earlier []time.Time, now time.Time) time.Durat
 
 func (t *Throttle) firstWaitOf(earlier []time.Time, now time.Time, by int) time.Duration {
 	recent := since(earlier, now.Add(-hour))
-	if wait := spent(recent, max(1, t.limits.FirstPerHour/by), hour, now); wait > 0 {
-		return wait
-	}
-	return stepped(recent, now, steps{quick: max(1, t.limits.FirstQuick/by), first: time.Second, longest: t.limits.FirstMaxWait})
+	return max(
+		spent(recent, max(1, t.limits.FirstPerHour/by), hour, now),
+		stepped(recent, now, steps{quick: max(1, t.limits.FirstQuick/by), first: time.Second, longest: t.limits.FirstMaxWait}))
 }
 
 // secondWait lets SecondQuick codes pass, but no more in any minute, then asks
 // for 30 s, 1 min ... up to an hour after the last, and for patience once the
 // day or the month is spent.
 func (t *Throttle) secondWait(earlier []time.Time, now time.Time) time.Duration {
-	if wait := spent(since(earlier, now.Add(-month)), t.limits.SecondPerMonth, month, now); wait > 0 {
-		return wait
-	}
 	recent := since(earlier, now.Add(-day))
-	if wait := spent(recent, t.limits.SecondPerDay, day, now); wait > 0 {
-		return wait
-	}
 	return max(
+		spent(since(earlier, now.Add(-month)), t.limits.SecondPerMonth, month, now),
+		spent(recent, t.limits.SecondPerDay, day, now),
 		spent(since(recent, now.Add(-time.Minute)), t.limits.SecondQuick, time.Minute, now),
 		stepped(recent, now, steps{quick: t.limits.SecondQuick, first: 30 * time.Second, longest: hour}))
 }
