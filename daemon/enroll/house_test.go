@@ -1,0 +1,247 @@
+package enroll_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/hotp"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/seal"
+	"github.com/sallyport/sallyport/daemon/store/sqlite"
+	"github.com/sallyport/sallyport/plugins/apppassword"
+	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/recovery"
+	"github.com/sallyport/sallyport/plugins/totp"
+)
+
+// scene is a desk and a support side over a real store.
+type scene struct {
+	t       testing.TB
+	store   *sqlite.Store
+	mac     func(string, []byte) []byte
+	mu      sync.Mutex
+	now     time.Time
+	facts   map[string]account.Facts
+	away    error
+	wait    time.Duration
+	counted int
+	events  []account.Event
+	desk    *enroll.Desk
+	support *enroll.Support
+	cfg     enroll.Config
+}
+
+func newScene(t testing.TB, edit func(*enroll.Config)) *scene {
+	t.Helper()
+	s := &scene{t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), facts: map[string]account.Facts{}}
+	for _, name := range []string{"alice", "bert"} {
+		s.facts[name] = account.Facts{Subject: account.Subject{ID: account.ID("id-" + name), Name: name}, Fitness: account.Fit}
+	}
+	db, err := sqlite.Open(context.Background(), sqlite.Config{Path: filepath.Join(t.TempDir(), "state.db"), Now: s.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	ring, _, err := seal.NewRing(bytes.Repeat([]byte{1, 2}, 16), db.Instance())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.store, s.mac = db.Store(ring), ring.MAC
+	s.cfg = enroll.Config{
+		Store: s.store, Directory: s, Throttle: s, Journal: s,
+		Factors: map[string]enroll.Factor{
+			"totp": {Info: info(t, totp.Factor{}), Plugin: totp.Factor{}}, "recovery": {Info: info(t, recovery.New()), Plugin: recovery.New()},
+			"app-password": {Info: info(t, apppassword.Factor{}), Plugin: apppassword.Factor{}},
+		},
+		Code: "totp", App: "app-password", Recovery: "recovery", AppServices: []string{"dav", "card"},
+		Issuer: "Example", MAC: s.mac, Rand: rand.Reader, Now: s.clock,
+	}
+	if edit != nil {
+		edit(&s.cfg)
+	}
+	if s.desk, s.support, err = enroll.New(s.cfg); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func info(t testing.TB, f factor.Factor) factor.Info {
+	t.Helper()
+	i, err := f.Info(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func (s *scene) clock() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+func (s *scene) move(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = s.now.Add(d)
+}
+
+// Find is the scripted directory.
+func (s *scene) Find(_ context.Context, name string) (account.Facts, error) {
+	if s.away != nil {
+		return account.Facts{}, s.away
+	}
+	f, ok := s.facts[name]
+	if !ok {
+		return f, account.ErrNotFound
+	}
+	return f, nil
+}
+
+// Second, Wait and Buckets are the scripted throttle.
+func (s *scene) Second(context.Context, account.ID, string) (int64, time.Duration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.wait > 0 {
+		return 0, s.wait, nil
+	}
+	s.counted++
+	return int64(s.counted), 0, nil
+}
+
+func (s *scene) Wait(context.Context, account.ID, string) (time.Duration, int, error) {
+	return s.wait, s.counted, nil
+}
+
+func (s *scene) Buckets(id account.ID, kinds []string) []string {
+	return append([]string{"first " + string(id)}, kinds...)
+}
+
+func (s *scene) Record(e account.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, e)
+}
+
+// ticket puts a ticket as the engine does.
+func (s *scene) ticket(kind account.TokenKind, name string) account.Secret {
+	s.t.Helper()
+	var random [16]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		s.t.Fatal(err)
+	}
+	secret := account.Secret(strings.ToValidUTF8(string(random[:]), "x"))
+	err := s.store.Commit(context.Background(), account.Change{Subject: account.ID("id-" + name), Version: -1, PutTokens: []account.Token{{
+		Kind: kind, Hash: account.HashToken(s.mac, kind, secret), Subject: account.ID("id-" + name),
+		Data: []byte("web\x00" + name), Created: s.clock(), Expires: s.clock().Add(10 * time.Minute),
+	}}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return secret
+}
+
+func (s *scene) open(kind account.TokenKind, name string) account.Secret {
+	s.t.Helper()
+	got, err := s.desk.Open(context.Background(), s.ticket(kind, name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return got.Token
+}
+
+func (s *scene) begin(token account.Secret) enroll.View {
+	s.t.Helper()
+	v, err := s.desk.Begin(context.Background(), token)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return v
+}
+
+func (s *scene) code(key account.Secret) account.Secret {
+	s.t.Helper()
+	code, err := hotp.GenerateCodeCustom(key.Reveal(), uint64(s.clock().Unix()/30), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return account.Secret(code)
+}
+
+// setUp takes somebody through the whole set-up.
+func (s *scene) setUp(name string) (enroll.Confirmed, account.Secret) {
+	s.t.Helper()
+	token := s.open(account.TicketEnroll, name)
+	key := s.begin(token).Setup.Secret
+	done, err := s.desk.Confirm(context.Background(), token, s.code(key))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return done, key
+}
+
+func (s *scene) load(name string) account.Snapshot {
+	s.t.Helper()
+	snap, err := s.store.Load(context.Background(), account.ID("id-"+name), "totp", "app-password", "recovery")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return snap
+}
+
+func (s *scene) active(name, kind string) (n int) {
+	for _, r := range s.load(name).Records {
+		if r.Factor == kind && r.Active(s.clock()) {
+			n++
+		}
+	}
+	return n
+}
+
+// verify asks the real factor about a person's active records.
+func (s *scene) verify(name, kind string, input account.Secret) bool {
+	s.t.Helper()
+	req := factor.Request{Input: input.Reveal(), Now: s.clock()}
+	for _, r := range s.load(name).Records {
+		if r.Factor == kind && r.Active(s.clock()) {
+			req.Records = append(req.Records, factor.Record{ID: r.ID, Format: r.Format, Payload: r.Payload})
+		}
+	}
+	res, err := s.cfg.Factors[kind].Plugin.Verify(context.Background(), req)
+	return err == nil && res.Verdict == factor.Accept
+}
+
+// refused fails unless the error is a refusal for the reason.
+func refused(t testing.TB, err error, want account.Reason) {
+	t.Helper()
+	var no *enroll.Refusal
+	if !errors.As(err, &no) || no.Reason != want {
+		t.Fatalf("got %v, want a refusal: %s", err, want)
+	}
+}
+
+// over fails unless the error says that the session or thing is gone.
+func over(t testing.TB, err error) {
+	t.Helper()
+	if !errors.Is(err, account.ErrNotFound) {
+		t.Fatalf("got %v, want not found", err)
+	}
+}
+
+func order(name string) enroll.Order {
+	return enroll.Order{Operator: "root(0)", Name: name, Reason: "lost phone", Ticket: "T-1"}
+}
