@@ -115,12 +115,25 @@ func (b *Bus) Record(e account.Event) {
 		signal(b.news)
 		return
 	}
+	if e.Verdict == factor.Accept && b.noted(e.Record) {
+		// The use stands in the record, which the support screen shows with
+		// place and time; a row for each sync would say no more.
+		return
+	}
 	full, waiting := b.queue(e)
 	if full {
 		b.cfg.Counters.Lost("tries", 1)
 	} else if waiting >= maxBatch {
 		signal(b.wake)
 	}
+}
+
+// noted tells whether Used keeps the last use of the record.
+func (b *Bus) noted(record string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, ok := b.last[record]
+	return ok
 }
 
 // queue lets a try wait to be written, or adds it to one that waits already and

@@ -291,6 +291,28 @@ func TestAlikeTriesWaitAsOne(t *testing.T) {
 	})
 }
 
+// TestUseIsNoTry: a sync that goes well is noted in its record, once a minute,
+// and is no row on top; it is counted and logged like every check.
+func TestUseIsNoTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, b := newWorld()
+		ok := try(1)
+		ok.Verdict, ok.Reason, ok.Record = factor.Accept, account.OK, "r1"
+		for range 10 {
+			b.Used(account.Record{ID: "r1"})
+			b.Record(ok)
+		}
+		code := ok
+		code.Record = "r2" // a code: its use is written with the verdict
+		b.Record(code)
+		stop := start(t, b)
+		stop()
+		if len(w.tries) != 1 || w.tries[0].Record != "r2" || len(w.used) != 1 || len(w.seen) != 11 {
+			t.Errorf("tries %v, uses %v, counted %d", w.tries, w.used, len(w.seen))
+		}
+	})
+}
+
 // TestOutage: an outage of the store that is shorter than the queue loses
 // nothing and doubles nothing.
 func TestOutage(t *testing.T) {
