@@ -122,6 +122,7 @@ func TestLoadGuards(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string, mode os.FileMode) string {
 		p := filepath.Join(dir, name)
+		_ = os.Remove(p) // nobody but root could write to what is 0400
 		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -140,9 +141,13 @@ func TestLoadGuards(t *testing.T) {
 		{"group may write", secret, 0o664, 0o400, "run: chmod go-w "},
 		{"all may write", secret, 0o646, 0o400, "run: chmod go-w "},
 		{"password for all", secret, 0o600, 0o404, "run: chmod o-rwx,g-w "},
+		{"key missing", strings.Replace(secret, `"kek"`, `"gone"`, 1), 0o600, 0o400, "run: sallyportd init --kek "},
+		{"key for the group", strings.Replace(secret, `"kek"`, `"loose"`, 1), 0o600, 0o400, "run: chmod 400 "},
 		{"password missing", strings.Replace(secret, `"password"`, `"gone"`, 1), 0o600, 0o400, "no such file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			write("kek", "", 0o400)
+			write("loose", "", 0o440)
 			write("password", "not-to-be-shown", c.password)
 			_, err := Load(write("c.toml", c.text, c.mode))
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {

@@ -200,11 +200,13 @@ func checkSecret(d *strict.Document, key, file string) {
 	st, err := os.Stat(file)
 	switch {
 	case err != nil && key == "keys.kek":
-		// It is made by the first start or by init; package seal guards it.
+		d.Add(key, file+": "+strict.Plain(err), "for a new installation run: sallyportd init --kek "+file+" (an old one needs its own key back)")
 	case err != nil:
 		d.Add(key, file+": "+strict.Plain(err), "write the path of a file that is there")
 	case !st.Mode().IsRegular():
 		d.Add(key, file+" is not a regular file", "write the path of a file")
+	case key == "keys.kek" && st.Mode().Perm() != 0o400:
+		d.Add(key, fmt.Sprintf("%s has mode %04o, and must have 0400", file, st.Mode().Perm()), "run: chmod 400 "+file)
 	case st.Mode().Perm()&0o027 != 0:
 		d.Add(key, fmt.Sprintf("%s has mode %04o: others could read or change it", file, st.Mode().Perm()), "run: chmod o-rwx,g-w "+file)
 	}
