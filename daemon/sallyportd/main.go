@@ -59,7 +59,11 @@ To try it without a directory: sallyportd demo`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_ = c.Help()
+			return usageError{errors.New("say which command")}
+		},
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
