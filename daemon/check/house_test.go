@@ -3,8 +3,13 @@ package check_test
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha1"
+	"encoding/base32"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
@@ -12,9 +17,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/pquerna/otp"
-	"github.com/pquerna/otp/hotp"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check"
@@ -320,14 +322,18 @@ func (s *scene) put(r account.Record) {
 	}
 }
 
-// code is the code of the app right now.
+// code is the code of the app right now (RFC 6238).
 func (s *scene) code(secret string) account.Secret {
 	s.t.Helper()
-	code, err := hotp.GenerateCodeCustom(secret, uint64(s.clock.Now().Unix()/30), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+	seed, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return account.Secret(code)
+	mac := hmac.New(sha1.New, seed)
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(s.clock.Now().Unix()/30)))
+	sum := mac.Sum(nil)
+	number := binary.BigEndian.Uint32(sum[sum[19]&15:]) &^ (1 << 31)
+	return account.Secret(fmt.Sprintf("%06d", number%1_000_000))
 }
 
 func home() account.Client {
