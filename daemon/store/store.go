@@ -29,13 +29,14 @@ import (
 // and what was answered without error survives a crash of machine or process.
 type Store interface {
 	// Load reads all that is kept about a subject, at one moment. Payloads are
-	// opened for the named factors only and empty for all others. Somebody of
-	// whom nothing is kept has an empty snapshot of Version 0. The caller owns
-	// what it gets.
+	// opened for the named factors, and for records named by their ID, and are
+	// empty for all others: opening fifty of them to use one is most of the cost
+	// of a check. Somebody of whom nothing is kept has an empty snapshot of
+	// Version 0. The caller owns what it gets.
 	//
 	// A subject whose rows are not as the store wrote them (added, removed,
 	// changed, copied from somebody else) is ErrUnavailable, and an alarm.
-	Load(ctx context.Context, id account.ID, factors ...string) (account.Snapshot, error)
+	Load(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
 
 	// Commit writes a change whole or not at all; ErrConflict if somebody else
 	// wrote first or a taken token is gone. The caller leaves the change alone

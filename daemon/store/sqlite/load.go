@@ -9,10 +9,10 @@ import (
 )
 
 // Load implements store.Store.
-func (s *Store) Load(ctx context.Context, id account.ID, factors ...string) (account.Snapshot, error) {
+func (s *Store) Load(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error) {
 	var snapshot account.Snapshot
 	err := s.observed("load", func() (err error) {
-		snapshot, err = s.load(ctx, id, factors)
+		snapshot, err = s.load(ctx, id, open)
 		return err
 	})
 	if err != nil {
@@ -21,7 +21,7 @@ func (s *Store) Load(ctx context.Context, id account.ID, factors ...string) (acc
 	return snapshot, nil
 }
 
-func (s *Store) load(ctx context.Context, id account.ID, factors []string) (account.Snapshot, error) {
+func (s *Store) load(ctx context.Context, id account.ID, open []string) (account.Snapshot, error) {
 	if err := ctx.Err(); err != nil {
 		return account.Snapshot{}, err
 	}
@@ -36,16 +36,16 @@ func (s *Store) load(ctx context.Context, id account.ID, factors []string) (acco
 			s.cache.Fill(p, before)
 		}
 	}
-	return s.open(*p, factors)
+	return s.open(*p, open)
 }
 
 // open copies a person for the caller, with the payloads asked for.
-func (s *Store) open(p account.Snapshot, factors []string) (account.Snapshot, error) {
+func (s *Store) open(p account.Snapshot, open []string) (account.Snapshot, error) {
 	p.Records = slices.Clone(p.Records)
 	for i := range p.Records {
 		r := &p.Records[i]
 		r.Services = slices.Clone(r.Services)
-		if !slices.Contains(factors, r.Factor) {
+		if !slices.Contains(open, r.Factor) && !slices.Contains(open, r.ID) {
 			r.Payload = nil
 			continue
 		}

@@ -165,6 +165,8 @@ func payloadsOnlyOfNamedFactors(t *testing.T, s store.Store) {
 		{[]string{"totp"}, map[string]bool{"a": true}},
 		{[]string{"app-password", "recovery"}, map[string]bool{"b": true, "c": true}},
 		{[]string{"other"}, nil},
+		{[]string{"b"}, map[string]bool{"b": true}},
+		{[]string{"totp", "c"}, map[string]bool{"a": true, "c": true}},
 	} {
 		for _, r := range load(t, s, "anna", c.factors...).Records {
 			want := ""
