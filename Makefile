@@ -45,10 +45,15 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 proto: ## generate the Go code of the plugin contract again
 	$(GO) generate ./plugins/wire/...
 
-install: build ## install binaries and configs below DESTDIR/PREFIX
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/sallyport/configs'
+install: build ## install binaries, man pages, completions and configs below DESTDIR/PREFIX
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/sallyport/configs' \
+		'$(DESTDIR)$(PREFIX)/share/man/man8' '$(DESTDIR)$(PREFIX)/share/bash-completion/completions'
 	install -m 0755 $(BINS) '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 0644 configs/*.toml '$(DESTDIR)$(PREFIX)/share/sallyport/configs/'
+	for b in sallyport sallyportd; do \
+		bin/$$b man '$(DESTDIR)$(PREFIX)/share/man/man8' && \
+		bin/$$b completion bash >'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/'$$b || exit 1; \
+	done
 
 clean: ## remove what was built; the state below var/ stays
 	rm -rf bin

@@ -68,6 +68,6 @@ To try it without a directory: sallyportd demo`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
 	})
-	root.AddCommand(serveCommand(), checkConfigCommand(), initCommand(), demoCommand())
+	root.AddCommand(serveCommand(), checkConfigCommand(), initCommand(), demoCommand(), manCommand())
 	return root
 }

@@ -279,4 +279,4 @@ func text(value string) *ber.Packet {
 }
 
 // octets is an element's content; the decoder keeps ByteValue for universal tags only.
-func octets(p *ber.Packet) string { return string(p.Data.Bytes()) }
+func octets(p *ber.Packet) string { return p.Data.String() }
