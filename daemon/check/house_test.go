@@ -85,7 +85,7 @@ func (p *people) Find(_ context.Context, name string) (account.Facts, error) {
 	return f, nil
 }
 
-func (p *people) Bind(_ context.Context, f account.Facts, password account.Secret) (account.Reason, error) {
+func (p *people) Bind(ctx context.Context, f account.Facts, password account.Secret) (account.Reason, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.forbidden != nil {
@@ -95,8 +95,8 @@ func (p *people) Bind(_ context.Context, f account.Facts, password account.Secre
 		p.during()
 	}
 	p.bound = append(p.bound, password.Reveal())
-	if p.bindErr != nil {
-		return "", p.bindErr
+	if err := errors.Join(p.bindErr, ctx.Err()); err != nil {
+		return "", err
 	}
 	if want := p.password[f.Name]; want != "" && want == password.Reveal() {
 		return account.OK, nil
