@@ -224,6 +224,10 @@ func TestMutantsOfSockets(t *testing.T) {
 		{`trusted_proxies = ["127.0.0.1"]`, `trusted_proxies = ["0.0.0.0/0"]`, "trusted_proxies", "page.trusted_proxies", "forge", "only"},
 		{`trusted_proxies = ["127.0.0.1"]`, `trusted_proxies = ["proxy"]`, "trusted_proxies", "page.trusted_proxies", "not a network", "10.1.2.0/24"},
 		{"service = \"web\"\ntrusted", "service = \"wep\"\ntrusted", `"wep"`, "page.service", "unknown service", `did you mean "web"?`},
+		{"service = \"web\"\ntrusted", "service = \"dav\"\ntrusted", "service = \"dav\"", "page.service", "one factor", "asks for two"},
+		// A written reason is one for the service, never for the page.
+		{"accept = [\n  [\"totp\", \"directory\"],", "single_factor = \"a reason\"\naccept = [[\"directory\"], [\"totp\", \"directory\"],",
+			"service = \"web\"\ntrusted", "page.service", "one factor", "asks for two"},
 		{`operator = "X"`, ``, "[page]", "page.operator", "is missing", "operator = "},
 		{`operator = "X"`, "operator = \"X\"\nlanguage = \"fr\"", "language", "page.language", "not a choice", "auto, de, en"},
 		{`mail = "a@example.org"`, `fax = "1"`, "fax", "page.support.fax", "unknown key", "hours, mail, phone"},

@@ -165,9 +165,23 @@ func readPage(t table, services []Service) Page {
 	support.Close()
 	p.TrustedProxies = t.proxies()
 	t.checkService("service", p.Service, services)
+	t.checkDoors(p.Service, services)
 	p.URL = strings.TrimSuffix(p.URL, "/")
 	t.checkTransport(p)
 	return p
+}
+
+// checkDoors refuses a page that one factor opens. Whoever is on it can enroll
+// a phone and make app passwords: a password alone would then beget all else,
+// whatever reason single_factor gives for the service.
+func (t table) checkDoors(name string, services []Service) {
+	for _, s := range services {
+		alone := slices.ContainsFunc(s.Accept, func(w Way) bool { return len(w.Factors) == 1 })
+		if s.Name == name && alone {
+			t.Refuse("service", fmt.Sprintf("%q has a way in of one factor, and on the page second factors are made", name),
+				`name a service of which each way asks for two, for example accept = [["totp", "directory"], ["recovery", "directory"]]`)
+		}
+	}
 }
 
 func (t table) proxies() []netip.Prefix {
