@@ -40,15 +40,15 @@ func TestRule12AStrangerLearnsNothing(t *testing.T) {
 	for name, input := range inputs {
 		for _, service := range []string{"web", "dav", "mail", "plain", "door"} {
 			first := map[int]seen{}
+			s := newScene(t, nil)
+			s.person("disabled", account.Disabled)
+			s.person("locked", account.Locked)
+			for _, enrolled := range []string{"alice", "disabled"} {
+				s.enroll(enrolled, totp.Factor{}, nil)
+				s.enroll(enrolled, apppassword.Factor{}, nil)
+			}
+			s.enroll("carla", apppassword.Factor{}, nil)
 			for _, who := range []string{"alice", "bert", "carla", "disabled", "locked", "nobody"} {
-				s := newScene(t, nil)
-				s.person("disabled", account.Disabled)
-				s.person("locked", account.Locked)
-				for _, enrolled := range []string{"alice", "disabled"} {
-					s.enroll(enrolled, totp.Factor{}, nil)
-					s.enroll(enrolled, apppassword.Factor{}, nil)
-				}
-				s.enroll("carla", apppassword.Factor{}, nil)
 				for i := range 8 { // over the budget, too
 					a := input
 					a.Service, a.Name, a.Client = service, who, home()
