@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/sallyport/sallyport/daemon/config/ldapform"
 )
 
 func readDirectory(t table) Directory {
@@ -81,26 +83,26 @@ func (t table) checkSearch(d Directory) {
 		}
 	}
 	for key, f := range map[string]string{"filter": d.Filter, "account_filter": d.AccountFilter, "group_filter": d.GroupFilter} {
-		if f != "" && !isFilter(f) {
+		if f != "" && !ldapform.IsFilter(f) {
 			t.Refuse(key, fmt.Sprintf("%q is not a search filter", f), "write it in balanced brackets, for example: (uid={name})")
 		}
 	}
-	if isFilter(d.Filter) && !strings.Contains(d.Filter, "={name}") {
+	if ldapform.IsFilter(d.Filter) && !strings.Contains(d.Filter, "={name}") {
 		t.Refuse("filter", "does not hold {name}: it would find the same entry for everybody", "write for example: (uid={name})")
 	}
-	if isFilter(d.AccountFilter) && strings.ContainsAny(d.AccountFilter, "{}") {
+	if ldapform.IsFilter(d.AccountFilter) && strings.ContainsAny(d.AccountFilter, "{}") {
 		t.Refuse("account_filter", "holds a placeholder: it is about every account alike", "write for example: (objectClass=person)")
 	}
 	switch {
 	case d.GroupFilter == "":
-	case isFilter(d.GroupFilter) && !strings.Contains(d.GroupFilter, "={dn}") && !strings.Contains(d.GroupFilter, "={name}"):
+	case ldapform.IsFilter(d.GroupFilter) && !strings.Contains(d.GroupFilter, "={dn}") && !strings.Contains(d.GroupFilter, "={name}"):
 		t.Refuse("group_filter", "holds neither {dn} nor {name}: everybody would be in the same groups", "write for example: (member={dn})")
 	case d.GroupBase == "":
 		t.Refuse("group_filter", "has no group_base to search in", "write for example: group_base = \"ou=groups,dc=example,dc=org\"")
 	}
 	for key, a := range map[string]string{"id_attribute": d.IDAttribute, "name_attribute": d.NameAttribute, "display_name_attribute": d.DisplayNameAttribute,
 		"mail_attribute": d.MailAttribute, "group_name_attribute": d.GroupNameAttribute} {
-		if !isAttribute(a) {
+		if !ldapform.IsAttribute(a) {
 			t.Refuse(key, fmt.Sprintf("%q is not the name of an attribute", a), "write letters, digits and hyphens")
 		}
 	}
@@ -108,32 +110,8 @@ func (t table) checkSearch(d Directory) {
 		t.Refuse("id_attribute", d.IDAttribute+" can change or be given to somebody else: a recycled name would get another person's factors", "write entryUUID, or objectGUID for Active Directory")
 	}
 	for _, rule := range d.Locked {
-		if a, _, ok := strings.Cut(rule, "="); !ok || !isAttribute(a) {
+		if a, _, ok := strings.Cut(rule, "="); !ok || !ldapform.IsAttribute(a) {
 			t.Refuse("locked", fmt.Sprintf("%q is not a condition", rule), `write attribute=value, for example: "nsAccountLock=true"`)
 		}
 	}
-}
-
-// isFilter tells whether the text can be a filter: the directory's own code
-// reads it again, and knows better. Here only what people mistype is caught.
-func isFilter(f string) bool {
-	depth := 0
-	for i, r := range f {
-		switch r {
-		case '(':
-			depth++
-		case ')':
-			depth--
-		}
-		if depth < 0 || depth == 0 && i < len(f)-1 {
-			return false
-		}
-	}
-	return depth == 0 && strings.Contains(f, "=")
-}
-
-func isAttribute(a string) bool {
-	return a != "" && len(a) <= 64 && !strings.ContainsFunc(a, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-;.", r)
-	})
 }
