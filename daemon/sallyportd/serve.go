@@ -66,6 +66,7 @@ func logger(cfg config.Log, w io.Writer) *slog.Logger {
 func run(ctx context.Context, cfg *config.Config, log *slog.Logger, ready func() error) (err error) {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	harden(log)
 	h, err := house.Open(ctx, cfg, log, version())
 	if err != nil {
 		return err
