@@ -254,6 +254,23 @@ func TestFloodOfNames(t *testing.T) {
 	}
 }
 
+// TestFloodHidesNoAlarm: whoever floods the log with tries from everywhere does
+// not hide what the operator must see.
+func TestFloodHidesNoAlarm(t *testing.T) {
+	w, b := newWorld()
+	for i := range 2 * maxLines {
+		e := try(1)
+		e.Address = fmt.Sprint("source ", i)
+		b.Record(e)
+	}
+	n := len(w.lines(t))
+	b.Record(account.Event{Act: account.ActAlarm, Actor: "daemon", Note: "a plugin lied"})
+	b.Record(account.Event{Act: account.ActReset, Actor: "desk(1000)", Subject: "id", Reason: account.OK})
+	if all := w.lines(t); len(all) != n+2 || all[n]["msg"] != "alarm" || all[n+1]["msg"] != "reset" {
+		t.Errorf("after the flood the log says %v", all[n:])
+	}
+}
+
 // TestNeverBlocks: a store that hangs stops nobody; what the queue cannot hold
 // is dropped and counted.
 func TestNeverBlocks(t *testing.T) {

@@ -20,6 +20,9 @@ const (
 	// maxLines bounds the different lines of one window; a flood that changes
 	// its name with every try gets no further lines.
 	maxLines = 2000
+	// spareLines are kept for alarms and for acts that change something, so
+	// that no flood of tries can hide them.
+	spareLines = 2000
 )
 
 // clean bounds and defuses every text that may come from outside.
@@ -121,7 +124,11 @@ func (f *flood) pass(k line, now time.Time) bool {
 		r.since = now
 		return true
 	}
-	if len(f.seen) >= maxLines {
+	most := maxLines
+	if k.act != account.ActCheck {
+		most += spareLines
+	}
+	if len(f.seen) >= most {
 		f.others++
 		return false
 	}
