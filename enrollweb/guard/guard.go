@@ -210,11 +210,18 @@ type Once struct {
 	order []string
 }
 
-// onceLimit bounds the memory of Once.
-const onceLimit = 4096
+// onceLimit and onceKey bound the memory of Once, in keys and in bytes a key;
+// ours are shorter, and a form can say anything.
+const (
+	onceLimit = 4096
+	onceKey   = 64
+)
 
 // Take is true the first time that it sees a key.
 func (o *Once) Take(key string) bool {
+	if len(key) > onceKey {
+		return false
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.taken == nil {

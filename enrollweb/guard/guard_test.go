@@ -25,6 +25,9 @@ func TestOnce(t *testing.T) {
 	if len(o.taken) > onceLimit || len(o.order) > onceLimit {
 		t.Errorf("remembers %d keys in %d places, at most %d", len(o.taken), len(o.order), onceLimit)
 	}
+	if o.Take(strings.Repeat("x", onceKey+1)) {
+		t.Error("a key of somebody's own making is remembered")
+	}
 	var taken atomic.Int32
 	var all sync.WaitGroup
 	for range 64 {
