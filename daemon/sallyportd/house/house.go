@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -130,7 +131,7 @@ func (h *House) buildStore(ctx context.Context) (err error) {
 }
 
 // OwnFolder makes a folder of mode 0700 with those above it, or refuses one that
-// others could use.
+// others own or could use.
 func OwnFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("making the state folder: %w", err)
@@ -141,6 +142,9 @@ func OwnFolder(path string) error {
 	}
 	if st.Mode().Perm()&0o027 != 0 {
 		return fmt.Errorf("state folder %s has mode %04o, so that others can use it; run: chmod 0700 %s", path, st.Mode().Perm(), path)
+	}
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok && sys.Uid != 0 && int(sys.Uid) != os.Geteuid() {
+		return fmt.Errorf("state folder %s belongs to uid %d, who could replace what is in it; run: chown %d %s", path, sys.Uid, os.Geteuid(), path)
 	}
 	return nil
 }
