@@ -19,6 +19,11 @@ import (
 // maxSecret bounds what a plugin may show to a person, in bytes.
 const maxSecret = 8 << 10
 
+// enrollPatience is how many times longer than a verdict a new record may take:
+// a sheet of emergency codes is ten slow hashes, somebody waits for it once in
+// years, and on a busy machine they shall not be told that it is out of order.
+const enrollPatience = 10
+
 type guardedFactor struct{ *supervisor }
 
 var _ factor.Factor = guardedFactor{}
@@ -103,7 +108,11 @@ func (s *supervisor) do(ctx context.Context, name string, call func(context.Cont
 		s.cfg.Observe(s.spec.Kind, name, 0, err)
 		return err
 	}
-	limited, cancel := context.WithTimeout(ctx, s.spec.Timeout)
+	limit := s.spec.Timeout
+	if name == "enroll" {
+		limit *= enrollPatience
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
 	err := call(limited, p)
 	cancel()
 	switch {

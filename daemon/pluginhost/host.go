@@ -31,7 +31,8 @@ type Spec struct {
 	// MTLS authenticates both ends to each other with certificates made for
 	// this one process.
 	MTLS bool
-	// Timeout bounds each call; 0 means DefaultTimeout.
+	// Timeout bounds each call; 0 means DefaultTimeout. A new record may take
+	// ten times as long.
 	Timeout time.Duration
 	// Settings are given to every Enroll of the factor.
 	Settings map[string]string

@@ -59,12 +59,22 @@ func echoInfo(kind string) factor.Info {
 	return factor.Info{Kind: kind, Format: 3, Shape: `^.*$`, Claims: true, Digits: 6, MaxRecords: 50, Guessable: true}
 }
 
+// slowEnroll is longer than a verdict may take.
+const slowEnroll = 150 * time.Millisecond
+
 // echo does what its input says.
 type echo struct{ info factor.Info }
 
 func (e echo) Info(context.Context) (factor.Info, error) { return e.info, nil }
 
-func (e echo) Enroll(_ context.Context, in factor.Enrollment) (factor.Issued, error) {
+func (e echo) Enroll(ctx context.Context, in factor.Enrollment) (factor.Issued, error) {
+	if in.Account == "slow" {
+		select {
+		case <-time.After(slowEnroll):
+		case <-ctx.Done():
+			return factor.Issued{}, ctx.Err()
+		}
+	}
 	return factor.Issued{
 		Format: 3, Payload: in.Entropy, Secret: in.Account, URI: in.Settings["suffix"],
 		Confirm: true, Uses: len(os.Environ()),
