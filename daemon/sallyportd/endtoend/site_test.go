@@ -30,6 +30,7 @@ type site struct {
 	t      testing.TB
 	dir    string
 	page   string // where the page listens
+	url    string // what people type to reach it
 	people *directorytest.Server
 	daemon *process
 	phones phones
@@ -48,7 +49,8 @@ type options struct {
 	bare bool
 }
 
-// baseConfig is what every site begins with; scripts change it from there.
+// baseConfig is what every site begins with; scripts change it from there. The
+// time limits of plugins are wide, because the tests share the machine.
 const baseConfig = `issuer = "Example University"
 state = "state"
 
@@ -67,13 +69,16 @@ cool_down = "1s"
 
 [[factor]]
 kind = "totp"
+timeout = "2s"
 
 [[factor]]
 kind = "app-password"
+timeout = "2s"
 standalone = true
 
 [[factor]]
 kind = "recovery"
+timeout = "2s"
 
 [[service]]
 name = "web"
@@ -134,7 +139,14 @@ func newSite(t testing.TB, o options) *site {
 	if o.listen == "" {
 		o.listen, o.url = "run/page.sock", "https://login.example.org"
 	}
-	s.page = o.listen
+	s.page, s.url = o.listen, o.url
+	if o.tlsCert != "" {
+		for from, to := range map[string]string{"cert.pem": o.tlsCert, "key.pem": o.tlsKey} {
+			b, err := os.ReadFile(filepath.Join(filepath.Dir(s.people.CAFile), from))
+			s.must("taking the directory's certificate", err)
+			s.must("writing the certificate", os.WriteFile(s.path(to), b, 0o400))
+		}
+	}
 	if o.logLevel == "" {
 		o.logLevel = "info"
 	}

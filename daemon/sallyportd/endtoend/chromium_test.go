@@ -1,0 +1,302 @@
+package endtoend
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// device is what somebody holds in their hands.
+type device struct {
+	name          string
+	lang          string
+	width, height int64
+	mobile, dark  bool
+	noScript      bool
+}
+
+// chromium is one real browser, and what it has noticed.
+type chromium struct {
+	t    *testing.T
+	ctx  context.Context
+	dev  device
+	base string
+	shot int
+
+	mu       sync.Mutex
+	trouble  []string
+	hardened int
+}
+
+// newChromium starts a browser with an empty profile.
+func newChromium(t *testing.T, base string, dev device) *chromium {
+	t.Helper()
+	need(t, "chromium", "chromium")
+	need(t, "zbarimg", "zbar-tools")
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("accept-lang", dev.lang),
+		chromedp.Flag("ignore-certificate-errors", true)) // the test's own authority
+	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, stop = chromedp.NewContext(ctx)
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx); stop() })
+	c := &chromium{t: t, ctx: ctx, dev: dev, base: base}
+	c.must("watching the browser", chromedp.Listen(ctx, c.notice))
+	c.do("preparing the browser", func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, target, log.Enable, cdp.Empty{})
+		_, nerr := cdp.Call(ctx, target, network.Enable, network.EnableParams{})
+		_, serr := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: dev.noScript})
+		scheme := "light"
+		if dev.dark {
+			scheme = "dark"
+		}
+		_, merr := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		return chromedp.Void{}, errors.Join(err, nerr, serr, merr)
+	})
+	c.viewport(dev.width)
+	return c
+}
+
+func (c *chromium) viewport(width int64) {
+	c.t.Helper()
+	var more []chromedp.EmulateViewportOption
+	if c.dev.mobile {
+		more = append(more, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait)
+	}
+	c.do("turning the screen", chromedp.EmulateViewport(width, c.dev.height, more...))
+}
+
+// notice collects what must not happen: errors on the console, exceptions,
+// requests to anywhere else, answers without their guards.
+func (c *chromium) notice(ev any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	add := func(format string, args ...any) { c.trouble = append(c.trouble, fmt.Sprintf(format, args...)) }
+	switch e := ev.(type) {
+	case *runtime.EventExceptionThrown:
+		add("exception: %+v", e.ExceptionDetails)
+	case *runtime.EventConsoleAPICalled:
+		add("console: %s", e.Type)
+	case *log.EventEntryAdded:
+		// The browser notes each refusal that was asked for, such as a wrong
+		// password, as a resource that failed.
+		if e.Entry.Source != "network" || !strings.Contains(e.Entry.Text, "the server responded with a status of 4") {
+			add("log: %s %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text)
+		}
+	case *network.EventRequestWillBeSent:
+		if u := e.Request.URL; !strings.HasPrefix(u, c.base+"/") && !strings.HasPrefix(u, "data:") {
+			add("request to %s", u)
+		}
+	case *network.EventResponseReceived:
+		if e.Type != "Document" || strings.HasPrefix(e.Response.URL, "data:") {
+			return
+		}
+		c.hardened++
+		for name, want := range map[string]string{
+			"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff",
+			"Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+		} {
+			if got := header(e.Response.Headers, name); !strings.Contains(got, want) {
+				add("%s has %s %q, want %s", e.Response.URL, name, got, want)
+			}
+		}
+		if strings.HasPrefix(c.base, "https:") && header(e.Response.Headers, "Strict-Transport-Security") == "" {
+			add("%s has no Strict-Transport-Security", e.Response.URL)
+		}
+	}
+}
+
+func header(h network.Headers, name string) string {
+	for k, v := range h {
+		if strings.EqualFold(k, name) {
+			return fmt.Sprint(v)
+		}
+	}
+	return ""
+}
+
+// untroubled fails the test for everything that was noticed.
+func (c *chromium) untroubled() {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, what := range c.trouble {
+		c.t.Error(what)
+	}
+	if c.hardened < 10 {
+		c.t.Errorf("only %d pages were looked at", c.hardened)
+	}
+}
+
+func (c *chromium) must(what string, err error) {
+	c.t.Helper()
+	if err != nil {
+		c.t.Fatalf("%s: %s: %v\n%s", c.dev.name, what, err, c.words())
+	}
+}
+
+func (c *chromium) do(what string, actions ...chromedp.Action[chromedp.Void]) {
+	c.t.Helper()
+	// The first call must not have a deadline: it is the browser's life.
+	ctx := c.ctx
+	if chromedp.FromContext(ctx).Target != nil {
+		limited, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		ctx = limited
+	}
+	c.must(what, chromedp.Do(ctx, actions...))
+}
+
+// ask evaluates an expression as the developer's tools do, which works without
+// JavaScript in the page, too.
+func ask[T any](c *chromium, expression string) T {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		c.t.Fatalf("%s: %s: %v", c.dev.name, expression, err)
+	}
+	return v
+}
+
+// words is what the page reads like, for messages.
+func (c *chromium) words() string {
+	ctx, cancel := context.WithTimeout(c.ctx, 2*time.Second)
+	defer cancel()
+	s, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.pathname + "\n" + document.body.innerText`))
+	if err != nil {
+		return ""
+	}
+	return s
+}
+
+func (c *chromium) open(path string) {
+	c.t.Helper()
+	c.do("opening "+path, chromedp.Navigate(c.base+path))
+}
+
+// leave does something that leads to another page, and waits for that.
+func (c *chromium) leave(what string, action chromedp.Action[chromedp.Void]) {
+	c.t.Helper()
+	ask[bool](c, `(document.documentElement.dataset.old = "1") === "1"`)
+	c.do(what, action)
+	c.must(what, within(patience, func() error {
+		ctx, cancel := context.WithTimeout(c.ctx, patience)
+		defer cancel()
+		there, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`!document.documentElement.dataset.old && document.readyState === "complete"`))
+		if err != nil || !there {
+			return fmt.Errorf("no new page: %w", errors.Join(err, errors.New("still on the old one")))
+		}
+		return nil
+	}))
+}
+
+// press clicks or taps something that leads to another page.
+func (c *chromium) press(sel string) {
+	c.t.Helper()
+	c.leave("pressing "+sel, c.finger(sel))
+}
+
+func (c *chromium) finger(sel string) chromedp.Action[chromedp.Void] {
+	if c.dev.mobile {
+		return chromedp.Tap(sel)
+	}
+	return chromedp.Click(sel)
+}
+
+// write types into a field, key by key.
+func (c *chromium) write(sel, text string) {
+	c.t.Helper()
+	c.do("typing into "+sel, chromedp.Clear(sel), chromedp.SendKeys(sel, text))
+}
+
+// read is the text of an element that can be seen.
+func (c *chromium) read(sel string) string {
+	c.t.Helper()
+	js, err := json.Marshal(sel)
+	c.must("reading "+sel, err)
+	s := ask[string](c, `(document.querySelector(`+string(js)+`) || {innerText: ""}).innerText`)
+	if strings.TrimSpace(s) == "" {
+		c.t.Fatalf("%s: nothing to read at %s:\n%s", c.dev.name, sel, c.words())
+	}
+	return strings.TrimSpace(s)
+}
+
+// look checks what holds for every page, and keeps a picture if asked to.
+func (c *chromium) look(name string) {
+	c.t.Helper()
+	if got := ask[string](c, `document.documentElement.lang`); got != c.dev.lang {
+		c.t.Errorf("%s: %s is in %q", c.dev.name, name, got)
+	}
+	if n := ask[int](c, `document.querySelectorAll("h1").length`); n != 1 {
+		c.t.Errorf("%s: %s has %d headings", c.dev.name, name, n)
+	}
+	if n := ask[int](c, `document.scripts.length`); n != 0 {
+		c.t.Errorf("%s: %s has %d scripts", c.dev.name, name, n)
+	}
+	widths := []int64{c.dev.width}
+	if c.dev.mobile {
+		widths = []int64{320, 360}
+	}
+	for _, w := range widths {
+		c.viewport(w)
+		if got := ask[int64](c, `document.scrollingElement.scrollWidth`); got > w {
+			c.t.Errorf("%s: %s is %d wide on a screen of %d", c.dev.name, name, got, w)
+		}
+	}
+	if c.dev.width != widths[len(widths)-1] {
+		c.viewport(c.dev.width)
+	}
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	c.shot++
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	c.must("taking a picture", err)
+	c.must("keeping a picture", os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%02d-%s.png", c.dev.name, c.shot, name)), png, 0o600))
+}
+
+// scan takes a picture of the element and lets zbar, which is not ours, read it.
+func (c *chromium) scan(sel string) *url.URL {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.Screenshot(sel))
+	c.must("taking a picture of the QR code", err)
+	file := filepath.Join(c.t.TempDir(), "qr.png")
+	c.must("keeping the picture", os.WriteFile(file, png, 0o600))
+	out, err := exec.Command("zbarimg", "--raw", "-q", file).Output()
+	c.must("reading the QR code", err)
+	u, err := url.Parse(strings.TrimSpace(string(out)))
+	c.must("reading the QR code", err)
+	return u
+}

@@ -1,0 +1,251 @@
+package endtoend
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// texts are the few sentences by which the tour knows that it reads the right
+// language.
+type texts struct{ signIn, refused, wrongCode, once, gone, invite string }
+
+func textsOf(lang string) texts {
+	if lang == "de" {
+		return texts{"Anmelden", "Anmeldename oder Passwort stimmt nicht", "Dieser Code passt nicht",
+			"nur jetzt", "Das App-Passwort ist entfernt", "Freischaltcode"}
+	}
+	return texts{"Sign in", "The login name or the password is not right", "This code does not fit",
+		"We show it only now", "The app password is removed", "unlock code"}
+}
+
+// TestTour does the whole way in a real browser, on several devices.
+func TestTour(t *testing.T) {
+	for name, dev := range map[string]device{
+		"alice":  {name: "de-desktop", lang: "de", width: 1280, height: 900},
+		"bert":   {name: "en-phone-dark", lang: "en", width: 360, height: 740, mobile: true, dark: true},
+		"carla":  {name: "de-phone-noscript", lang: "de", width: 360, height: 740, mobile: true, noScript: true},
+		"müller": {name: "en-desktop-tls", lang: "en", width: 1024, height: 768},
+	} {
+		t.Run(dev.name, func(t *testing.T) {
+			t.Parallel()
+			s := pageSite(t, strings.HasSuffix(dev.name, "tls"))
+			c := newChromium(t, s.url, dev)
+			s.must("starting", s.start())
+			v := &visitor{chromium: c, site: s, name: name, texts: textsOf(dev.lang)}
+			v.signInFirst()
+			key := v.setUp()
+			v.appPassword()
+			v.comeBack(key)
+			v.elsewhere()
+			v.reset()
+			c.untroubled()
+		})
+	}
+}
+
+// pageSite is a site whose page listens on a port of loopback.
+func pageSite(t *testing.T, encrypted bool) *site {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	_ = l.Close()
+	o := options{listen: fmt.Sprintf("127.0.0.1:%d", port), url: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	if encrypted {
+		o.url, o.tlsCert, o.tlsKey = fmt.Sprintf("https://localhost:%d", port), "tls-cert.pem", "tls-key.pem"
+	}
+	return newSite(t, o)
+}
+
+// visitor is somebody in front of the browser.
+type visitor struct {
+	*chromium
+	site  *site
+	name  string
+	texts texts
+}
+
+func (v *visitor) expect(sel, words string) {
+	v.t.Helper()
+	if got := v.chromium.read(sel); !strings.Contains(got, words) {
+		v.t.Errorf("%s: %s reads %q, want %q", v.dev.name, sel, got, words)
+	}
+}
+
+func (v *visitor) password(word string) {
+	v.t.Helper()
+	v.write("#name", v.name)
+	v.write("#password", word)
+	v.press(`form[action="/sign-in"] button.main`)
+}
+
+// signInFirst has one wrong password before the right one.
+func (v *visitor) signInFirst() {
+	v.open("/")
+	v.look("sign-in")
+	v.expect("h1", v.texts.signIn)
+	v.password("wrong-password")
+	v.look("sign-in-refused")
+	v.expect("[role=alert]", v.texts.refused)
+	v.write("#password", v.name+"-password")
+	v.press(`form[action="/sign-in"] button.main`)
+	v.look("begin")
+}
+
+// setUp reads the secret out of the picture, and compares it with what the page
+// writes and links.
+func (v *visitor) setUp() string {
+	v.press(`form[action="/setup/begin"] button.main`)
+	v.look("confirm")
+	key := v.connect()
+	wrong, err := wrongCode(key)
+	v.must("computing a code", err)
+	v.write("#code", wrong)
+	v.press(`form[action="/setup/confirm"] button.main`)
+	v.look("confirm-refused")
+	v.expect("[role=alert]", v.texts.wrongCode)
+	if again := v.connect(); again != key {
+		v.t.Errorf("%s: the key changed after a wrong code", v.dev.name)
+	}
+	code, err := v.site.phones.code(key)
+	v.must("computing a code", err)
+	v.write("#code", code)
+	v.press(`form[action="/setup/confirm"] button.main`)
+	v.look("codes")
+	if n := ask[int](v.chromium, `document.querySelectorAll("ol.codes li").length`); n != 10 {
+		v.t.Errorf("%s: %d emergency codes", v.dev.name, n)
+	}
+	v.do("ticking", v.finger("input[name=kept]"))
+	v.press(`form[action="/codes/kept"] button.main`)
+	return key
+}
+
+// connect returns the key, once picture, text and link agree on it.
+func (v *visitor) connect() string {
+	v.t.Helper()
+	qr, tap := "#qr", ".on-computer a"
+	if v.dev.mobile {
+		qr, tap = ".on-phone details img", ".on-phone a.button"
+		v.do("unfolding the picture", v.finger(".on-phone details summary"))
+	}
+	scanned := v.scan(qr)
+	q := scanned.Query()
+	key := q.Get("secret")
+	if scanned.Scheme != "otpauth" || scanned.Host != "totp" || len(key) < 32 || q.Get("issuer") != "Example University" ||
+		scanned.Path != "/Example University:"+v.name {
+		v.t.Errorf("%s: the QR code says %s", v.dev.name, scanned.Redacted())
+	}
+	if link := ask[string](v.chromium, `document.querySelector("`+tap+`").href`); !strings.Contains(link, "secret="+key) {
+		v.t.Errorf("%s: the link has another key than the picture", v.dev.name)
+	}
+	v.do("unfolding the key", v.finger("details.key summary"))
+	if shown := v.chromium.read("#key"); strings.Join(strings.Fields(shown), "") != key {
+		v.t.Errorf("%s: the page shows another key than the picture", v.dev.name)
+	}
+	return key
+}
+
+// appPassword is made, used over the socket, and removed.
+func (v *visitor) appPassword() {
+	v.look("wish")
+	v.do("choosing", v.finger(`label:has(input[value="thunderbird"])`))
+	v.write("#label", "Büro")
+	v.press(`form[action="/passwords/new"] button.main`)
+	v.look("issued")
+	v.expect("main", v.texts.once)
+	secret := v.chromium.read("#app-password")
+	v.answers(204, secret)
+	v.leave("going on", v.finger("a.button.main"))
+	v.look("home")
+	v.expect("main", "Büro")
+	if strings.Contains(v.words(), secret) {
+		v.t.Errorf("%s: the app password is shown a second time", v.dev.name)
+	}
+	v.press(`a[href^="/passwords/remove"]`)
+	v.look("remove")
+	v.press(`form[action="/passwords/remove"] button.main`)
+	v.expect(".notice", v.texts.gone)
+	v.look("removed")
+	v.answers(401, secret)
+}
+
+func (v *visitor) answers(want int, secret string) {
+	v.t.Helper()
+	a, err := v.site.check().auth(login{name: v.name, password: secret, service: "dav"}, false)
+	v.must("asking the socket", err)
+	v.must("asking the socket", expectStatus(a, want))
+}
+
+// comeBack signs out, and in again with the keyboard alone.
+func (v *visitor) comeBack(key string) {
+	v.press(`form[action="/sign-out"] button`)
+	v.look("signed-out")
+	v.tabTo("name")
+	v.do("typing", chromedp.KeyEvent(v.name))
+	v.tabTo("password")
+	v.do("typing", chromedp.KeyEvent(v.name+"-password"))
+	v.leave("pressing Enter", chromedp.KeyEvent("\r"))
+	v.look("code")
+	v.press(`a[href^="/code?emergency"]`)
+	v.look("emergency")
+	v.leave("going back", v.finger(`.aside a`))
+	code, err := v.site.phones.code(key)
+	v.must("computing a code", err)
+	v.tabTo("code")
+	v.do("typing", chromedp.KeyEvent(code))
+	v.leave("pressing Enter", chromedp.KeyEvent("\r"))
+	v.look("home-again")
+}
+
+// tabTo moves the focus with the keyboard to the element with this id, and
+// wants to see on every stop where it is.
+func (v *visitor) tabTo(id string) {
+	v.t.Helper()
+	for range 30 {
+		seen := ask[bool](v.chromium, `(() => { const e = document.activeElement, s = getComputedStyle(e);
+			return e === document.body || s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0 || s.boxShadow !== "none" })()`)
+		at := ask[string](v.chromium, `document.activeElement.id || document.activeElement.innerText || document.activeElement.tagName`)
+		if !seen {
+			v.t.Errorf("%s: the focus cannot be seen on %q", v.dev.name, at)
+		}
+		if at == id {
+			return
+		}
+		v.do("pressing Tab", chromedp.KeyEvent("\t"))
+	}
+	v.t.Fatalf("%s: the keyboard does not reach %s", v.dev.name, id)
+}
+
+// elsewhere looks at the pages that are not on the straight way.
+func (v *visitor) elsewhere() {
+	for _, page := range []string{"/phone", "/codes", "/nowhere"} {
+		v.open(page)
+		v.look(page[1:])
+	}
+}
+
+// reset by support ends the session, and the next sign-in wants the code.
+func (v *visitor) reset() {
+	cmd := exec.Command(filepath.Join(bin, "sallyport"), "--socket", v.site.path("run/admin.sock"), "--json",
+		"reset", v.name, "--reason", "lost phone")
+	out, err := cmd.Output()
+	v.must("resetting", err)
+	var done struct{ Invite string }
+	v.must("resetting", json.Unmarshal(out, &done))
+	v.open("/home")
+	v.password(v.name + "-password")
+	v.look("invite")
+	v.expect("main", v.texts.invite)
+	v.write("#code", done.Invite)
+	v.press(`form[action="/setup/invite"] button.main`)
+	v.press(`form[action="/setup/begin"] button.main`)
+	v.connect()
+}
