@@ -47,7 +47,8 @@ type Store interface {
 	// loaded it closed can wipe it. Versions move with every Commit but those
 	// of Version -1 that touch neither records nor the invite flag: tickets
 	// and refunds of one login never make another login conflict. Tokens are
-	// the subject's own, the put ones and the taken ones.
+	// the subject's own, the put ones and the taken ones; of tickets, invites
+	// and set-up sessions the newest MaxTickets of each kind stay.
 	Commit(ctx context.Context, c account.Change) error
 
 	// Fail counts a try durably, before it is verified, if Allow says 0; the
@@ -74,6 +75,11 @@ type Store interface {
 	// Census counts; it may take a second on a large store.
 	Census(ctx context.Context) (Census, error)
 }
+
+// MaxTickets is how many tickets, invites and set-up sessions of each kind are
+// kept of one subject. A password alone begets them, as fast as the directory
+// answers, so that there must be an end.
+const MaxTickets = 64
 
 // Sealer is the key ring as the store sees it. Implementations may be called
 // from many goroutines at once.

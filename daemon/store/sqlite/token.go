@@ -91,6 +91,14 @@ func (c *commit) writeTokens(b *batch) error {
 			string(t.Kind), t.Hash[:], string(t.Subject), t.Data, store.Nanos(t.Created), store.Nanos(t.Expires)); err != nil {
 			return err
 		}
+		if table != "grants" && table != "setups" {
+			continue
+		}
+		if err := b.Exec("DELETE FROM "+table+" WHERE kind = ? AND hash IN (SELECT hash FROM "+table+
+			" WHERE subject = ? AND kind = ? ORDER BY created DESC, expires DESC LIMIT -1 OFFSET ?)",
+			string(t.Kind), string(t.Subject), string(t.Kind), store.MaxTickets); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"TakenOnce", takenOnce},
 		{"TakeOnlyOnesOwn", takeOnlyOnesOwn},
 		{"EndTokens", endTokens},
+		{"TicketsAreBounded", ticketsAreBounded},
 		{"FailCounts", failCounts},
 		{"Refund", refund},
 		{"FailWithoutRule", failWithoutRule},

@@ -100,6 +100,25 @@ func endTokens(t *testing.T, s store.Store) {
 	}
 }
 
+// ticketsAreBounded: whoever has only a password cannot fill the disk with what
+// it begets, and not push out what took more.
+func ticketsAreBounded(t *testing.T, s store.Store) {
+	for _, kind := range kinds() {
+		for n := range byte(store.MaxTickets + 2) {
+			token := testToken(kind, "anna", n)
+			token.Created = Now().Add(time.Duration(n) * time.Second)
+			commit(t, s, account.Change{Subject: "anna", Version: -1, PutTokens: []account.Token{token}})
+		}
+		bounded := kind != account.TokenSession && kind != account.TokenSource
+		for n := range byte(store.MaxTickets + 2) {
+			_, err := s.Token(context.Background(), ref(testToken(kind, "anna", n)))
+			if gone := errors.Is(err, account.ErrNotFound); gone != (bounded && n < 2) {
+				t.Errorf("%s token %d of %d: %v", kind, n, store.MaxTickets+2, err)
+			}
+		}
+	}
+}
+
 func always([]time.Time) time.Duration { return 0 }
 
 // triesIn returns what a bucket holds, without counting.
