@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/hint"
 	"github.com/sallyport/sallyport/daemon/check/verdict"
 	"github.com/sallyport/sallyport/daemon/check/witness"
 	"github.com/sallyport/sallyport/plugins/factor"
@@ -40,14 +41,16 @@ func (t *try) judgeClaimed(ctx context.Context) (claimed bool, ans account.Answe
 // formed, and so nothing that the factor has ever issued.
 func (t *try) judgeAppPassword(ctx context.Context, kind string) (ans account.Answer, formed bool) {
 	for range rounds {
-		snap, err := t.load(ctx, kind)
-		if err != nil {
-			return verdict.Unavailable(account.StoreUnavailable), true
-		}
-		got, err := t.ask(ctx, kind, t.Password, witness.Active(snap, kind, t.started))
+		snap, got, silent := t.hints.Match(hint.Query{
+			Place: t.fingerprint("record:"+kind, t.Password), Kind: kind, Now: t.started,
+			Load: func(open string) (account.Snapshot, error) { return t.load(ctx, open) },
+			Ask: func(records []account.Record) (witness.Testimony, error) {
+				return t.ask(ctx, kind, t.Password, records)
+			},
+		})
 		switch {
-		case err != nil:
-			return verdict.Unavailable(account.PluginUnavailable), true
+		case silent != "":
+			return verdict.Unavailable(silent), true
 		case !got.Accept && got.Reason == factor.Typo:
 			return ans, false
 		case !got.Accept:
@@ -59,13 +62,15 @@ func (t *try) judgeAppPassword(ctx context.Context, kind string) (ans account.An
 			return verdict.Deny(account.WrongService), true
 		}
 		if !got.Rewritten {
-			t.noteUse(got.Record)
+			// The journal writes it later and coarsely: a right app password
+			// writes nothing in the path of the verdict.
+			t.cfg.Journal.Used(t.usedNow(account.Record{ID: got.Record.ID, Subject: got.Record.Subject, Factor: kind}))
 			ans = verdict.Accept()
 			ans.Subject, ans.Factors, ans.Scope = t.facts.Subject, w.Factors, got.Record.Services
 			return ans, true
 		}
 		t.WantTicket = false // an app password never opens the page
-		ans, err = t.letIn(ctx, verdict.Yes{Way: w, Version: snap.Version, Used: got.Record, Put: []account.Record{got.Record}})
+		ans, err := t.letIn(ctx, verdict.Yes{Way: w, Version: snap.Version, Used: got.Record, Put: []account.Record{got.Record}})
 		if !errors.Is(err, account.ErrConflict) {
 			return ans, true
 		}
@@ -128,15 +133,11 @@ func (t *try) ask(ctx context.Context, kind string, input account.Secret, record
 	return got, err
 }
 
-// noteUse tells the journal, which writes it later and coarsely: a right app
-// password writes nothing in the path of the verdict.
-func (t *try) noteUse(r account.Record) {
-	use := account.Record{
-		ID: r.ID, Subject: r.Subject, Factor: r.Factor,
-		LastUsed: t.started, LastAgent: t.Client.Agent, LastService: t.Service,
-	}
+// usedNow notes place and time of this attempt in the record.
+func (t *try) usedNow(r account.Record) account.Record {
+	r.LastUsed, r.LastAgent, r.LastService = t.started, t.Client.Agent, t.Service
 	if t.Client.Addr.IsValid() {
-		use.LastFrom = t.Client.Addr.String()
+		r.LastFrom = t.Client.Addr.String()
 	}
-	t.cfg.Journal.Used(use)
+	return r
 }

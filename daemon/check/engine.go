@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/hint"
 	"github.com/sallyport/sallyport/daemon/check/stale"
 	"github.com/sallyport/sallyport/daemon/check/veto"
 	"github.com/sallyport/sallyport/daemon/check/way"
@@ -46,7 +47,8 @@ type Directory interface {
 
 // Store keeps what must survive.
 type Store interface {
-	Load(ctx context.Context, id account.ID, factors ...string) (account.Snapshot, error)
+	// Load opens the payloads of the named factors or records.
+	Load(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
 	Commit(ctx context.Context, c account.Change) error
 	Token(ctx context.Context, ref account.TokenRef) (account.Token, error)
 }
@@ -114,6 +116,7 @@ type Engine struct {
 	services map[string]Service
 	factors  map[string]*witness.Factor
 	stale    *stale.Secrets
+	hints    *hint.Memory
 }
 
 // New checks the ways and returns the engine. It refuses every combination
@@ -126,7 +129,7 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Grid <= 0 || cfg.MaxStale < 0 {
 		return nil, errors.New("building the engine: the failure grid must be positive and max_stale must not be negative")
 	}
-	e := &Engine{cfg: cfg, services: map[string]Service{}, factors: map[string]*witness.Factor{}, stale: stale.New()}
+	e := &Engine{cfg: cfg, services: map[string]Service{}, factors: map[string]*witness.Factor{}, stale: stale.New(), hints: hint.New()}
 	kinds := map[string]way.Kind{}
 	for _, f := range cfg.Factors {
 		kind := f.Info.Kind

@@ -134,11 +134,7 @@ func (t *try) entry(yes verdict.Yes) (account.Change, account.Secret, error) {
 		c.Version = -1
 	}
 	for _, r := range yes.Put {
-		r.LastUsed, r.LastAgent, r.LastService = t.started, t.Client.Agent, t.Service
-		if t.Client.Addr.IsValid() {
-			r.LastFrom = t.Client.Addr.String()
-		}
-		c.Put = append(c.Put, r)
+		c.Put = append(c.Put, t.usedNow(r))
 	}
 	if t.redeemed != nil {
 		c.TakeTokens = append(c.TakeTokens, account.TokenRef{Kind: t.redeemed.Kind, Hash: t.redeemed.Hash})
