@@ -36,6 +36,15 @@ import (
 	"github.com/sallyport/sallyport/daemon/directory/link"
 )
 
+const (
+	// missingTTL is how long a name that nobody has is not searched again, and
+	// maxMissing how many such names are remembered: the same name over and
+	// over, which a throttle of wrong passwords counts once, must not become
+	// as many searches.
+	missingTTL = time.Second
+	maxMissing = 4096
+)
+
 // maxPassword is the longest password that is sent, in bytes. Longer ones are
 // refused, never cut.
 const maxPassword = 1024
@@ -47,6 +56,7 @@ type Directory struct {
 	reader  *reader
 	servers []*link.Server
 	facts   *lru.Cache[string, known]
+	missing *lru.Cache[string, time.Time]
 	stop    context.CancelFunc
 	tending sync.WaitGroup
 }
@@ -74,6 +84,9 @@ func Open(cfg Config) (*Directory, error) {
 	}
 	if d.facts, err = lru.New[string, known](cfg.MaxFacts); err != nil {
 		return nil, fmt.Errorf("directory: making the facts cache: %w", err)
+	}
+	if d.missing, err = lru.New[string, time.Time](maxMissing); err != nil {
+		return nil, fmt.Errorf("directory: making the cache of missing names: %w", err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop = stop
@@ -135,6 +148,10 @@ func (d *Directory) Find(ctx context.Context, name string) (account.Facts, error
 	if cached && !have.expired && d.age(have.facts) < d.cfg.FactTTL {
 		return copied(have.facts), nil
 	}
+	begun := d.cfg.Now()
+	if at, gone := d.missing.Get(key); gone && begun.Sub(at).Abs() < missingTTL {
+		return account.Facts{}, fmt.Errorf("looking up a name that was missing a moment ago: %w", account.ErrNotFound)
+	}
 	facts, err := d.search(ctx, key)
 	switch {
 	case err == nil:
@@ -142,6 +159,7 @@ func (d *Directory) Find(ctx context.Context, name string) (account.Facts, error
 		return copied(facts), nil
 	case errors.Is(err, account.ErrNotFound):
 		d.facts.Remove(key)
+		d.missing.Add(key, begun)
 		return account.Facts{}, fmt.Errorf("looking up a name: %w", account.ErrNotFound)
 	case cached && d.age(have.facts) <= d.cfg.MaxStale:
 		return copied(have.facts), nil

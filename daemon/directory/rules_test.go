@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,9 +92,13 @@ func (l *lockedBuffer) String() string {
 
 func TestRenamedKeepTheirIDAndRecycledNamesGetAnother(t *testing.T) {
 	s := directorytest.Start(t, directorytest.Options{})
-	d := open(t, always(s.Config()))
+	clock := newClock()
+	cfg := always(s.Config())
+	cfg.Now = clock.now
+	d := open(t, cfg)
 	before := find(t, d, "bert")
 	s.Rename(before.DN, "uid=bertold")
+	clock.add(time.Second)
 	after := find(t, d, "bertold")
 	if after.ID != before.ID || after.Name != "bertold" {
 		t.Errorf("renamed: %s is %s, was %s", after.Name, after.ID, before.ID)
@@ -102,6 +107,7 @@ func TestRenamedKeepTheirIDAndRecycledNamesGetAnother(t *testing.T) {
 		t.Errorf("the old name: %v", err)
 	}
 	s.AddPerson(directorytest.Person{Name: "bert"})
+	clock.add(time.Second)
 	if again := find(t, d, "bert"); again.ID == before.ID {
 		t.Error("a recycled name got the old id")
 	}
@@ -149,10 +155,44 @@ func TestFactsAgeAndVanish(t *testing.T) {
 		t.Errorf("deleted: %v", err)
 	}
 	s.Kill()
+	clock.add(time.Second)
 	if _, err := d.Find(context.Background(), "alice"); !errors.Is(err, account.ErrUnavailable) {
 		t.Errorf("deleted, then an outage: %v; the fact must be gone", err)
 	}
 }
+
+// A name that nobody has, over and over, is one search a second: a throttle
+// counts the same wrong password once, so nothing else would stop it.
+func TestAMissingNameIsNotSearchedAgainAtOnce(t *testing.T) {
+	s := directorytest.Start(t, directorytest.Options{})
+	var searches atomic.Int32
+	clock := newClock()
+	cfg := always(s.Config())
+	cfg.Now = clock.now
+	cfg.Observe = func(op string, _ time.Duration, _ error) {
+		if op == "search" {
+			searches.Add(1)
+		}
+	}
+	d := open(t, cfg)
+	find(t, d, "alice")
+	before := searches.Load()
+	for _, spelling := range []string{"newcomer", "NEWCOMER", "Newcomer", "newcomer"} {
+		if _, err := d.Find(context.Background(), spelling); !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("%s: %v", spelling, err)
+		}
+	}
+	// A probe beside it may search, too.
+	if n := searches.Load() - before; n > 2 {
+		t.Errorf("%d searches", n)
+	}
+	s.AddPerson(directorytest.Person{Name: "newcomer"})
+	clock.add(missingFor)
+	find(t, d, "newcomer")
+}
+
+// missingFor is longer than the directory remembers that somebody is missing.
+const missingFor = time.Second
 
 type clock struct {
 	mu sync.Mutex
