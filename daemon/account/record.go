@@ -36,7 +36,7 @@ type Record struct {
 	// Format and Payload belong to the factor. Payload is empty where Load was
 	// not asked for this factor.
 	Format  uint32
-	Payload []byte
+	Payload []byte `json:"-"`
 }
 
 // String prints the record without its payload.
@@ -90,10 +90,10 @@ const (
 type Token struct {
 	Kind TokenKind
 	// Hash identifies the token; the store never sees the token itself.
-	Hash    [32]byte
+	Hash    [32]byte `json:"-"`
 	Subject ID
 	// Data belongs to whoever made the token; the store seals it.
-	Data    []byte
+	Data    []byte `json:"-"`
 	Created time.Time
 	Expires time.Time
 }

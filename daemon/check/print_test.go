@@ -3,6 +3,7 @@ package check_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,16 +37,12 @@ func TestNeverPrintsASecret(t *testing.T) {
 		account.Attempt{Password: sentinel, Code: sentinel, Ticket: sentinel},
 		&account.Attempt{Password: sentinel, Code: sentinel, Ticket: sentinel},
 		account.Answer{Ticket: sentinel},
-	} {
-		if got := printed(t, v); strings.Contains(got, "sentinel") {
-			t.Errorf("%T prints %s", v, got)
-		}
-	}
-	for _, v := range []any{
-		account.Record{Payload: []byte(sentinel)}, account.Token{Data: []byte(sentinel)},
+		account.Record{Payload: []byte(sentinel)}, &account.Record{Payload: []byte(sentinel)},
+		account.Token{Data: []byte(sentinel)},
 		account.Snapshot{Records: []account.Record{{Payload: []byte(sentinel)}}},
 	} {
-		if got := fmt.Sprintf("%v %+v %#v %s", v, v, v, v); strings.Contains(got, "sentinel") {
+		got := printed(t, v)
+		if strings.Contains(got, "sentinel") || strings.Contains(got, base64.StdEncoding.EncodeToString([]byte(sentinel))) {
 			t.Errorf("%T prints %s", v, got)
 		}
 	}

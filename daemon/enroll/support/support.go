@@ -130,7 +130,7 @@ func (s *Support) User(ctx context.Context, name string) (Overview, error) {
 
 // Reset ends everything that the person has enrolled, and every session, and
 // gives out the invite code that the next set-up asks for: the password alone
-// must not be enough to enroll a stranger's phone.
+// must not be enough to enroll a stranger's phone. It lifts the throttles, too.
 func (s *Support) Reset(ctx context.Context, o Order) (Invite, error) {
 	if err := o.checked(); err != nil {
 		return Invite{}, err
@@ -174,7 +174,9 @@ func (s *Support) reset(ctx context.Context, o Order, who account.Subject) (Invi
 			Kind: account.TokenInvite, Hash: account.HashToken(s.cfg.MAC, account.TokenInvite, account.Secret(code)),
 			Subject: who.ID, Created: now, Expires: inv.Expires,
 		}},
-		Events: []account.Event{ev},
+		// Tries at what ends here say nothing about what comes next.
+		ClearTries: s.cfg.Throttle.Buckets(who.ID, s.guessable()),
+		Events:     []account.Event{ev},
 	}
 	for _, r := range snap.Records {
 		switch {
@@ -193,13 +195,19 @@ func (s *Support) reset(ctx context.Context, o Order, who account.Subject) (Invi
 
 // Unlock lifts the person's throttles.
 func (s *Support) Unlock(ctx context.Context, o Order) error {
+	return s.simple(ctx, o, account.ActUnlock, func(id account.ID, c *account.Change) {
+		c.ClearTries = s.cfg.Throttle.Buckets(id, s.guessable())
+	})
+}
+
+// guessable are the factors whose tries are counted for a person, beside the
+// password.
+func (s *Support) guessable() []string {
 	kinds := []string{s.cfg.Code, records.InviteKind}
 	if s.cfg.Recovery != "" {
 		kinds = append(kinds, s.cfg.Recovery)
 	}
-	return s.simple(ctx, o, account.ActUnlock, func(id account.ID, c *account.Change) {
-		c.ClearTries = s.cfg.Throttle.Buckets(id, kinds)
-	})
+	return kinds
 }
 
 // EndSessions ends every session of the person on the page.
