@@ -108,24 +108,32 @@ func (t *Throttle) First(ctx context.Context, id account.ID, familiar bool) (int
 	if !familiar && t.fleet.tight(t.now()) {
 		wait = t.firstWaitTight
 	}
-	return t.try(ctx, firstBucket(id, familiar), wait)
+	// An hour decides. More would be read, too, by the one writer of the store,
+	// for every try of somebody who has been guessing for a month.
+	return t.try(ctx, firstBucket(id, familiar), rule{wait, hour})
 }
 
 // Second counts one try of the subject's code of the given factor, unless it
 // has to wait. Only somebody who knows the password may get this far.
 func (t *Throttle) Second(ctx context.Context, id account.ID, kind string) (int64, time.Duration, error) {
-	return t.try(ctx, secondBucket(id, kind), t.secondWait)
+	return t.try(ctx, secondBucket(id, kind), rule{t.secondWait, month})
+}
+
+// rule is a policy and how much history it wants.
+type rule struct {
+	wait   policy
+	window time.Duration
 }
 
 type policy func(earlier []time.Time, now time.Time) time.Duration
 
-func (t *Throttle) try(ctx context.Context, bucket string, wait policy) (int64, time.Duration, error) {
+func (t *Throttle) try(ctx context.Context, bucket string, r rule) (int64, time.Duration, error) {
 	now := t.now()
 	number, left, err := t.store.Fail(ctx, account.Try{
 		Bucket: bucket,
 		At:     now,
-		Since:  now.Add(-month),
-		Allow:  func(earlier []time.Time) time.Duration { return wait(earlier, now) },
+		Since:  now.Add(-r.window),
+		Allow:  func(earlier []time.Time) time.Duration { return r.wait(earlier, now) },
 	})
 	if err != nil {
 		return 0, 0, fmt.Errorf("counting a try: %w", err)

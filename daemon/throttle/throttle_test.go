@@ -305,6 +305,10 @@ func TestEachSubjectFactorAndNetworkHasItsOwnBudget(t *testing.T) {
 	if got := w.Now().Sub(m.since); got != 30*24*time.Hour {
 		t.Errorf("asked for %s of history", got)
 	}
+	// A month of wrong passwords, read for each one more, would stop the writer.
+	if _, _, err := th.First(ctx, "alice", false); err != nil || w.Now().Sub(m.since) != time.Hour {
+		t.Errorf("a password asked for %s of history, %v", w.Now().Sub(m.since), err)
+	}
 }
 
 func TestAnOutageOfTheStoreIsNoPermission(t *testing.T) {
