@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/hint"
+	"github.com/sallyport/sallyport/daemon/check/patience"
 	"github.com/sallyport/sallyport/daemon/check/stale"
 	"github.com/sallyport/sallyport/daemon/check/veto"
 	"github.com/sallyport/sallyport/daemon/check/way"
@@ -157,16 +158,10 @@ func New(cfg Config) (*Engine, error) {
 // Check is the verdict on one attempt. It always answers, and every answer has
 // left its event behind.
 //
-// A caller that hangs up changes nothing: what was begun is finished and stays
-// counted, or hanging up early would be a way to try without being counted.
-// Its deadline holds.
+// A caller that hangs up changes nothing; see package patience.
 func (e *Engine) Check(ctx context.Context, a account.Attempt) account.Answer {
-	work := context.WithoutCancel(ctx)
-	if end, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		work, cancel = context.WithDeadline(work, end)
-		defer cancel()
-	}
+	work, cancel := patience.Work(ctx)
+	defer cancel()
 	t := &try{Engine: e, Attempt: a, started: e.cfg.Clock.Now()}
 	ans := t.judge(work)
 	took := e.cfg.Clock.Now().Sub(t.started)

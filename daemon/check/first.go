@@ -42,6 +42,8 @@ func (t *try) judgePassword(ctx context.Context) (account.Answer, bool) {
 		return verdict.Unavailable(account.StoreUnavailable), false
 	}
 	if wait > 0 {
+		// Or nothing would slow down who goes on and on against a closed door.
+		t.slow()
 		return verdict.Throttled(wait), false
 	}
 	reason, err := t.bind(ctx)

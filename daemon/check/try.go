@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/patience"
 	"github.com/sallyport/sallyport/daemon/check/stale"
 	"github.com/sallyport/sallyport/daemon/check/stranger"
 	"github.com/sallyport/sallyport/daemon/check/verdict"
@@ -209,8 +210,9 @@ func (t *try) takeBack(ctx context.Context) {
 	if len(t.refund) == 0 {
 		return
 	}
-	// The deadline of the attempt may be what ended it.
-	if err := t.commit(context.WithoutCancel(ctx), account.Change{Version: -1}); err != nil {
+	ctx, cancel := patience.Last(ctx)
+	defer cancel()
+	if err := t.commit(ctx, account.Change{Version: -1}); err != nil {
 		t.cfg.Log.Error("taking back a counted try", "error", err)
 	}
 }
