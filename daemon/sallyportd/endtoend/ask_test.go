@@ -65,8 +65,8 @@ func (c client) ask(q request) (answer, error) {
 	return answer{resp.StatusCode, resp.Header, string(body)}, err
 }
 
-// login is what a program knows of somebody.
-type login struct{ name, password, code, service string }
+// login is what a program knows of somebody; source is the client's address.
+type login struct{ name, password, code, service, source string }
 
 // verdict asks POST /v1/check.
 func (c client) verdict(l login) (answer, error) {
@@ -92,10 +92,13 @@ func (c client) auth(l login, latin1 bool) (answer, error) {
 		}
 		raw = b.Bytes()
 	}
+	if l.source == "" {
+		l.source = "192.0.2.7"
+	}
 	name, password, _ := bytes.Cut(raw, []byte(":"))
 	r.SetBasicAuth(string(name), string(password))
 	return c.ask(request{method: "GET", path: "/v1/auth",
-		headers: []string{"Authorization: " + r.Header.Get("Authorization"), "X-Sallyport-Service: " + l.service, "X-Forwarded-For: 192.0.2.7"}})
+		headers: []string{"Authorization: " + r.Header.Get("Authorization"), "X-Sallyport-Service: " + l.service, "X-Forwarded-For: " + l.source}})
 }
 
 // status is what a part of the daemon says of itself.

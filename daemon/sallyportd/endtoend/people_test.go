@@ -9,6 +9,7 @@ import (
 // enrolled is what somebody has after the set-up.
 type enrolled struct {
 	key   string
+	used  string // the code that confirmed it
 	codes []string
 }
 
@@ -34,11 +35,10 @@ func (s *site) enroll(b *browser, name, invite string) (enrolled, error) {
 	if p.key, err = b.read("key"); err != nil {
 		return p, err
 	}
-	code, err := s.phones.code(p.key)
-	if err != nil {
+	if p.used, err = s.phones.code(p.key); err != nil {
 		return p, err
 	}
-	if err := b.submit("/setup/confirm", url.Values{"code": {code}}); err != nil {
+	if err := b.submit("/setup/confirm", url.Values{"code": {p.used}}); err != nil {
 		return p, err
 	}
 	if p.codes = b.emergencyCodes(); b.status != http.StatusOK || len(p.codes) != 10 {

@@ -161,6 +161,7 @@ func (v *visitor) appPassword() {
 	v.press(`form[action="/passwords/new"] button.main`)
 	v.look("issued")
 	v.expect("main", v.texts.once)
+	v.expect(".lead", "Thunderbird")
 	secret := v.chromium.read("#app-password")
 	v.answers(204, secret)
 	v.leave("going on", v.finger("a.button.main"))
