@@ -141,7 +141,7 @@ func New(cfg Config) (*Engine, error) {
 		if err != nil {
 			return nil, fmt.Errorf("factor %q: %w", kind, err)
 		}
-		e.factors[kind], kinds[kind] = w, way.Kind{Claims: f.Info.Claims, Standalone: f.Standalone}
+		e.factors[kind], kinds[kind] = w, way.Kind{Claims: f.Info.Claims, Standalone: f.Standalone && !f.Info.Guessable}
 	}
 	for _, s := range cfg.Services {
 		if _, twice := e.services[s.Name]; twice {

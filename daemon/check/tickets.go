@@ -145,7 +145,8 @@ func (t *try) entry(yes verdict.Yes) (account.Change, account.Secret, error) {
 			Created: t.started, Expires: t.started.Add(familiarFor),
 		})
 	}
-	if !t.WantTicket {
+	// One factor never opens the page, where second factors are made.
+	if !t.WantTicket || len(yes.Way.Factors) < 2 {
 		return c, "", nil
 	}
 	secret, tok, err := t.newTicket(account.TicketEntry, entryFor)

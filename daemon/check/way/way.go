@@ -36,7 +36,8 @@ type Way struct {
 
 // Kind is what a way must know of a factor.
 type Kind struct {
-	// Claims and Standalone are those of the factor.
+	// Claims and Standalone are those of the factor; what can be guessed is
+	// never standalone, whatever the config says.
 	Claims, Standalone bool
 }
 
