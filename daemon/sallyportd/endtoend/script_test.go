@@ -62,6 +62,7 @@ func verbs() map[string]verb {
 		"same":      (*story).same,
 		"enrollurl": (*story).enrollURL,
 		"record":    (*story).record,
+		"spellings": (*story).spellings,
 		"toolong":   (*story).tooLong,
 		"pagepost":  (*story).pagePost,
 

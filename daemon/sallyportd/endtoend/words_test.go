@@ -104,7 +104,7 @@ func (st *story) mend(args []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	told := regexp.MustCompile(`chmod [^ ]+ /[^ "\n]+`).FindString(out)
+	told := regexp.MustCompile("chmod [^ ]+ /[^ \"`\n]+").FindString(out)
 	if told == "" {
 		return "", fmt.Errorf("it tells no command that mends it:\n%s", out)
 	}
@@ -189,6 +189,49 @@ func (st *story) record(args []string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("no record %q", args[1])
+}
+
+// spellings: spellings NAME APP-PASSWORD tries ways to write a name that a
+// directory takes for the same.
+func (st *story) spellings(args []string) (string, error) {
+	if err := arity(args, 2, 2); err != nil {
+		return "", err
+	}
+	id := regexp.MustCompile(`"id":"([^"]+)"`)
+	right, err := st.check().verdict(login{name: args[0], password: args[1], service: "dav"})
+	if err != nil {
+		return "", err
+	}
+	want := id.FindString(right.body)
+	if want == "" {
+		return "", fmt.Errorf("no id in %s", right)
+	}
+	wide := strings.Map(func(r rune) rune {
+		if r > ' ' && r < 0x7f {
+			return r + 0xfee0
+		}
+		return r
+	}, args[0])
+	variants := []string{wide, strings.ToUpper(wide), strings.ToUpper(args[0]), strings.ToUpper(args[0][:1]) + args[0][1:],
+		"mu\u0308ller", "MU\u0308LLER", "m\u00fcll\u24d4r", "uid=" + args[0], args[0] + "@example.org", args[0] + "*"}
+	for _, odd := range []string{" ", "\u00a0", "\u3000", "\u200b", "\u00ad", "\ufeff", "\u2028", "\\", "\\00", "#", ",", "+", "\U000e0001"} {
+		variants = append(variants, odd+args[0], args[0]+odd, args[0][:1]+odd+args[0][1:])
+	}
+	for i, v := range variants {
+		// From an address of its own, so that none is refused for the others.
+		a, err := st.check().auth(login{name: v, password: args[1], service: "dav", source: fmt.Sprintf("10.9.%d.1", i)}, false)
+		if err != nil {
+			return "", err
+		}
+		if a.status == http.StatusUnauthorized || a.status == http.StatusBadRequest {
+			continue
+		}
+		b, err := st.check().verdict(login{name: v, password: args[1], service: "dav"})
+		if err != nil || a.status != http.StatusNoContent || id.FindString(b.body) != want {
+			return "", fmt.Errorf("%q gets %d and\n%s", v, a.status, b)
+		}
+	}
+	return "", nil
 }
 
 // tooLong: toolong BYTES FIELD sends a field that is longer than allowed.
