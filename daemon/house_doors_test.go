@@ -25,7 +25,6 @@ func doors() []door {
 		{"github.com/go-ldap/ldap/v3", "the directory's protocol; tests of the whole measure a bare bind beside it", []string{"daemon/directory"}, []string{"daemon/sallyportd"}},
 		{"github.com/go-asn1-ber/asn1-ber", "BER, beside go-ldap", []string{"daemon/directory"}, nil},
 		{"github.com/go-ldap/ldif", "reads the LDIF of the demo", []string{"daemon/directory"}, nil},
-		{"github.com/jimlambrt/gldap", "serves the embedded directory of the demo", []string{"daemon/directory"}, nil},
 		{"github.com/hashicorp/go-plugin", "plugin processes", plugin, nil},
 		{"github.com/hashicorp/go-hclog", "go-plugin's logger", plugin, nil},
 		{"google.golang.org/grpc", "the wire of the plugins", plugin, nil},
