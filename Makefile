@@ -33,7 +33,8 @@ lint: ## gofmt, vet, staticcheck, govulncheck
 	@.ci/lint
 
 bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m $$($(GO) list ./... | grep -v sallyportd/bench)
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./daemon/sallyportd/bench
 
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' daemon plugins enrollweb contrib | while read -r f; do \
