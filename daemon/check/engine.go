@@ -37,7 +37,8 @@ type Way = way.Way
 
 // Directory answers who somebody is and whether a password is theirs.
 type Directory interface {
-	// Find returns account.ErrNotFound for a name nobody has.
+	// Find returns account.ErrNotFound for a name nobody has; the Name of the
+	// facts is then the one form of all its spellings, if it could be a name.
 	Find(ctx context.Context, name string) (account.Facts, error)
 	// Bind returns account.OK, or the reason of a deny; an error means that
 	// nobody could tell.

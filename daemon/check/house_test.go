@@ -78,9 +78,12 @@ func (p *people) Find(_ context.Context, name string) (account.Facts, error) {
 	if p.findErr != nil {
 		return account.Facts{}, p.findErr
 	}
+	if name != strings.TrimSpace(name) {
+		return account.Facts{}, account.ErrNotFound // it cannot be a name
+	}
 	f, ok := p.facts[strings.ToLower(name)]
 	if !ok {
-		return account.Facts{}, account.ErrNotFound
+		return account.Facts{Subject: account.Subject{Name: strings.ToLower(name)}}, account.ErrNotFound
 	}
 	return f, nil
 }

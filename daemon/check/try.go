@@ -99,7 +99,7 @@ func (t *try) identify(ctx context.Context) (account.Answer, bool) {
 	facts, err := t.cfg.Directory.Find(ctx, t.Name)
 	switch {
 	case errors.Is(err, account.ErrNotFound):
-		facts = account.Facts{Subject: account.Subject{ID: stranger.Pseudonym(t.cfg.MAC, t.Name)}, AsOf: t.started, Fitness: account.Fit}
+		facts = account.Facts{Subject: account.Subject{ID: stranger.Pseudonym(t.cfg.MAC, facts.Name, t.Name)}, AsOf: t.started, Fitness: account.Fit}
 		t.barred = account.UnknownUser
 	case err != nil:
 		t.cfg.Log.Error("finding an account", "error", err)

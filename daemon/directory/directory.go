@@ -136,9 +136,11 @@ func (d *Directory) Status(context.Context) []ServerStatus {
 
 // Find looks a person up by a typed name. account.ErrNotFound means that the
 // name cannot be one, or that the directory has nobody, or more than one, of
-// that name. While the directory is away, facts that it gave at most MaxStale
-// ago come back as they are: the caller looks at AsOf. With none of those the
-// error wraps account.ErrUnavailable.
+// that name; that is remembered for a second. The facts then hold nothing but,
+// as Name, the one form of all its spellings, empty where it cannot be a name.
+// While the directory is away, facts that it gave at most MaxStale ago come
+// back as they are: the caller looks at AsOf. With none of those the error
+// wraps account.ErrUnavailable.
 func (d *Directory) Find(ctx context.Context, name string) (account.Facts, error) {
 	key, ok := enforceName(name, d.cfg.AllowNames)
 	if !ok {
@@ -150,7 +152,7 @@ func (d *Directory) Find(ctx context.Context, name string) (account.Facts, error
 	}
 	begun := d.cfg.Now()
 	if at, gone := d.missing.Get(key); gone && begun.Sub(at).Abs() < missingTTL {
-		return account.Facts{}, fmt.Errorf("looking up a name that was missing a moment ago: %w", account.ErrNotFound)
+		return nobody(key), fmt.Errorf("looking up a name that was missing a moment ago: %w", account.ErrNotFound)
 	}
 	facts, err := d.search(ctx, key)
 	switch {
@@ -160,12 +162,14 @@ func (d *Directory) Find(ctx context.Context, name string) (account.Facts, error
 	case errors.Is(err, account.ErrNotFound):
 		d.facts.Remove(key)
 		d.missing.Add(key, begun)
-		return account.Facts{}, fmt.Errorf("looking up a name: %w", account.ErrNotFound)
+		return nobody(key), fmt.Errorf("looking up a name: %w", account.ErrNotFound)
 	case cached && d.age(have.facts) <= d.cfg.MaxStale:
 		return copied(have.facts), nil
 	}
 	return account.Facts{}, fmt.Errorf("looking up a name: %w", err)
 }
+
+func nobody(name string) account.Facts { return account.Facts{Subject: account.Subject{Name: name}} }
 
 // age of facts from the future, after the clock was set back, is without end.
 func (d *Directory) age(f account.Facts) time.Duration {

@@ -177,9 +177,9 @@ func TestAMissingNameIsNotSearchedAgainAtOnce(t *testing.T) {
 	d := open(t, cfg)
 	find(t, d, "alice")
 	before := searches.Load()
-	for _, spelling := range []string{"newcomer", "NEWCOMER", "Newcomer", "newcomer"} {
-		if _, err := d.Find(context.Background(), spelling); !errors.Is(err, account.ErrNotFound) {
-			t.Errorf("%s: %v", spelling, err)
+	for spelling, form := range map[string]string{"newcomer": "newcomer", "NEWCOMER": "newcomer", "ｎewcomer": "newcomer", " newcomer": "", "new*": ""} {
+		if f, err := d.Find(context.Background(), spelling); !errors.Is(err, account.ErrNotFound) || f.Name != form || f.ID != "" {
+			t.Errorf("%q: %+v, %v", spelling, f, err)
 		}
 	}
 	// A probe beside it may search, too.

@@ -6,22 +6,22 @@ package stranger
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/sallyport/sallyport/daemon/account"
 )
 
-// Pseudonym folds letter case, full-width letters and blanks around the name
-// as the directory does, and so gives one id to all spellings. mac is a keyed
-// hash of at least three bytes. There are a million ids, so that nobody can
-// fill the store with names; no directory has an id like them.
-func Pseudonym(mac func(purpose string, data []byte) []byte, name string) account.ID {
-	folded := strings.Map(func(r rune) rune {
-		if r >= '！' && r <= '～' {
-			return r - '！' + '!'
-		}
-		return r
-	}, name)
-	sum := mac("pseudonym", []byte("nobody\x00"+strings.ToLower(strings.TrimSpace(folded))))
+// Pseudonym is the id of a name that nobody has. Folded is the one form of all
+// its spellings, as the directory makes it of names that could be somebody's,
+// and empty for all others: then only the same typed bytes are the same name.
+// So spellings share their tries exactly where those of a person would, and who
+// waits for which spelling tells nothing. mac is a keyed hash of at least three
+// bytes. There are a million ids, so that nobody can fill the store with names;
+// no directory has an id like them.
+func Pseudonym(mac func(purpose string, data []byte) []byte, folded, typed string) account.ID {
+	data := "nobody\x00" + folded
+	if folded == "" {
+		data = "no name\x00" + typed
+	}
+	sum := mac("pseudonym", []byte(data))
 	return account.ID(fmt.Sprintf("nobody:%02x%02x%x", sum[0], sum[1], sum[2]>>4))
 }
