@@ -113,7 +113,7 @@ type status struct {
 
 func (c client) status() (status, error) {
 	var s status
-	a, err := c.ask(request{method: "GET", path: "/v1/status", headers: []string{"Host: sallyport"}})
+	a, err := c.ask(request{method: "GET", path: "/v1/status"})
 	if err == nil {
 		err = json.Unmarshal([]byte(a.body), &s)
 	}

@@ -300,3 +300,26 @@ func (c *chromium) scan(sel string) *url.URL {
 	c.must("reading the QR code", err)
 	return u
 }
+
+// cookies looks at what a thief would want: no script can read a cookie, none
+// goes out with a request from elsewhere, and over TLS none is for plain HTTP.
+func (c *chromium) cookies() {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	got, err := chromedp.Run(ctx, func(ctx context.Context, target *chromedp.Target) (network.GetCookiesResult, error) {
+		return cdp.Call(ctx, target, network.GetCookies, network.GetCookiesParams{})
+	})
+	c.must("looking at the cookies", err)
+	if len(got.Cookies) < 2 {
+		c.t.Errorf("%s: %d cookies of somebody who is signed in", c.dev.name, len(got.Cookies))
+	}
+	for _, k := range got.Cookies {
+		if !k.HTTPOnly || k.SameSite != network.CookieSameSiteStrict || !k.Session {
+			c.t.Errorf("%s: cookie %s: http only %t, same site %s, ends with the browser %t", c.dev.name, k.Name, k.HTTPOnly, k.SameSite, k.Session)
+		}
+		if strings.HasPrefix(c.base, "https:") && (!k.Secure || !strings.HasPrefix(k.Name, "__Host-")) {
+			c.t.Errorf("%s: cookie %s is not bound to this host over TLS", c.dev.name, k.Name)
+		}
+	}
+}

@@ -179,7 +179,7 @@ func (s *site) compareOne(e *entry) error {
 	for _, secret := range dead {
 		a, err := s.check().auth(login{name: e.name, password: secret, service: "dav", source: e.source}, false)
 		if err != nil || a.status != http.StatusUnauthorized && a.status != http.StatusTooManyRequests {
-			return fmt.Errorf("%s: a revoked app password gets %d, %w", e.name, a.status, err)
+			return fmt.Errorf("%s: a revoked app password gets %d, %v", e.name, a.status, err)
 		}
 	}
 	if !e.reset {
@@ -192,7 +192,7 @@ func (s *site) compareOne(e *entry) error {
 	}
 	a, err := s.check().verdict(login{name: e.name, password: e.name + "-password", service: "web", code: e.code})
 	if err != nil || a.status == http.StatusOK {
-		return fmt.Errorf("%s: the code of the set-up gets %d again, %w", e.name, a.status, err)
+		return fmt.Errorf("%s: the code of the set-up gets %d again, %v", e.name, a.status, err)
 	}
 	return s.compareState(e)
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -131,6 +132,7 @@ func play(t *testing.T, file string, st *story) {
 			env.Setenv("BIN", bin)
 			env.Setenv("CONFIG", st.path("sallyport.toml"))
 			env.Setenv("SALLYPORT_SOCKET", st.path("run/admin.sock"))
+			env.Setenv("UID", strconv.Itoa(os.Getuid()))
 			env.Setenv("TZ", "UTC")
 			return nil
 		},

@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -166,6 +167,9 @@ func (s *site) everything() map[string][]byte {
 	for _, pid := range append(s.pluginPIDs(), s.daemon.cmd.Process.Pid) {
 		for _, what := range []string{"cmdline", "environ"} {
 			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, what))
+			if errors.Is(err, fs.ErrPermission) {
+				continue // where not even its owner may look, nobody else can
+			}
 			s.must("reading "+what, err)
 			texts[fmt.Sprintf("%s of process %d", what, pid)] = b
 		}

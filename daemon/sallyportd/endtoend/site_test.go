@@ -285,8 +285,11 @@ func (p *process) kill() {
 }
 
 // stop sends SIGTERM and returns how the process ended.
-func (p *process) stop() error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+func (p *process) stop() error { return p.end(syscall.SIGTERM) }
+
+// end sends a signal and returns how the process ended.
+func (p *process) end(by syscall.Signal) error {
+	if err := p.cmd.Process.Signal(by); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -296,7 +299,7 @@ func (p *process) stop() error {
 		return p.err
 	case <-ctx.Done():
 		p.kill()
-		return errors.New("does not end after SIGTERM")
+		return errors.New("does not end after " + by.String())
 	}
 }
 

@@ -204,6 +204,7 @@ func (v *visitor) comeBack(key string) {
 	v.do("typing", chromedp.KeyEvent(code))
 	v.leave("pressing Enter", chromedp.KeyEvent("\r"))
 	v.look("home-again")
+	v.cookies()
 }
 
 // tabTo moves the focus with the keyboard to the element with this id, and

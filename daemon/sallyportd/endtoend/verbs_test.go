@@ -16,7 +16,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/directory/directorytest"
 )
 
-// daemonDo: daemon start|stop|kill|demo|log, and full|space for its disk
+// daemonDo: daemon start|demo|stop|interrupt|kill|log, and full|space for its disk
 func (st *story) daemonDo(args []string) (string, error) {
 	if err := arity(args, 1, 1); err != nil {
 		return "", err
@@ -31,6 +31,9 @@ func (st *story) daemonDo(args []string) (string, error) {
 		return st.daemon.saidIf(err), err
 	case "stop":
 		err := st.daemon.stop()
+		return st.daemon.said(), err
+	case "interrupt": // Ctrl-C
+		err := st.daemon.end(syscall.SIGINT)
 		return st.daemon.said(), err
 	case "kill":
 		st.daemon.kill()
