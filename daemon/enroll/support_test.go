@@ -2,6 +2,7 @@ package enroll_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -10,6 +11,14 @@ import (
 
 // A reset begins anew: somebody who was made to wait for wrong codes of the
 // phone that is gone does not wait with the new one. An unlock does only that.
+// A slip in an id is no reset: the phone would go on, and the desk be calm.
+func TestResetOfAnIDThatNobodyHas(t *testing.T) {
+	s := newScene(t, nil)
+	if inv, err := s.support.Reset(context.Background(), order("id:id-alicf")); !errors.Is(err, account.ErrNotFound) || inv.Code != "" {
+		t.Errorf("%v, %v", inv, err)
+	}
+}
+
 func TestResetAndUnlockLiftTheThrottles(t *testing.T) {
 	ctx := context.Background()
 	for name, act := range map[string]func(s *scene) error{

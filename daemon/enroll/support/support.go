@@ -152,6 +152,11 @@ func (s *Support) reset(ctx context.Context, o Order, who account.Subject) (Invi
 	if err != nil {
 		return Invite{}, fmt.Errorf("loading the records: %w", err)
 	}
+	if snap.Version == 0 && strings.HasPrefix(o.Name, byID) {
+		// Nobody has looked whether there is such a person: a slip in the id must
+		// not read as a lost phone that is locked out.
+		return Invite{}, fmt.Errorf("nothing is kept under this id: %w", account.ErrNotFound)
+	}
 	entropy, err := s.cfg.Random(16)
 	if err != nil {
 		return Invite{}, err
