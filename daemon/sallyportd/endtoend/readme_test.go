@@ -65,6 +65,7 @@ func changing(s string) string {
 // The five minutes of the README are played as they stand there, in the order
 // in which they stand there, and print what it says they print.
 func TestREADMETour(t *testing.T) {
+	need(t, "curl", "curl")
 	_, blocks, commands := readREADME(t)
 	if len(commands) != 6 {
 		t.Fatalf("the README has %d commands to type, this test knows 6: look at both", len(commands))

@@ -94,6 +94,7 @@ func TestScripts(t *testing.T) {
 
 // TestDemo plays the scripts about the demo, whose ports are fixed.
 func TestDemo(t *testing.T) {
+	need(t, "curl", "curl")
 	files, err := filepath.Glob("testdata/script/demo*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
