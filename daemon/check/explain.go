@@ -2,10 +2,8 @@ package check
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/explain"
 )
 
@@ -20,22 +18,6 @@ func (e *Engine) Explain(ctx context.Context, name, service string) ([]Step, err
 	if !known {
 		return []Step{{Asked: "service known?", Answer: fmt.Sprintf("no: %q is not in the config", service), Stops: true}}, nil
 	}
-	steps := []Step{{Asked: "service known?", Answer: "yes", Config: s.Config}}
-	facts, err := e.cfg.Directory.Find(ctx, name)
-	if errors.Is(err, account.ErrNotFound) {
-		return append(steps, Step{Asked: "account found?", Answer: "no: the directory has no single entry of this name, or the name is not allowed", Stops: true}), nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("finding the account: %w", err)
-	}
-	now := e.cfg.Clock.Now()
-	steps = append(steps, explain.Account(facts, now)...)
-	if steps[len(steps)-1].Stops {
-		return steps, nil
-	}
-	snap, err := e.cfg.Store.Load(ctx, facts.ID)
-	if err != nil {
-		return nil, fmt.Errorf("loading the records: %w", err)
-	}
-	return append(steps, explain.Ways(s, snap, now)...), nil
+	w := explain.Walker{Find: e.cfg.Directory.Find, Load: e.cfg.Store.Load, Now: e.cfg.Clock.Now()}
+	return w.Walk(ctx, name, s)
 }

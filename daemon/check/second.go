@@ -118,10 +118,14 @@ func (t *try) budget(kind string) string {
 	return "alone:" + kind
 }
 
-// refuse says no, or not now, and takes back what was no failure.
+// refuse says no, or not now, and takes back what was no failure. A wrong code
+// behind a right password is audited: it may be somebody who has the password.
 func (t *try) refuse(ctx context.Context, found map[string]verdict.Finding) account.Answer {
 	ans, refund := verdict.Refusal(t.codeKinds(), found)
 	t.refund = append(t.refund, refund...)
+	if t.service.HasDirectory() && (ans.Reason == account.CodeWrong || ans.Reason == account.CodeUsed) {
+		t.audit = append(t.audit, t.event(ans, t.cfg.Clock.Now().Sub(t.started)))
+	}
 	t.takeBack(ctx)
 	if ans.Verdict == factor.Deny && ans.Reason != account.Throttled {
 		t.slow()

@@ -29,6 +29,7 @@ func (s *scripted) Verify(_ context.Context, r factor.Request) (factor.Result, e
 	res := factor.Result{Verdict: s.verdict, Reason: factor.Wrong}
 	if s.verdict == factor.Accept && len(r.Records) > 0 {
 		res.Record = r.Records[0].ID
+		res.Payload, res.Format = append([]byte("used "), r.Records[0].Payload...), 1
 	} else if s.verdict == factor.Accept {
 		res.Verdict = factor.Deny
 	}

@@ -42,6 +42,8 @@ type try struct {
 	// refund are counted tries that turned out not to be failures; whatever
 	// is written next takes them back.
 	refund []int64
+	// audit is what must be told of a refusal, with what is taken back.
+	audit []account.Event
 	// familiar says that the subject has logged in from this network before.
 	familiar bool
 }
@@ -207,12 +209,12 @@ func (t *try) commit(ctx context.Context, c account.Change) error {
 // takeBack gives counted tries back when nothing else is to be written. If
 // that fails they stay counted, which errs on the safe side.
 func (t *try) takeBack(ctx context.Context) {
-	if len(t.refund) == 0 {
+	if len(t.refund) == 0 && len(t.audit) == 0 {
 		return
 	}
 	ctx, cancel := patience.Last(ctx)
 	defer cancel()
-	if err := t.commit(ctx, account.Change{Version: -1}); err != nil {
+	if err := t.commit(ctx, account.Change{Version: -1, Events: t.audit}); err != nil {
 		t.cfg.Log.Error("taking back a counted try", "error", err)
 	}
 }

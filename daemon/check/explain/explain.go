@@ -1,11 +1,13 @@
 // Package explain tells in plain words which ways in are open to somebody, and
 // which line of the config decides.
 //
-// It is pure and sees no secret. It belongs to package check, which alone may
+// It sees no secret, counts nothing and changes nothing. It belongs to package check, which alone may
 // call it.
 package explain
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,8 +31,38 @@ type Step struct {
 	Stops bool `json:"stops,omitempty"`
 }
 
-// Account tells of the account itself. Only fitness decides.
-func Account(f account.Facts, now time.Time) []Step {
+// Walker is what a walk reads from, at one moment.
+type Walker struct {
+	// Find looks a person up by a typed name, Load reads what they have.
+	Find func(ctx context.Context, name string) (account.Facts, error)
+	Load func(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
+	Now  time.Time
+}
+
+// Walk explains what a name would meet at a service that is known. The error
+// wraps account.ErrUnavailable.
+func (w Walker) Walk(ctx context.Context, name string, s way.Service) ([]Step, error) {
+	steps := []Step{{Asked: "service known?", Answer: "yes", Config: s.Config}}
+	facts, err := w.Find(ctx, name)
+	if errors.Is(err, account.ErrNotFound) {
+		return append(steps, Step{Asked: "account found?", Answer: "no: the directory has no single entry of this name, or the name is not allowed", Stops: true}), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("finding the account: %w", err)
+	}
+	steps = append(steps, person(facts, w.Now)...)
+	if steps[len(steps)-1].Stops {
+		return steps, nil
+	}
+	snap, err := w.Load(ctx, facts.ID)
+	if err != nil {
+		return nil, fmt.Errorf("loading the records: %w", err)
+	}
+	return append(steps, ways(s, snap, w.Now)...), nil
+}
+
+// person tells of the account itself. Only fitness decides.
+func person(f account.Facts, now time.Time) []Step {
 	found := Step{Asked: "account found?", Answer: fmt.Sprintf("yes: %s (%s), as of %s ago", f.Name, f.DN, now.Sub(f.AsOf).Round(time.Second))}
 	fit := Step{Asked: "account fit?", Stops: true}
 	switch f.Fitness {
@@ -46,8 +78,8 @@ func Account(f account.Facts, now time.Time) []Step {
 	return []Step{found, fit}
 }
 
-// Ways tells of every way in of the service, and of the result.
-func Ways(s way.Service, snap account.Snapshot, now time.Time) []Step {
+// ways tells of every way in of the service, and of the result.
+func ways(s way.Service, snap account.Snapshot, now time.Time) []Step {
 	var steps []Step
 	open := false
 	for _, w := range s.Ways {

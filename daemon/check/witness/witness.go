@@ -9,6 +9,7 @@
 package witness
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -88,14 +89,19 @@ func (f *Factor) Ask(ctx context.Context, input account.Secret, records []accoun
 	case len(res.Payload) > factor.MaxPayload:
 		return Testimony{}, fmt.Errorf("asking factor %s: a payload out of bounds: %w", f.Info.Kind, ErrLied)
 	}
-	return believe(res, records[at]), nil
+	got := believe(res, records[at])
+	if f.Info.Guessable && !got.Rewritten {
+		// Its input would be good for a second time.
+		return Testimony{}, fmt.Errorf("asking factor %s: an accept that uses nothing up: %w", f.Info.Kind, ErrLied)
+	}
+	return got, nil
 }
 
 // believe applies what an accept may change about its record. An empty payload
 // changes nothing, so that no plugin can wipe a record.
 func believe(res factor.Result, r account.Record) Testimony {
 	t := Testimony{Accept: true, Record: r}
-	if len(res.Payload) > 0 {
+	if len(res.Payload) > 0 && !bytes.Equal(res.Payload, r.Payload) {
 		t.Rewritten = true
 		t.Record.Payload, t.Record.Format = res.Payload, res.Format
 	}

@@ -48,3 +48,28 @@ func TestAnUnknownVerdictIsNoAnswer(t *testing.T) {
 		}
 	}
 }
+
+// A guessable input that an accept does not use up would be good for a second
+// time, so such an accept is a lie.
+func TestAnAcceptUsesItsInputUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		record account.Record
+		result factor.Result
+		lied   bool
+	}{
+		"nothing rewritten": {account.Record{ID: "own", Uses: -1, Payload: []byte("old")}, factor.Result{}, true},
+		"the same again":    {account.Record{ID: "own", Uses: -1, Payload: []byte("old")}, factor.Result{Payload: []byte("old")}, true},
+		"rewritten":         {account.Record{ID: "own", Uses: -1, Payload: []byte("old")}, factor.Result{Payload: []byte("new")}, false},
+		"counted down":      {account.Record{ID: "own", Uses: 2, Payload: []byte("old")}, factor.Result{Uses: 1}, false},
+	} {
+		c.result.Verdict, c.result.Record = factor.Accept, "own"
+		f, err := witness.New(factor.Info{Kind: "k", Guessable: true}, says{result: c.result})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.Ask(context.Background(), "x", []account.Record{c.record}, time.Unix(1, 0))
+		if errors.Is(err, witness.ErrLied) != c.lied || got.Accept == c.lied {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
