@@ -31,6 +31,8 @@ const (
 	// metricsConns is enough for a few Prometheus servers and a curious person.
 	metricsConns = 32
 	pageConns    = 4096
+	// pageShare is the part of them that one household or office may hold.
+	pageShare = 16
 )
 
 // buildFrontEnds opens a socket for each [[listen]] and puts its protocol on it.
@@ -111,6 +113,7 @@ func (h *House) buildPage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l = listen.Fair(l, pageConns/pageShare, p.TrustedProxies)
 	if p.TLSCert != "" {
 		cert, err := tls.LoadX509KeyPair(p.TLSCert, p.TLSKey)
 		if err != nil {
