@@ -74,6 +74,7 @@ func verbs() map[string]verb {
 
 // TestScripts plays testdata/script, each story with a site of its own.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	files, err := filepath.Glob("testdata/script/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)

@@ -27,6 +27,7 @@ func textsOf(lang string) texts {
 
 // TestTour does the whole way in a real browser, on several devices.
 func TestTour(t *testing.T) {
+	t.Parallel()
 	for name, dev := range map[string]device{
 		"alice":  {name: "de-desktop", lang: "de", width: 1280, height: 900},
 		"bert":   {name: "en-phone-dark", lang: "en", width: 360, height: 740, mobile: true, dark: true},
