@@ -2,6 +2,7 @@ package enroll
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,8 +28,10 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 	if err != nil {
 		return View{}, fmt.Errorf("loading the records: %w", err)
 	}
-	if err := d.renew(ctx, s); err != nil {
-		return View{}, d.ended(err)
+	if err := d.renew(ctx, s, snap.Version); errors.Is(err, account.ErrNotFound) {
+		return View{}, errNoSession
+	} else if err != nil {
+		return View{}, fmt.Errorf("keeping the session: %w", err)
 	}
 	now := d.cfg.Now()
 	v := View{

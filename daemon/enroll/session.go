@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -143,19 +144,29 @@ func (d *Desk) keep(s *session, c *account.Change) error {
 	return nil
 }
 
-// renew moves the idle clock on, at most once a minute.
-func (d *Desk) renew(ctx context.Context, s *session) error {
+// renew moves the idle clock on, at most once a minute. It writes the state
+// back whole, so it leaves everything as it is if another window of the same
+// session wrote since the person was read.
+func (d *Desk) renew(ctx context.Context, s *session, version int64) error {
 	until := earlier(d.cfg.Now().Add(idleFor), s.state.Ends)
 	if until.Sub(s.token.Expires) < renewAfter {
 		return nil
 	}
-	c := account.Change{Subject: s.who.ID, Version: -1}
+	now, err := d.cfg.Store.Token(ctx, s.ref())
+	if err != nil || !bytes.Equal(now.Data, s.token.Data) {
+		return err
+	}
+	c := account.Change{Subject: s.who.ID, Version: version}
 	// Taking the old one makes sure that a session ended just now stays ended.
 	c.TakeTokens = []account.TokenRef{s.ref()}
 	if err := d.keep(s, &c); err != nil {
 		return err
 	}
-	return d.cfg.Commit(ctx, c)
+	if err := d.cfg.Commit(ctx, c); !errors.Is(err, account.ErrConflict) {
+		return err
+	}
+	_, err = d.cfg.Store.Token(ctx, s.ref())
+	return err
 }
 
 func (s *session) ref() account.TokenRef {

@@ -32,7 +32,7 @@ const (
 	metricsConns = 32
 	pageConns    = 4096
 	// pageShare is the part of them that one household or office may hold.
-	pageShare = 16
+	pageShare = 8
 )
 
 // buildFrontEnds opens a socket for each [[listen]] and puts its protocol on it.
