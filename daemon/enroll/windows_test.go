@@ -39,7 +39,7 @@ func TestLookingDoesNotUndoWhatAnotherWindowBegan(t *testing.T) {
 	} {
 		m := &meddled{}
 		s := newScene(t, func(c *enroll.Config) { m.Store = c.Store; c.Store = m })
-		token := s.open(account.TicketEnroll, "alice")
+		token := s.open(account.TicketEntry, "alice")
 		s.move(2 * time.Minute) // so that looking renews the session
 		var key account.Secret
 		meddle(m, func() { key = s.begin(token).Setup.Secret })
