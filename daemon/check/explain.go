@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/explain"
 )
 
@@ -12,11 +13,12 @@ import (
 type Step = explain.Step
 
 // Explain walks the decision for a name at a service without any secret. It
-// counts nothing and changes nothing. The error wraps account.ErrUnavailable.
+// counts nothing and changes nothing. The error wraps account.ErrNotFound for a
+// service that is not in the config, else account.ErrUnavailable.
 func (e *Engine) Explain(ctx context.Context, name, service string) ([]Step, error) {
 	s, known := e.services[service]
 	if !known {
-		return []Step{{Asked: "service known?", Answer: fmt.Sprintf("no: %q is not in the config", service), Stops: true}}, nil
+		return nil, fmt.Errorf("no service %q: %w", service, account.ErrNotFound)
 	}
 	w := explain.Walker{Find: e.cfg.Directory.Find, Load: e.cfg.Store.Load, Now: e.cfg.Clock.Now()}
 	return w.Walk(ctx, name, s)

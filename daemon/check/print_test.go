@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -115,7 +116,6 @@ func TestExplainWalksTheDecision(t *testing.T) {
 	const known, found = "service known? yes <c.toml:7 service>\n", "account found? yes: %s (uid=%s), as of 0s ago\n"
 	head := func(name string) string { return known + fmt.Sprintf(found, name, name) }
 	for _, c := range []struct{ name, service, want string }{
-		{"alice", "nowhere", "service known? no: \"nowhere\" is not in the config STOP\n"},
 		{"nobody", "web", known + "account found? no: the directory has no single entry of this name, or the name is not allowed STOP\n"},
 		{"disabled", "web", head("disabled") + "account fit? no: disabled, or does not match the account filter STOP\n"},
 		{"locked", "web", head("locked") + "account fit? no: locked by the directory STOP\n"},
@@ -142,6 +142,9 @@ func TestExplainWalksTheDecision(t *testing.T) {
 	}
 	if len(s.people.bound)+len(s.people.decoys)+len(s.journal.events) > 0 {
 		t.Error("explaining left a trace")
+	}
+	if got, err := s.engine.Explain(context.Background(), "alice", "nowhere"); !errors.Is(err, account.ErrNotFound) {
+		t.Errorf("a service that is not there: %v, %v", got, err)
 	}
 	s.people.findErr = errOutage
 	if _, err := s.engine.Explain(context.Background(), "alice", "web"); err == nil {

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -67,7 +69,10 @@ func demo(cmd *cobra.Command, dir string) error {
 		return fmt.Errorf("opening the log: %w", err)
 	}
 	defer logFile.Close() //nolint // nothing is buffered
-	err = run(cmd.Context(), cfg, logger(cfg.Log, logFile), func() error {
+	// A terminal that is closed ends the demo as Ctrl-C does.
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
+	defer stop()
+	err = run(ctx, cfg, logger(cfg.Log, logFile), func() error {
 		return invite(os.Stdout, cfg, place(abs))
 	})
 	if err == nil {

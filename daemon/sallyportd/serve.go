@@ -30,11 +30,30 @@ finish. It logs to standard error and tells systemd when it is ready.`,
 			if err != nil {
 				return usageError{fmt.Errorf("the config is not usable:\n%w", err)}
 			}
-			return run(cmd.Context(), cfg, logger(cfg.Log, os.Stderr), func() error { return nil })
+			log := logger(cfg.Log, os.Stderr)
+			defer keepRunning(log)()
+			return run(cmd.Context(), cfg, log, func() error { return nil })
 		},
 	}
 	configFlag(c, &path)
 	return c
+}
+
+// keepRunning answers SIGHUP, by which operators ask to read the config again:
+// it is read at start only, and a daemon must not die of the question. The
+// function it returns ends that.
+func keepRunning(log *slog.Logger) func() {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			log.Warn("SIGHUP changes nothing: the config is read at start only, so restart the daemon")
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+	}
 }
 
 func configFlag(c *cobra.Command, path *string) {

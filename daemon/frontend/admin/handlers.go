@@ -123,7 +123,7 @@ func (h *handler) explain(w http.ResponseWriter, r *http.Request, _ string) {
 	}
 	steps, err := h.Engine.Explain(r.Context(), name, service)
 	if errors.Is(err, account.ErrNotFound) {
-		problem(w, http.StatusNotFound, api.Problem{Error: "There is no such person or no such service.",
+		problem(w, http.StatusNotFound, api.Problem{Error: "There is no such service.",
 			Hint: "The services are the [[service]] sections of the config."})
 		return
 	}
