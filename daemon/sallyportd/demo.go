@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/directory/embedded"
 	"github.com/sallyport/sallyport/daemon/sallyportd/house"
+	"github.com/sallyport/sallyport/daemon/sallyportd/lines"
 )
 
 // demoDirectory is where the demo's people answer; the address is fixed so that
@@ -37,7 +39,7 @@ what the first left.`,
 	return c
 }
 
-func demo(cmd *cobra.Command, dir string) error {
+func demo(cmd *cobra.Command, dir string) (err error) {
 	abs, err := absolute(dir)
 	if err != nil {
 		return err
@@ -68,11 +70,12 @@ func demo(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return fmt.Errorf("opening the log: %w", err)
 	}
-	defer logFile.Close() //nolint // nothing is buffered
+	out := lines.New(logFile)
+	defer func() { err = errors.Join(err, out.Close(), logFile.Close()) }()
 	// A terminal that is closed ends the demo as Ctrl-C does.
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
 	defer stop()
-	err = run(ctx, cfg, logger(cfg.Log, logFile), func() error {
+	err = run(ctx, cfg, logger(cfg.Log, out), func() error {
 		return invite(os.Stdout, cfg, place(abs))
 	})
 	if err == nil {

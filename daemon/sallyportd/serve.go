@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/sallyportd/house"
+	"github.com/sallyport/sallyport/daemon/sallyportd/lines"
 )
 
 func serveCommand() *cobra.Command {
@@ -25,12 +26,14 @@ func serveCommand() *cobra.Command {
 		Long: `serve runs the daemon until SIGTERM or SIGINT, which lets requests under way
 finish. It logs to standard error and tells systemd when it is ready.`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			cfg, err := config.Load(path)
 			if err != nil {
 				return usageError{fmt.Errorf("the config is not usable:\n%w", err)}
 			}
-			log := logger(cfg.Log, os.Stderr)
+			out := lines.New(os.Stderr)
+			defer func() { err = errors.Join(err, out.Close()) }()
+			log := logger(cfg.Log, out)
 			defer keepRunning(log)()
 			return run(cmd.Context(), cfg, log, func() error { return nil })
 		},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
@@ -34,6 +35,9 @@ func ServeHook(h hook.Hook) {
 }
 
 func serve(set plugin.PluginSet, jailed bool) {
+	// A check is a few microseconds of work: handing it to another thread costs
+	// more than it, and on a small machine takes the host's processor away.
+	runtime.GOMAXPROCS(1)
 	if shake := Handshake(); os.Getenv(shake.MagicCookieKey) == shake.MagicCookieValue {
 		harden()
 		go dieWithHost(os.Stdin)

@@ -59,9 +59,9 @@ func (m *Memory) Match(q Query) (account.Snapshot, witness.Testimony, account.Re
 		if err != nil {
 			return snap, witness.Testimony{}, account.StoreUnavailable
 		}
-		one := slices.DeleteFunc(witness.Active(snap, q.Kind, q.Now), func(r account.Record) bool { return r.ID != id })
-		if len(one) == 1 {
-			got, err := q.Ask(one)
+		at := slices.IndexFunc(snap.Records, func(r account.Record) bool { return r.ID == id })
+		if at >= 0 && snap.Records[at].Factor == q.Kind && snap.Records[at].Active(q.Now) {
+			got, err := q.Ask(snap.Records[at : at+1])
 			if err != nil {
 				return snap, got, account.PluginUnavailable
 			}

@@ -3,6 +3,7 @@ package house
 import (
 	"context"
 	"encoding/hex"
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -142,13 +143,36 @@ func (h *House) census(ctx context.Context) {
 
 var _ events.Counters = (*metrics.Metrics)(nil)
 
+// pseudonyms names people in the log. A few are remembered: the log names the
+// same ones again and again.
+type pseudonyms struct {
+	mac   func(purpose string, data []byte) []byte
+	mu    sync.Mutex
+	known map[account.ID]string
+}
+
+// maxPseudonyms bounds the memory, to about 10 MB.
+const maxPseudonyms = 1 << 16
+
+func (p *pseudonyms) of(id account.ID) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	name, ok := p.known[id]
+	if !ok {
+		name = hex.EncodeToString(p.mac("pseudonym", []byte(id))[:8])
+		if len(p.known) >= maxPseudonyms {
+			clear(p.known)
+		}
+		p.known[id] = name
+	}
+	return name
+}
+
 // buildEvents starts the bus that every finished act goes through.
 func (h *House) buildEvents(ctx context.Context) error {
 	cfg := events.Config{
 		Log: h.log, Counters: h.metrics, Journal: h.store, Cursor: events.Files{Dir: h.cfg.State}, Now: h.clock.Now,
-		Pseudonym: func(id account.ID) string {
-			return hex.EncodeToString(h.ring.MAC("pseudonym", []byte(id))[:8])
-		},
+		Pseudonym: (&pseudonyms{mac: h.ring.MAC, known: map[account.ID]string{}}).of,
 	}
 	for _, k := range h.cfg.Hooks {
 		cfg.Hooks = append(cfg.Hooks, events.Named{Name: k.Name, Hook: h.plugins.Hook(k.Name)})
