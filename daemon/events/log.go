@@ -36,6 +36,9 @@ func clean(e account.Event) account.Event {
 // cut replaces what could end a line, move a cursor or hide text, and shortens
 // to maxText bytes at a rune's border.
 func cut(s string) string {
+	if plain(s) {
+		return s // nearly always, and on the way of every check
+	}
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
@@ -50,6 +53,19 @@ func cut(s string) string {
 		n--
 	}
 	return s[:n]
+}
+
+// plain tells whether a text is short, printable ASCII.
+func plain(s string) bool {
+	if len(s) > maxText {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // log writes one line for the act, unless it has just written the same.
