@@ -87,6 +87,7 @@ func (t *try) recognise(ctx context.Context) error {
 		return err
 	}
 	t.familiar = t.started.Before(tok.Expires)
+	t.greeted = t.familiar && t.started.Sub(tok.Created) < greetAgain
 	return nil
 }
 

@@ -23,6 +23,8 @@ const (
 	entryFor = time.Minute
 	// familiarFor is how long a network stays familiar after a login.
 	familiarFor = 30 * 24 * time.Hour
+	// greetAgain is how often that is written anew.
+	greetAgain = 24 * time.Hour
 )
 
 // newTicket makes a token of the kind, and the secret that opens it.
@@ -139,7 +141,7 @@ func (t *try) entry(yes verdict.Yes) (account.Change, account.Secret, error) {
 	if t.redeemed != nil {
 		c.TakeTokens = append(c.TakeTokens, account.TokenRef{Kind: t.redeemed.Kind, Hash: t.redeemed.Hash})
 	}
-	if ref, ok := t.sourceRef(); ok {
+	if ref, ok := t.sourceRef(); ok && !t.greeted {
 		c.PutTokens = append(c.PutTokens, account.Token{
 			Kind: ref.Kind, Hash: ref.Hash, Subject: t.facts.ID,
 			Created: t.started, Expires: t.started.Add(familiarFor),

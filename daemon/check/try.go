@@ -46,6 +46,8 @@ type try struct {
 	audit []account.Event
 	// familiar says that the subject has logged in from this network before.
 	familiar bool
+	// greeted says that this was written down within the last day.
+	greeted bool
 }
 
 // judge walks the rules in their order: may this be asked, may this source

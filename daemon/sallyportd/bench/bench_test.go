@@ -76,7 +76,7 @@ func BenchmarkPasswordAndCode(b *testing.B) {
 	w := newWorld(b, size{people: people, codes: true})
 	rest := w.people
 	for b.Loop() {
-		var ours, searchBind, bind median
+		var cold, ours, searchBind, bind median
 		const each = 8_000
 		for range rounds {
 			// A code can be used once, so every round has people of its own.
@@ -87,20 +87,35 @@ func BenchmarkPasswordAndCode(b *testing.B) {
 			rest = rest[each:]
 			searchBind = append(searchBind, w.bareLDAP(b, inFlight, own, true).perSecond())
 			bind = append(bind, w.bareLDAP(b, inFlight, own, false).perSecond())
-			ours = append(ours, load(b, w.socket(), inFlight, 200, codeRequests(b, own)).perSecond())
+			// First with the code of the step before, which counts for as long:
+			// nobody was seen lately. Then at once again, as somebody who goes
+			// from one service to the next.
+			awaitStep()
+			cold = append(cold, load(b, w.socket(), inFlight, 200, codeRequests(b, own, -30*time.Second)).perSecond())
+			ours = append(ours, load(b, w.socket(), inFlight, 200, codeRequests(b, own, 0)).perSecond())
 		}
 		b.ReportMetric(ours.value(), "logins/s")
 		b.ReportMetric(searchBind.value(), "search+bind/s")
 		b.ReportMetric(bind.value(), "bind/s")
 		b.ReportMetric(ours.value()/searchBind.value(), "of-search+bind")
+		b.ReportMetric(cold.value()/searchBind.value(), "of-search+bind-unseen")
 	}
 }
 
-func codeRequests(b *testing.B, people []person) [][]byte {
+// awaitStep returns early in a step of 30 s, so that all codes of a round are
+// good until its end.
+func awaitStep() {
+	const step, late = 30 * time.Second, 10 * time.Second
+	if into := time.Duration(time.Now().UnixNano() % int64(step)); into > late {
+		<-time.After(step - into)
+	}
+}
+
+func codeRequests(b *testing.B, people []person, late time.Duration) [][]byte {
 	b.Helper()
 	out := make([][]byte, len(people))
 	for i, p := range people {
-		code, err := factortest.Code(p.uri, time.Now())
+		code, err := factortest.Code(p.uri, time.Now().Add(late))
 		must(b, err)
 		body := fmt.Sprintf(`{"service":"web","username":%q,"password":%q,"code":%q,"client":{"ip":"192.0.2.7"}}`, p.name, p.name+"-password", code)
 		out[i] = fmt.Appendf(nil, "POST /v1/check HTTP/1.1\r\nHost: sallyport\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)

@@ -84,8 +84,8 @@ func (c *commit) run(b *batch) error {
 	if err := c.writeTokens(b); err != nil {
 		return fmt.Errorf("writing tokens: %w", err)
 	}
-	for _, number := range c.Refund {
-		if err := b.Exec("DELETE FROM attempt WHERE number = ?", number); err != nil {
+	for pair := range slices.Chunk(c.Refund, 2) {
+		if err := b.Exec("DELETE FROM attempt WHERE number IN (?, ?)", pair[0], pair[len(pair)-1]); err != nil {
 			return fmt.Errorf("refunding a try: %w", err)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 )
 
-// triesKept is how many last tries are kept of a subject.
+// triesKept is how many last tries of a subject can be seen.
 const triesKept = 20
 
 // Log implements store.Store.
@@ -52,8 +52,12 @@ func logTry(b *batch, e account.Event) error {
 		e.Count += old.Count
 		return b.Exec("UPDATE try SET at = ?, body = ? WHERE number = ?", store.Nanos(e.At), store.AppendEvent(nil, e), last)
 	}
-	if err := b.Exec("INSERT INTO try (subject, at, body) VALUES (?, ?, ?)",
-		string(e.Subject), store.Nanos(e.At), store.AppendEvent(nil, e)); err != nil {
+	done, err := b.Run("INSERT INTO try (subject, at, body) VALUES (?, ?, ?)",
+		string(e.Subject), store.Nanos(e.At), store.AppendEvent(nil, e))
+	if err != nil {
+		return err
+	}
+	if number, err := done.LastInsertId(); err != nil || number%8 != 0 { // rarely is enough
 		return err
 	}
 	return b.Exec(`DELETE FROM try WHERE subject = ? AND number <= (SELECT number FROM try WHERE subject = ?
@@ -102,7 +106,7 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]account.E
 // Tries implements store.Store.
 func (s *Store) Tries(ctx context.Context, id account.ID, limit int) ([]account.Event, error) {
 	return s.events(ctx, "tries", "SELECT number, body FROM try WHERE subject = ? ORDER BY number DESC LIMIT ?",
-		string(id), max(limit, 0))
+		string(id), max(0, min(limit, triesKept)))
 }
 
 func (s *Store) events(ctx context.Context, name, query string, args ...any) (events []account.Event, err error) {
