@@ -91,6 +91,7 @@ func BenchmarkPasswordAndCode(b *testing.B) {
 			// nobody was seen lately. Then at once again, as somebody who goes
 			// from one service to the next.
 			awaitStep()
+			own = changing(b, own)
 			cold = append(cold, load(b, w.socket(), inFlight, 200, codeRequests(b, own, -30*time.Second)).perSecond())
 			ours = append(ours, load(b, w.socket(), inFlight, 200, codeRequests(b, own, 0)).perSecond())
 		}
@@ -109,6 +110,20 @@ func awaitStep() {
 	if into := time.Duration(time.Now().UnixNano() % int64(step)); into > late {
 		<-time.After(step - into)
 	}
+}
+
+// changing leaves out the one in half a million whose next code is the same
+// again: it counts as used, and rightly so.
+func changing(b *testing.B, people []person) []person {
+	return slices.DeleteFunc(slices.Clone(people), func(p person) bool {
+		codes := map[string]bool{}
+		for _, late := range []time.Duration{-30 * time.Second, 0, 30 * time.Second} {
+			code, err := factortest.Code(p.uri, time.Now().Add(late))
+			must(b, err)
+			codes[code] = true
+		}
+		return len(codes) < 3
+	})
 }
 
 func codeRequests(b *testing.B, people []person, late time.Duration) [][]byte {
