@@ -104,7 +104,7 @@ func (st *story) pluginDo(args []string) (string, error) {
 		case args[0] == "kill":
 			return "", syscall.Kill(p.PID, syscall.SIGKILL)
 		case args[0] == "freeze":
-			return "", syscall.Kill(p.PID, syscall.SIGSTOP)
+			return "", freeze(p.PID)
 		case args[0] == "restarted" && p.Up && p.Restarts > 0:
 			return "", nil
 		}
@@ -253,4 +253,28 @@ func (st *story) sql(args []string) (string, error) {
 		}
 	}
 	return "", errors.Join(err, db.Close())
+}
+
+// freeze stops a process, and returns when all its threads stand still: the
+// signal alone is only a wish.
+func freeze(pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return within(patience, func() error {
+		stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		if err != nil || len(stats) == 0 {
+			return fmt.Errorf("no threads of %d: %v", pid, err)
+		}
+		for _, stat := range stats {
+			text, err := os.ReadFile(stat)
+			if err != nil {
+				return err
+			}
+			if _, after, _ := strings.Cut(string(text), ") "); !strings.HasPrefix(after, "T") {
+				return fmt.Errorf("thread %s still runs", stat)
+			}
+		}
+		return nil
+	})
 }
