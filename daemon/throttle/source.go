@@ -67,6 +67,8 @@ type sketch struct {
 	seed [rows]maphash.Seed
 	// cell is when the bucket is empty again, in nanoseconds.
 	cell [rows][cells]int64
+	// last is the latest time seen, in nanoseconds.
+	last int64
 }
 
 const (
@@ -74,6 +76,9 @@ const (
 	cells = 1 << 16 // 2 MB in all
 	// burst is how far a bucket may run ahead: one minute's worth.
 	burst = time.Minute
+	// settled is how far apart two goroutines can read one clock; what goes
+	// back further is a clock that was put right.
+	settled = time.Second
 )
 
 func newSketch() *sketch {
@@ -94,10 +99,27 @@ func (s *sketch) least(k key) (int64, [rows]*int64) {
 	return least, at
 }
 
+// turn takes the buckets along with a clock that was set back, so that nobody
+// waits for a time that had never come.
+func (s *sketch) turn(now int64) {
+	back := s.last - now
+	if back > int64(settled) {
+		for i := range s.cell {
+			for j := range s.cell[i] {
+				s.cell[i][j] -= back
+			}
+		}
+	}
+	if back < 0 || back > int64(settled) {
+		s.last = now
+	}
+}
+
 // wait tells how long until the bucket has room for one more.
 func (s *sketch) wait(k key, now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.turn(now.UnixNano())
 	empty, _ := s.least(k)
 	return max(0, time.Duration(empty-now.UnixNano())+k.every-burst)
 }
@@ -105,6 +127,7 @@ func (s *sketch) wait(k key, now time.Time) time.Duration {
 func (s *sketch) spend(k key, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.turn(now.UnixNano())
 	empty, at := s.least(k)
 	empty = max(empty, now.UnixNano()) + int64(k.every)
 	for _, c := range at {

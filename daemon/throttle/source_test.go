@@ -128,3 +128,37 @@ func TestNoiseEvictsNobodyAndBlocksNobody(t *testing.T) {
 		t.Errorf("%d of 10,000 fresh sources are blocked", blocked)
 	}
 }
+
+// A clock that was wrong and is put right neither blocks whoever tried in the
+// meantime until the wrong time comes, nor gives anybody a new burst.
+func TestAClockThatIsSetBackKeepsEveryBucketAsFullAsItWas(t *testing.T) {
+	for _, back := range []time.Duration{2 * time.Second, time.Hour, 24 * time.Hour, 10 * 365 * 24 * time.Hour} {
+		w := newWatch()
+		th := newThrottle(t, throttle.Defaults(), &memory{}, w)
+		spend(th, from("192.0.2.1"), 1000)
+		w.move(-back)
+		if d := th.MaySend(from("192.0.2.1"), "dav", "x"); d != time.Second {
+			t.Errorf("%s back: who had used a minute up waits %s", back, d)
+		}
+		w.move(30 * time.Second)
+		if n := spend(th, from("192.0.2.1"), 1000); n != 30 {
+			t.Errorf("%s back: %d wrong secrets after half a minute", back, n)
+		}
+	}
+}
+
+// Goroutines read the clock in another order than they come to the buckets.
+func TestTimesThatComeInAnotherOrderGiveNobodyMoreRoom(t *testing.T) {
+	w := newWatch()
+	th := newThrottle(t, throttle.Defaults(), &memory{}, w)
+	sent := 0
+	for range 300 {
+		w.move(-900 * time.Millisecond)
+		sent += spend(th, from("192.0.2.1"), 1000)
+		w.move(900 * time.Millisecond)
+		sent += spend(th, from("192.0.2.1"), 1000)
+	}
+	if sent != 60 {
+		t.Errorf("%d wrong secrets in one moment", sent)
+	}
+}

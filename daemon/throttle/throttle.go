@@ -153,11 +153,6 @@ func (t *Throttle) Buckets(id account.ID, kinds []string) []string {
 
 // alone names the budget of a factor's codes where no password stands before
 // them: anybody may try there, and must not use up what the owner has behind
-// the password.
-func Alone(kind string) string { return "alone:" + kind }
-
-// alone names the budget of a factor's codes where no password stands before
-// them: anybody may try there, and must not use up what the owner has behind
 // the password. Package check gives such a kind to Second.
 func alone(kind string) string { return "alone:" + kind }
 
