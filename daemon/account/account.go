@@ -109,6 +109,11 @@ type Attempt struct {
 	Password Secret
 	// Code is the second field, where the front end has two.
 	Code Secret
+	// Spelled is the login as the asking program will go on using it, where it
+	// cannot take the canonical one from the answer: only the canonical spelling
+	// is let in then, or Alice and alice would become two. Empty where the
+	// program takes the name of the answer.
+	Spelled string
 	// OneField says that the front end has only one field, so that Password
 	// may end in a code.
 	OneField bool

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/plugins/factor"
@@ -80,4 +81,12 @@ type Answer struct {
 	// Drift is how far the person's clock is off; told only after a right
 	// password.
 	Drift time.Duration
+}
+
+// Usable tells whether an accept names somebody, in a way that can be told to
+// the asking program. One that does not is to be treated as an outage: an accept
+// of nobody lets nobody in.
+func (a Answer) Usable() bool {
+	return a.Subject.ID != "" && a.Subject.Name != "" &&
+		!strings.ContainsFunc(a.Subject.Name, func(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 })
 }

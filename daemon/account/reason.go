@@ -35,6 +35,9 @@ const (
 	AppPasswordExpired Reason = "app_password_expired"
 	// WrongService is a right app password at a service it is not good for.
 	WrongService Reason = "wrong_service"
+	// WrongSpelling is a login that was right but for its spelling, where the
+	// program that asks would take another spelling for somebody else.
+	WrongSpelling Reason = "wrong_spelling"
 	// Throttled means that somebody has to wait.
 	Throttled Reason = "throttled"
 	// Vetoed means that a hook said no.
@@ -59,6 +62,17 @@ type Text struct {
 	EN string `json:"en"`
 }
 
+// Outward joins the reasons that a stranger must not tell apart. What may reach
+// the remote end is made from it.
+func (r Reason) Outward() Reason {
+	switch r {
+	case UnknownUser, AccountDisabled, AccountLockedByDirectory:
+		return BadCredentials
+	default:
+		return r
+	}
+}
+
 // Text is what may be shown to the person who tried. Reasons that must look
 // alike to a stranger share one sentence.
 func (r Reason) Text() Text {
@@ -78,6 +92,10 @@ func (r Reason) Text() Text {
 		return Text{
 			"Die Anmeldung ist gerade gestört. Ihr Passwort ist nicht falsch. Bitte versuchen Sie es in ein paar Minuten noch einmal.",
 			"Signing in is disturbed right now. Your password is not wrong. Please try again in a few minutes."}
+	case WrongSpelling:
+		return Text{
+			"Bitte schreiben Sie Ihren Anmeldenamen genau so, wie Sie ihn von uns bekommen haben, auch die Groß- und Kleinschreibung.",
+			"Please write your login name exactly as we gave it to you, capitals and small letters included."}
 	case Vetoed, NotAllowed:
 		return Text{"Diese Anmeldung ist hier nicht erlaubt.", "This login is not allowed here."}
 	case Malformed:

@@ -61,6 +61,9 @@ func (t *try) judgeAppPassword(ctx context.Context, kind string) (ans account.An
 		if !wanted || !witness.GoodFor(got.Record, t.Service) {
 			return verdict.Deny(account.WrongService), true
 		}
+		if t.misspelled() {
+			return verdict.Deny(account.WrongSpelling), true
+		}
 		if !got.Rewritten {
 			// The journal writes it later and coarsely: a right app password
 			// writes nothing in the path of the verdict.

@@ -107,6 +107,11 @@ func (t *try) ticketGone(ctx context.Context) bool {
 // letIn writes everything that the yes depends on, and only then says it. The
 // error is account.ErrConflict when somebody else wrote first.
 func (t *try) letIn(ctx context.Context, yes verdict.Yes) (account.Answer, error) {
+	if t.misspelled() {
+		t.refund = append(t.refund, yes.Refund...)
+		t.takeBack(ctx)
+		return verdict.Deny(account.WrongSpelling), nil
+	}
 	ans := verdict.Accept()
 	t.used = yes.Used
 	ans.Subject, ans.Factors, ans.Scope = t.facts.Subject, yes.Way.Factors, yes.Used.Services

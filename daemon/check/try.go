@@ -146,6 +146,11 @@ func (t *try) veil(ans account.Answer) account.Answer {
 	return verdict.Deny(t.barred)
 }
 
+// misspelled tells whether the asking program would take this login for
+// somebody else's. It is asked only once everything else was right: the answer
+// shows that the account exists.
+func (t *try) misspelled() bool { return t.Spelled != "" && t.Spelled != t.facts.Name }
+
 // load reads the subject's records. A barred account has none.
 func (t *try) load(ctx context.Context, kinds ...string) (account.Snapshot, error) {
 	snap, err := t.cfg.Store.Load(ctx, t.facts.ID, kinds...)

@@ -158,7 +158,7 @@ type Way struct {
 
 // Listen is one Unix socket of a front end.
 type Listen struct {
-	// Protocol is "http" or "admin".
+	// Protocol is "http", "admin", "saslauthd" or "dovecot".
 	Protocol string
 	Path     string
 	// Mode is the socket's file mode.
@@ -172,6 +172,14 @@ type Listen struct {
 	Services []string
 	// DefaultService is asked where a request names none; may be empty.
 	DefaultService string
+	// ServiceMap says what a protocol's own words for services mean.
+	ServiceMap map[string]string
+	// Strict demands the canonical spelling of logins.
+	Strict bool
+	// Domains are realms that are part of the login, IgnoreRealms those that
+	// mean nothing; both for saslauthd only.
+	Domains      []string
+	IgnoreRealms []string
 }
 
 // Page is the enrollment page.

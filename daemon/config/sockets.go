@@ -21,7 +21,7 @@ func readListeners(ts []table, services []Service) []Listen {
 	taken := map[string]bool{}
 	for _, t := range ts {
 		l := Listen{
-			Protocol:       t.OneOf("protocol", "http", "http", "admin"),
+			Protocol:       t.OneOf("protocol", "http", "http", "admin", "saslauthd", "dovecot"),
 			Path:           t.socket(taken),
 			Mode:           t.mode(),
 			Group:          t.Text("group", ""),
@@ -30,8 +30,9 @@ func readListeners(ts []table, services []Service) []Listen {
 			DefaultService: t.Text("default_service", ""),
 		}
 		if !t.Has("protocol") {
-			t.Refuse("protocol", "is missing", `write protocol = "http" or "admin"`)
+			t.Refuse("protocol", "is missing", `write protocol = "http", "saslauthd", "dovecot" or "admin"`)
 		}
+		t.readTranslation(&l)
 		t.peers("allow", l.Allow)
 		t.checkOpen(l)
 		t.checkServices(l, services)
@@ -92,6 +93,37 @@ func (t table) checkServices(l Listen, services []Service) {
 	}
 	if l.DefaultService != "" && !slices.Contains(l.Services, l.DefaultService) {
 		t.Refuse("default_service", fmt.Sprintf("%q is not one of services", l.DefaultService), "choose one of: "+strings.Join(l.Services, ", "))
+	}
+}
+
+// readTranslation reads how the words of a foreign protocol become a service
+// and a login.
+func (t table) readTranslation(l *Listen) {
+	foreign := l.Protocol == "saslauthd" || l.Protocol == "dovecot"
+	usual := "any"
+	if foreign {
+		usual = "strict"
+	}
+	l.Strict = t.OneOf("spelling", usual, "strict", "any") == "strict"
+	l.Domains, l.IgnoreRealms = t.List("domains"), t.List("ignore_realms")
+	words := t.sub("service_map")
+	l.ServiceMap = map[string]string{}
+	for word := range words.All() {
+		l.ServiceMap[word] = words.Text(word, "")
+		if !slices.Contains(l.Services, l.ServiceMap[word]) {
+			words.Refuse(word, fmt.Sprintf("%q is not one of services", l.ServiceMap[word]), "choose one of: "+strings.Join(l.Services, ", "))
+		}
+	}
+	words.Close()
+	for _, k := range []string{"service_map", "domains", "ignore_realms", "spelling"} {
+		fits := l.Protocol == "saslauthd" || l.Protocol == "dovecot" && (k == "service_map" || k == "spelling") || l.Protocol == "http" && k == "spelling"
+		if t.Has(k) && !fits {
+			t.Refuse(k, fmt.Sprintf("has no meaning for protocol %q", l.Protocol), "remove it")
+		}
+	}
+	if foreign && len(l.Services) > 1 && len(l.ServiceMap) == 0 && l.DefaultService == "" {
+		t.Refuse("service_map", "is missing: nothing says which of the services is meant",
+			fmt.Sprintf("name one service only, or write for example: service_map = {imap = %q}", l.Services[0]))
 	}
 }
 

@@ -279,7 +279,7 @@ func acts() []string {
 func reasons() []string {
 	return words(account.OK, account.BadCredentials, account.UnknownUser, account.AccountDisabled, account.AccountLockedByDirectory,
 		account.CodeRequired, account.CodeWrong, account.CodeUsed, account.EnrollRequired,
-		account.AppPasswordRequired, account.AppPasswordTypo, account.AppPasswordRevoked, account.AppPasswordExpired, account.WrongService,
+		account.AppPasswordRequired, account.AppPasswordTypo, account.AppPasswordRevoked, account.AppPasswordExpired, account.WrongService, account.WrongSpelling,
 		account.Throttled, account.Vetoed, account.DirectoryUnavailable, account.StoreUnavailable, account.PluginUnavailable,
 		account.ClockUnsafe, account.Malformed, account.NotAllowed)
 }

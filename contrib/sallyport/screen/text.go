@@ -111,6 +111,8 @@ func reason(r account.Reason) string {
 		return "app password has expired"
 	case account.WrongService:
 		return "app password is for another service"
+	case account.WrongSpelling:
+		return "all right but the spelling of the login"
 	case account.Throttled:
 		return "too many tries, has to wait"
 	default:

@@ -141,6 +141,8 @@ func afterTry(r account.Reason) string {
 		return "A program still sends an app password that has ended. Let the person make a new one for it."
 	case account.WrongService:
 		return "A program sends an app password that was made for something else. Let the person make one for it."
+	case account.WrongSpelling:
+		return "A program writes the login otherwise than the directory does. Let the person enter it there exactly as it stands at the top."
 	case account.DirectoryUnavailable, account.StoreUnavailable, account.PluginUnavailable, account.ClockUnsafe:
 		return "The last try met an outage; the person did nothing wrong. See: sallyport status"
 	default:

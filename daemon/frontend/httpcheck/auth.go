@@ -61,6 +61,7 @@ func (h *handler) auth(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.OneField = true
+	h.spell(&a)
 	h.reflect(w, h.Checker.Check(r.Context(), a))
 }
 
@@ -80,7 +81,7 @@ func (h *handler) reflect(w http.ResponseWriter, a account.Answer) {
 		out["Cache-Control"] = []string{"no-store"}
 		w.WriteHeader(http.StatusNoContent)
 	case http.StatusUnauthorized:
-		h.deny(w, outward(a.Reason))
+		h.deny(w, a.Reason.Outward())
 	default:
 		out["X-Sallyport-Reason"] = []string{string(a.Reason)}
 		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
@@ -103,17 +104,6 @@ func (h *handler) empty(w http.ResponseWriter, status int) {
 	w.Header()["Cache-Control"] = []string{"no-store"}
 	w.Header()["Content-Length"] = []string{"0"}
 	w.WriteHeader(status)
-}
-
-// outward joins the reasons that a stranger must not tell apart: some proxies
-// hand this answer, headers and all, through to the client.
-func outward(r account.Reason) account.Reason {
-	switch r {
-	case account.UnknownUser, account.AccountDisabled, account.AccountLockedByDirectory:
-		return account.BadCredentials
-	default:
-		return r
-	}
 }
 
 // single returns the only value of a header, or "" where it is absent. Two

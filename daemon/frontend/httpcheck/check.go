@@ -40,6 +40,7 @@ func (h *handler) check(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.Name, a.Password, a.Code, a.Client = q.name, q.password, q.code, q.client
+	h.spell(&a)
 	h.answer(w, h.Checker.Check(r.Context(), a))
 }
 

@@ -64,6 +64,9 @@ type Config struct {
 	// Services. Empty means that /v1/auth must name one, unless there is only
 	// one.
 	DefaultService string
+	// Strict demands the canonical spelling of a login: for sockets whose
+	// programs go on with what was typed, although the answer names the login.
+	Strict bool
 	// Realm stands in the challenge of /v1/auth. It is a constant, so that the
 	// challenge tells nothing. Empty means "sallyport".
 	Realm string
@@ -175,6 +178,13 @@ func (h *handler) attempt(r *http.Request, service string) (account.Attempt, err
 		a.Peer = p.Peer
 	}
 	return a, nil
+}
+
+// spell tells the engine how the peer will go on calling the person.
+func (h *handler) spell(a *account.Attempt) {
+	if h.Strict {
+		a.Spelled = a.Name
+	}
 }
 
 func (h *handler) live(w http.ResponseWriter, _ *http.Request) {

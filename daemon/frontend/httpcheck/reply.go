@@ -57,7 +57,7 @@ type healthReply struct {
 // into an outage: an accept of nobody must let nobody in.
 func (h *handler) settle(a account.Answer) (int, account.Answer) {
 	switch {
-	case a.Verdict == factor.Accept && (a.Subject.Name == "" || a.Subject.ID == "" || hasControl(a.Subject.Name)):
+	case a.Verdict == factor.Accept && !a.Usable():
 		h.Log.Error("an accept without a usable name was withheld")
 		return http.StatusServiceUnavailable, account.Answer{Reason: account.DirectoryUnavailable}
 	case a.Verdict == factor.Accept:

@@ -12,13 +12,18 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
+	"github.com/sallyport/sallyport/daemon/frontend/dovecotauth"
 	"github.com/sallyport/sallyport/daemon/frontend/httpcheck"
+	"github.com/sallyport/sallyport/daemon/frontend/saslauthd"
 	"github.com/sallyport/sallyport/daemon/listen"
+	"github.com/sallyport/sallyport/daemon/listen/servicemap"
+	"github.com/sallyport/sallyport/daemon/listen/stream"
 	"github.com/sallyport/sallyport/enrollweb"
 )
 
@@ -63,8 +68,9 @@ func (h *House) buildFrontEnds(context.Context) error {
 }
 
 // frontEnd puts a protocol's handler into a server with that protocol's limits.
-func (h *House) frontEnd(l config.Listen) (*http.Server, error) {
-	if l.Protocol == "admin" {
+func (h *House) frontEnd(l config.Listen) (server, error) {
+	switch l.Protocol {
+	case "admin":
 		handler, err := admin.New(admin.Config{
 			Support: h.support, Engine: h.engine, System: h,
 			Desk: h.cfg.Admin.Support, Operators: h.cfg.Admin.Operators, Now: h.clock.Now, Log: h.log,
@@ -73,15 +79,45 @@ func (h *House) frontEnd(l config.Listen) (*http.Server, error) {
 			return nil, err
 		}
 		return admin.Server(handler, h.log), nil
+	case "http":
+		handler, err := httpcheck.New(httpcheck.Config{
+			Checker: h.engine, Health: h, Services: l.Services, DefaultService: l.DefaultService,
+			Strict: l.Strict, Realm: "sallyport", PageURL: h.cfg.Page.URL, Log: h.log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return httpcheck.Server(handler, h.log), nil
+	default:
+		handler, err := h.foreign(l)
+		if err != nil {
+			return nil, err
+		}
+		return stream.New(handler), nil
 	}
-	handler, err := httpcheck.New(httpcheck.Config{
-		Checker: h.engine, Health: h, Services: l.Services, DefaultService: l.DefaultService,
-		Realm: "sallyport", PageURL: h.cfg.Page.URL, Log: h.log,
-	})
+}
+
+// foreign builds the handler of a protocol that is not HTTP.
+func (h *House) foreign(l config.Listen) (stream.Handler, error) {
+	services, err := servicemap.New(l.Services, l.DefaultService, l.ServiceMap)
 	if err != nil {
 		return nil, err
 	}
-	return httpcheck.Server(handler, h.log), nil
+	switch l.Protocol {
+	case "saslauthd":
+		return saslauthd.New(saslauthd.Config{
+			Checker: h.engine, Services: services, Strict: l.Strict,
+			Domains: l.Domains, IgnoreRealms: l.IgnoreRealms, Log: h.log,
+		})
+	case "dovecot":
+		return dovecotauth.New(dovecotauth.Config{
+			Checker: h.engine, Services: services, Strict: l.Strict,
+			PageURL: h.cfg.Page.URL, German: h.cfg.Page.Language == "de",
+			PID: os.Getpid(), Rand: rand.Reader, Log: h.log,
+		})
+	default:
+		return nil, fmt.Errorf("no front end speaks %q", l.Protocol)
+	}
 }
 
 // buildPage serves the enrollment page, over TLS, behind a proxy, or, for the

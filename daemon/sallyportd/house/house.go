@@ -309,10 +309,18 @@ func (h *House) buildEnrollment(context.Context) (err error) {
 // drainFor is how long requests that are under way may take at the end.
 const drainFor = 10 * time.Second
 
-// serve runs an HTTP server until the house stops, letting requests finish.
-func (h *House) serve(what string, l net.Listener, s *http.Server) {
+// server is a front end on its way to a listener: an http.Server, or a
+// stream.Server.
+type server interface {
+	Serve(l net.Listener) error
+	Shutdown(ctx context.Context) error
+	Close() error
+}
+
+// serve runs a server until the house stops, letting requests finish.
+func (h *House) serve(what string, l net.Listener, s server) {
 	go func() {
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			h.failed <- fmt.Errorf("%s ended by itself: %w", what, err)
 		}
 	}()

@@ -1,0 +1,47 @@
+package stream
+
+import (
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/listen"
+)
+
+// Conn is a connection whose deadlines are lengths of time, and whose reads end
+// with its server.
+type Conn struct {
+	net.Conn
+	stopped *atomic.Bool
+}
+
+// ReadWithin gives reads that long from now on.
+func (c *Conn) ReadWithin(d time.Duration) {
+	_ = c.SetReadDeadline(time.Now().Add(d)) // fails only on a closed connection, as the read will
+	if c.stopped.Load() {
+		c.hurry()
+	}
+}
+
+// WriteWithin gives writes that long from now on.
+func (c *Conn) WriteWithin(d time.Duration) {
+	_ = c.SetWriteDeadline(time.Now().Add(d)) // as above
+}
+
+// hurry ends whatever reads.
+func (c *Conn) hurry() { _ = c.SetReadDeadline(time.Unix(1, 0)) }
+
+// CloseWrite ends the sending half, where the connection has halves.
+func (c *Conn) CloseWrite() {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // fails only where the peer has gone
+	}
+}
+
+// Peer is the process at the other end; its UID is -1 where the kernel does not
+// say.
+func (c *Conn) Peer() account.Peer {
+	p, _ := listen.PeerOfConn(c.Conn)
+	return p.Peer
+}
