@@ -110,16 +110,20 @@ func (t *tool) revokeCommand() *cobra.Command {
 		All    bool   `json:"all,omitempty"`
 	}
 	cmd := &cobra.Command{
-		Use:     "revoke NAME --record ID | --all",
-		Short:   "Revoke one record, or all app passwords of a person",
-		Example: "  sallyport user alice            # shows the ids\n  sallyport revoke alice --record 3f2a --reason \"tablet sold\"",
-		Args:    cobra.ExactArgs(1),
+		Use:   "revoke NAME --record ID | --all",
+		Short: "Revoke one app password, or all app passwords of a person",
+		Long: `Revoke one app password of a person, by its whole id, or all of them. They are
+dead at the next request. Phones and emergency codes are not app passwords:
+reset removes those.`,
+		Example: `  sallyport user alice            # shows the ids
+  sallyport revoke alice --record 6f1d2c80b94e4a57a3f0d9e2417c5b68 --reason "tablet sold"`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.act(cmd.Context(), args[0], "revoke", body)
 		},
 	}
 	body.flags(cmd)
-	cmd.Flags().StringVar(&body.Record, "record", "", "the id of the one record to revoke")
+	cmd.Flags().StringVar(&body.Record, "record", "", "the whole id of the one app password to revoke")
 	cmd.Flags().BoolVar(&body.All, "all", false, "revoke all app passwords")
 	cmd.MarkFlagsMutuallyExclusive("record", "all")
 	cmd.MarkFlagsOneRequired("record", "all")

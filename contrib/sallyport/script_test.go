@@ -100,7 +100,7 @@ func (h *house) Reset(_ context.Context, o enroll.Order) (enroll.Invite, error) 
 		return enroll.Invite{}, fmt.Errorf("operator is %q", o.Operator)
 	}
 	if o.Reason != "lost phone" || o.Ticket != "4711" {
-		return enroll.Invite{}, &enroll.Refusal{Reason: account.NotAllowed}
+		return enroll.Invite{}, account.ErrConflict
 	}
 	return enroll.Invite{Code: "ABCD-EFGH", Expires: time.Now().Add(24*time.Hour + time.Minute), Removed: 4}, nil
 }

@@ -30,7 +30,8 @@ type Order struct {
 	Operator string
 	// Name is the person's login.
 	Name string
-	// Reason is compulsory, 3 to 500 characters; Ticket is optional.
+	// Reason is compulsory, 3 to 500 characters; Ticket is optional, at most
+	// 64. Characters are counted, not bytes.
 	Reason string
 	Ticket string
 	// Record limits a revocation to one record; empty means every app password.
@@ -94,7 +95,7 @@ func (s *Support) find(ctx context.Context, name string) (account.Facts, error) 
 // checked refuses an order that says nothing about why.
 func (o Order) checked() error {
 	n := utf8.RuneCountInString(strings.TrimSpace(o.Reason))
-	if n < 3 || n > 500 || len(o.Ticket) > 100 || o.Operator == "" || strings.ContainsFunc(o.Reason+o.Ticket, unicode.IsControl) {
+	if n < 3 || n > 500 || utf8.RuneCountInString(o.Ticket) > 64 || o.Operator == "" || strings.ContainsFunc(o.Reason+o.Ticket, unicode.IsControl) {
 		return &records.Refusal{Reason: account.Malformed}
 	}
 	return nil

@@ -91,17 +91,21 @@ const (
 type handler struct {
 	Config
 	desk, operators listen.Allow
+	// peerOf is listen.PeerOf; tests make up peers.
+	peerOf func(context.Context) (listen.Peer, bool)
 }
 
 // New makes the handler.
-func New(cfg Config) (http.Handler, error) {
+func New(cfg Config) (http.Handler, error) { return build(cfg, listen.PeerOf) }
+
+func build(cfg Config, peerOf func(context.Context) (listen.Peer, bool)) (http.Handler, error) {
 	if cfg.Support == nil || cfg.Engine == nil || cfg.System == nil || cfg.Now == nil {
 		return nil, errors.New("admin: a part is missing")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &handler{Config: cfg}
+	h := &handler{Config: cfg, peerOf: peerOf}
 	var err error
 	if h.desk, err = listen.ParseAllow(cfg.Desk); err != nil {
 		return nil, err
@@ -176,7 +180,7 @@ func local(next http.Handler) http.Handler {
 // guard lets in whom the kernel says to be one of those who hold the role.
 func (h *handler) guard(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, ok := listen.PeerOf(r.Context())
+		p, ok := h.peerOf(r.Context())
 		if !ok || h.roleOf(p) < rt.role {
 			h.Log.Warn("refused", "front_end", frontEnd, "peer", operatorName(p), "route", rt.pattern)
 			problem(w, http.StatusForbidden, api.Problem{Error: "You do not have the role that this takes.",

@@ -7,7 +7,6 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
-	"github.com/sallyport/sallyport/daemon/listen"
 	"github.com/sallyport/sallyport/daemon/listen/strictjson"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
@@ -138,7 +137,7 @@ func (h *handler) explain(w http.ResponseWriter, r *http.Request, _ string) {
 // verdict, because the request itself was served; the body tells.
 func (h *handler) check(w http.ResponseWriter, r *http.Request, _ string) {
 	a := account.Attempt{FrontEnd: frontEnd}
-	if p, ok := listen.PeerOf(r.Context()); ok {
+	if p, ok := h.peerOf(r.Context()); ok {
 		a.Peer = p.Peer
 	}
 	set := func(key string, value any) (err error) {

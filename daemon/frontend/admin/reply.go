@@ -64,14 +64,15 @@ func (h *handler) fail(w http.ResponseWriter, what string, err error) {
 	var refusal *enroll.Refusal
 	switch {
 	case errors.Is(err, account.ErrNotFound):
-		problem(w, http.StatusNotFound, api.Problem{Error: "The directory knows nobody by this name, or there is no such record.",
+		problem(w, http.StatusNotFound, api.Problem{Error: "The directory knows nobody by this name, or there is no such app password.",
 			Hint: "Check the spelling; the login is wanted, not the display name."})
 	case errors.As(err, &refusal) && refusal.Reason == account.Throttled:
 		problem(w, http.StatusTooManyRequests, api.Problem{Error: "Too many tries.",
 			Hint: "Wait a moment, then try again.", RetryAfter: seconds(refusal.RetryAfter)})
-	case errors.As(err, &refusal) && refusal.Reason == account.NotAllowed:
-		problem(w, http.StatusForbidden, api.Problem{Error: "This is not allowed for this person.",
-			Hint: "The config protects some accounts; ask an operator."})
+	case errors.As(err, &refusal) && refusal.Reason == account.Malformed:
+		// The limits of the order stand in two places; where they disagree, the
+		// sender still learns that the request is what to change.
+		bad(w, "reason or ticket is too long, too short or more than one line")
 	case errors.As(err, &refusal):
 		problem(w, http.StatusConflict, api.Problem{Error: "Refused: " + refusal.Reason.Text().EN,
 			Hint: "Look at the person again: sallyport user NAME."})
