@@ -3,6 +3,7 @@ package enrollweb
 import (
 	"encoding/base64"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -226,6 +227,35 @@ func hrefOfStyle(body string) string {
 	_, rest, _ := strings.Cut(body, `rel="stylesheet" href="`)
 	href, _, _ := strings.Cut(rest, `"`)
 	return href
+}
+
+// Where the operator has fixed the language, neither the browser nor a link nor
+// a cookie from before changes it, and no page offers to.
+func TestOneLanguageForEverybody(t *testing.T) {
+	for lang, other := range map[string]string{"de": "en", "en": "de"} {
+		w := newWorld()
+		cfg := w.config()
+		cfg.Lang = lang
+		h, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/", "/?lang=" + other, "/nowhere"} {
+			r := httptest.NewRequest("GET", path, nil)
+			r.Header.Set("Accept-Language", other)
+			r.AddCookie(&http.Cookie{Name: "__Host-lang", Value: other})
+			r.AddCookie(&http.Cookie{Name: "lang", Value: other})
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, r)
+			body := rec.Body.String()
+			if !strings.Contains(body, `<html lang="`+lang+`">`) || rec.Header().Get("Content-Language") != lang {
+				t.Errorf("%s for %s: not in %s:\n%s", path, other, lang, body)
+			}
+			if strings.Contains(body, "hreflang") || strings.Contains(strings.Join(rec.Header()["Set-Cookie"], " "), "lang=") {
+				t.Errorf("%s: there is a switch to %s, or a cookie for it:\n%s", path, other, body)
+			}
+		}
+	}
 }
 
 func TestLanguages(t *testing.T) {

@@ -89,7 +89,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// TextsDir may hold de.json and en.json, each replacing single messages.
 	TextsDir string
-	// Lang is the language for browsers that ask for none of ours; default de.
+	// Lang, "de" or "en", is the language for everybody, and no page has a
+	// switch then; empty leaves it to the browser and its switch.
 	Lang string
 	// Now and Rand are the clock and the random source; both are required.
 	Now  func() time.Time

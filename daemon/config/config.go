@@ -198,7 +198,8 @@ type Page struct {
 	// Operator is who runs this, as the page says it.
 	Operator string
 	Support  Support
-	// Language is "de", "en", or "auto": what the browser asks for.
+	// Language is "de" or "en" for everybody, or "auto": what the browser asks
+	// for.
 	Language string
 	// Texts is a folder with files that replace texts of the page; or empty.
 	Texts string

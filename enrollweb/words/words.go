@@ -39,24 +39,22 @@ type Texts struct {
 type Catalog struct {
 	// Lang is the BCP 47 tag, for the lang attribute.
 	Lang string
+	// Only means that there is no other to switch to.
+	Only bool
 	msg  map[string]string
 }
 
 // Load reads the built-in messages and lays over them those of the files
-// de.json and en.json in dir, if dir is not empty. The standard language, "de"
-// if empty, is for browsers that ask for none of ours.
-func Load(dir, standard string) (*Texts, error) {
-	if standard == "" {
-		standard = "de"
-	}
+// de.json and en.json in dir, if dir is not empty. With only, "de" or "en",
+// everybody gets that language; without it each browser gets what it asks for,
+// and German if it asks for none of ours.
+func Load(dir, only string) (*Texts, error) {
 	langs := []string{"de", "en"}
-	at := slices.Index(langs, standard)
-	if at < 0 {
-		return nil, fmt.Errorf("language %q is not one of %s", standard, strings.Join(langs, ", "))
+	if only != "" && !slices.Contains(langs, only) {
+		return nil, fmt.Errorf("language %q is not one of %s", only, strings.Join(langs, ", "))
 	}
-	langs[0], langs[at] = langs[at], langs[0] // the matcher falls back to the first
 	t := &Texts{}
-	var tags []language.Tag
+	var tags []language.Tag // the matcher falls back to the first
 	for _, lang := range langs {
 		data, err := textFiles.ReadFile(path.Join("texts", lang+".json"))
 		if err != nil {
@@ -69,7 +67,15 @@ func Load(dir, standard string) (*Texts, error) {
 		t.catalogs, tags = append(t.catalogs, c), append(tags, language.Make(lang))
 	}
 	t.matcher = language.NewMatcher(tags)
-	return t, t.override(dir)
+	if err := t.override(dir); err != nil {
+		return nil, err
+	}
+	if c := t.byName(only); c != nil {
+		// The files of both may be there; the other one's never show.
+		c.Only = true
+		t.catalogs, t.matcher = []*Catalog{c}, language.NewMatcher([]language.Tag{language.Make(only)})
+	}
+	return t, nil
 }
 
 // override reads the operator's files. A file or key that we do not know is an
@@ -145,7 +151,7 @@ func (t *Texts) byName(lang string) *Catalog {
 }
 
 // Pick chooses the language: the switch on the page, then its cookie, then
-// what the browser asks for.
+// what the browser asks for. Where the operator has fixed it, it is that one.
 func (t *Texts) Pick(r *http.Request) *Catalog {
 	if c := t.byName(r.URL.Query().Get("lang")); c != nil {
 		return c

@@ -133,7 +133,7 @@ func (h *House) buildPage(ctx context.Context) error {
 	}
 	lang := p.Language
 	if lang == "auto" {
-		lang = "" // the browser chooses, and the page's own default follows
+		lang = "" // the browser chooses
 	}
 	page, err := enrollweb.New(enrollweb.Config{
 		SignIn: h.engine, SetUp: h.desk, Home: h.desk,
