@@ -98,6 +98,16 @@ type Token struct {
 	Expires time.Time
 }
 
+// ahead is how far the clock of whoever made a token may be before ours.
+const ahead = time.Minute
+
+// Alive tells whether the token holds at the given time. One from the future
+// does not: it was made by a clock that has been put right since, and would
+// hold for longer than it was meant to.
+func (t Token) Alive(now time.Time) bool {
+	return now.Before(t.Expires) && t.Created.Sub(now) <= ahead
+}
+
 // HashToken is how the store knows a token: a keyed hash, separate for each
 // kind. mac is the MAC of package seal, 32 bytes long.
 func HashToken(mac func(purpose string, data []byte) []byte, kind TokenKind, secret Secret) [32]byte {

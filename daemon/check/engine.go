@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/check/hint"
 	"github.com/sallyport/sallyport/daemon/check/patience"
 	"github.com/sallyport/sallyport/daemon/check/stale"
+	"github.com/sallyport/sallyport/daemon/check/ticket"
 	"github.com/sallyport/sallyport/daemon/check/veto"
 	"github.com/sallyport/sallyport/daemon/check/way"
 	"github.com/sallyport/sallyport/daemon/check/witness"
@@ -119,6 +120,7 @@ type Engine struct {
 	factors  map[string]*witness.Factor
 	stale    *stale.Secrets
 	hints    *hint.Memory
+	office   ticket.Office
 }
 
 // New checks the ways and returns the engine. It refuses every combination
@@ -132,6 +134,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, errors.New("building the engine: the failure grid must be positive and max_stale must not be negative")
 	}
 	e := &Engine{cfg: cfg, services: map[string]Service{}, factors: map[string]*witness.Factor{}, stale: stale.New(), hints: hint.New()}
+	e.office = ticket.Office{Rand: cfg.Rand, MAC: cfg.MAC}
 	kinds := map[string]way.Kind{}
 	for _, f := range cfg.Factors {
 		kind := f.Info.Kind

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/ticket"
 	"github.com/sallyport/sallyport/daemon/check/verdict"
 )
 
@@ -75,7 +76,7 @@ func (t *try) bind(ctx context.Context) (account.Reason, error) {
 // recognise finds out whether the subject has logged in from this network
 // lately, which gives it a budget that strangers cannot use up.
 func (t *try) recognise(ctx context.Context) error {
-	ref, ok := t.sourceRef()
+	ref, ok := t.office.Network(t.facts.ID, t.Client)
 	if !ok {
 		return nil
 	}
@@ -86,18 +87,6 @@ func (t *try) recognise(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.familiar = t.started.Before(tok.Expires)
-	t.greeted = t.familiar && t.started.Sub(tok.Created) < greetAgain
+	t.familiar, t.greeted = ticket.Familiar(tok, t.started)
 	return nil
-}
-
-// sourceRef names the subject's memory of this network; false where the
-// address is unknown.
-func (t *try) sourceRef() (account.TokenRef, bool) {
-	network := t.Client.Network()
-	if !network.IsValid() {
-		return account.TokenRef{}, false
-	}
-	data := string(t.facts.ID) + "\x00" + network.String()
-	return account.TokenRef{Kind: account.TokenSource, Hash: [32]byte(t.cfg.MAC("source", []byte(data)))}, true
 }

@@ -2,44 +2,16 @@ package check
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"fmt"
-	"io"
-	"strings"
-	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/ticket"
 	"github.com/sallyport/sallyport/daemon/check/verdict"
 )
 
-// Lives of what the engine gives out.
-const (
-	// passwordFor is how long a right password waits for its code.
-	passwordFor = 5 * time.Minute
-	// enrollFor is how long the link to the set-up works.
-	enrollFor = 10 * time.Minute
-	// entryFor is how long an accept waits to become a session of the page.
-	entryFor = time.Minute
-	// familiarFor is how long a network stays familiar after a login.
-	familiarFor = 30 * 24 * time.Hour
-	// greetAgain is how often that is written anew.
-	greetAgain = 24 * time.Hour
-)
-
-// newTicket makes a token of the kind, and the secret that opens it.
-func (t *try) newTicket(kind account.TokenKind, life time.Duration) (account.Secret, account.Token, error) {
-	var random [32]byte
-	if _, err := io.ReadFull(t.cfg.Rand, random[:]); err != nil {
-		return "", account.Token{}, fmt.Errorf("making a ticket: %w", err)
-	}
-	secret := base64.RawURLEncoding.EncodeToString(random[:])
-	return account.Secret(secret), account.Token{
-		Kind: kind, Hash: account.HashToken(t.cfg.MAC, kind, account.Secret(secret)),
-		Subject: t.facts.ID,
-		Data:    []byte(t.Service + "\x00" + t.facts.Name),
-		Created: t.started, Expires: t.started.Add(life),
-	}, nil
+// newTicket makes a ticket of the kind for the attempt's subject.
+func (t *try) newTicket(kind account.TokenKind) (account.Secret, account.Token, error) {
+	return t.office.New(kind, ticket.Place{Subject: t.facts.Subject, Service: t.Service, Now: t.started})
 }
 
 // redeemPassword continues an attempt whose password was right. The ticket is
@@ -48,14 +20,13 @@ func (t *try) redeemPassword(ctx context.Context) (account.Answer, bool) {
 	if t.Ticket == "" {
 		return account.Answer{}, true
 	}
-	ref := account.TokenRef{Kind: account.TicketPassword, Hash: account.HashToken(t.cfg.MAC, account.TicketPassword, t.Ticket)}
-	tok, err := t.cfg.Store.Token(ctx, ref)
+	tok, err := t.cfg.Store.Token(ctx, t.office.Ref(account.TicketPassword, t.Ticket))
 	if err != nil && !errors.Is(err, account.ErrNotFound) {
 		t.cfg.Log.Error("reading a ticket", "error", err)
 		return verdict.Unavailable(account.StoreUnavailable), false
 	}
-	service, name, _ := strings.Cut(string(tok.Data), "\x00")
-	if err != nil || !t.started.Before(tok.Expires) || service != t.Service {
+	service, name := ticket.Read(tok)
+	if err != nil || !tok.Alive(t.started) || service != t.Service {
 		t.slow()
 		return verdict.Deny(account.BadCredentials), false
 	}
@@ -71,18 +42,18 @@ func (t *try) askForCode(ctx context.Context) account.Answer {
 		ans.Ticket = t.Ticket // a ticket never begets a ticket of its kind
 		return ans
 	}
-	return t.hand(ctx, ans, account.TicketPassword, passwordFor)
+	return t.hand(ctx, ans, account.TicketPassword)
 }
 
 // sendToSetup gives somebody with a right password, and no second factor, the
 // way to the set-up and nothing else.
 func (t *try) sendToSetup(ctx context.Context) account.Answer {
-	return t.hand(ctx, verdict.Deny(account.EnrollRequired), account.TicketEnroll, enrollFor)
+	return t.hand(ctx, verdict.Deny(account.EnrollRequired), account.TicketEnroll)
 }
 
 // hand stores a ticket and adds it to the answer.
-func (t *try) hand(ctx context.Context, ans account.Answer, kind account.TokenKind, life time.Duration) account.Answer {
-	secret, tok, err := t.newTicket(kind, life)
+func (t *try) hand(ctx context.Context, ans account.Answer, kind account.TokenKind) account.Answer {
+	secret, tok, err := t.newTicket(kind)
 	if err == nil {
 		err = t.commit(ctx, account.Change{Version: -1, PutTokens: []account.Token{tok}})
 	}
@@ -146,17 +117,14 @@ func (t *try) entry(yes verdict.Yes) (account.Change, account.Secret, error) {
 	if t.redeemed != nil {
 		c.TakeTokens = append(c.TakeTokens, account.TokenRef{Kind: t.redeemed.Kind, Hash: t.redeemed.Hash})
 	}
-	if ref, ok := t.sourceRef(); ok && !t.greeted {
-		c.PutTokens = append(c.PutTokens, account.Token{
-			Kind: ref.Kind, Hash: ref.Hash, Subject: t.facts.ID,
-			Created: t.started, Expires: t.started.Add(familiarFor),
-		})
+	if ref, ok := t.office.Network(t.facts.ID, t.Client); ok && !t.greeted {
+		c.PutTokens = append(c.PutTokens, ticket.Greet(ref, t.facts.ID, t.started))
 	}
 	// One factor never opens the page, where second factors are made.
 	if !t.WantTicket || len(yes.Way.Factors) < 2 {
 		return c, "", nil
 	}
-	secret, tok, err := t.newTicket(account.TicketEntry, entryFor)
+	secret, tok, err := t.newTicket(account.TicketEntry)
 	c.PutTokens = append(c.PutTokens, tok)
 	return c, secret, err
 }
