@@ -28,9 +28,6 @@ type Problems = strict.Problems
 // Config is the whole file, complete with its defaults. Every path in it is
 // absolute.
 type Config struct {
-	// Instance keeps the sealed records of two installations apart; it must
-	// never change after the first start.
-	Instance string
 	// Issuer is the operator's name as an authenticator app shows it.
 	Issuer string
 	// State is the folder of everything that the daemon keeps.
@@ -85,9 +82,12 @@ type Directory struct {
 	// Empty means that memberOf of the person's entry is read.
 	GroupFilter        string
 	GroupNameAttribute string
-	// Locked are conditions "attribute=value", each of which means locked; nil
-	// leaves the choice to the directory's code.
+	// Locked are conditions "attribute=value" or "attribute=*", each of which
+	// means locked; nil leaves the choice to the directory's code.
 	Locked []string
+	// LockoutDuration is how long the directory's lock after wrong passwords
+	// lasts; 0 is until somebody unlocks.
+	LockoutDuration time.Duration
 	// DecoyDN is an entry to bind to where nobody was found, so that unknown
 	// names take as long as known ones.
 	DecoyDN string
@@ -180,6 +180,9 @@ type Listen struct {
 	// mean nothing; both for saslauthd only.
 	Domains      []string
 	IgnoreRealms []string
+	// Proxies is how many trusted proxies append to X-Forwarded-For; for http
+	// only.
+	Proxies int
 }
 
 // Page is the enrollment page.

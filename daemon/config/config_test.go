@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,7 +60,7 @@ func TestReferenceIsWhole(t *testing.T) {
 		b.WriteString(line)
 	}
 	whole := b.String() + string(text)[strings.Index(string(text), "# ----------------------------------------------------------------- services"):]
-	for _, key := range []string{"source_per_minute", "first_factor_quick", "first_factor_max_wait", "first_factor_per_hour", "second_factor_quick", "second_factor_per_day", "second_factor_per_month", "failure_grid", "level", "format", "language", "operators"} {
+	for _, key := range []string{"source_per_minute", "first_factor_quick", "first_factor_max_wait", "first_factor_per_hour", "second_factor_quick", "second_factor_per_day", "second_factor_per_month", "failure_grid", "level", "format", "language", "operators", "spelling", "proxies"} {
 		whole = strings.Replace(whole, "#"+key+" = ", key+" = ", 1)
 	}
 	got, ps := parse(t, whole)
@@ -72,8 +73,54 @@ func TestReferenceIsWhole(t *testing.T) {
 		g.CoolDown != w.CoolDown || g.PoolSize != w.PoolSize || g.Filter != w.Filter || g.IDAttribute != w.IDAttribute {
 		t.Errorf("directory: reference says %+v, defaults are %+v", g, w)
 	}
-	if got.Throttle != want.Throttle || got.Log != want.Log || got.Instance != want.Instance || got.State != want.State {
+	if got.Throttle != want.Throttle || got.Log != want.Log || got.State != want.State {
 		t.Errorf("reference says %+v, defaults are %+v", got, want)
+	}
+}
+
+// Each protocol takes what has a meaning for it, and its own defaults.
+func TestTranslation(t *testing.T) {
+	c, ps := parse(t, strings.Replace(base, `default_service = "web"`, `proxies = 2
+[[listen]]
+protocol = "http"
+path = "own.sock"
+services = ["dav"]
+spelling = "strict"
+[[listen]]
+protocol = "saslauthd"
+path = "mux"
+services = ["web", "dav"]
+service_map = {HTTP = "dav", smtp = "web", "odd word" = "web"}
+domains = ["example.org"]
+ignore_realms = ["sallyport"]
+[[listen]]
+protocol = "dovecot"
+path = "auth"
+services = ["dav"]
+spelling = "any"
+[[listen]]
+protocol = "dovecot"
+path = "auth2"
+services = ["web", "dav"]
+default_service = "dav"`, 1))
+	if ps != nil {
+		t.Fatal(ps)
+	}
+	first, second, sasl, any, fallback := c.Listeners[0], c.Listeners[1], c.Listeners[2], c.Listeners[3], c.Listeners[4]
+	if first.Proxies != 2 || second.Proxies != 0 || sasl.Proxies != 0 {
+		t.Errorf("proxies: %d, %d, %d", first.Proxies, second.Proxies, sasl.Proxies)
+	}
+	if first.Strict || !second.Strict || !sasl.Strict || any.Strict || !fallback.Strict {
+		t.Errorf("spelling: %+v", c.Listeners)
+	}
+	if len(sasl.ServiceMap) != 3 || sasl.ServiceMap["HTTP"] != "dav" || sasl.ServiceMap["odd word"] != "web" {
+		t.Errorf("service_map: %v", sasl.ServiceMap)
+	}
+	if !slices.Equal(sasl.Domains, []string{"example.org"}) || !slices.Equal(sasl.IgnoreRealms, []string{"sallyport"}) {
+		t.Errorf("realms: %v, %v", sasl.Domains, sasl.IgnoreRealms)
+	}
+	if fallback.DefaultService != "dav" || len(fallback.ServiceMap) != 0 {
+		t.Errorf("default_service: %+v", fallback)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/config/ldapform"
+	"github.com/sallyport/sallyport/daemon/config/socketform"
 )
 
 func readDirectory(t table) Directory {
@@ -28,6 +29,7 @@ func readDirectory(t table) Directory {
 		GroupFilter:          t.Text("group_filter", ""),
 		GroupNameAttribute:   t.Text("group_name_attribute", "cn"),
 		Locked:               t.List("locked"),
+		LockoutDuration:      t.Duration("lockout_duration", 0, 0, 366*24*time.Hour),
 		DecoyDN:              t.Text("decoy_dn", ""),
 		AllowNames:           t.Text("allow_names", ""),
 		FactTTL:              t.Duration("fact_ttl", time.Minute, time.Second, 5*time.Minute),
@@ -56,7 +58,7 @@ func (t table) checkServers(d Directory) {
 			t.Refuse("servers", fmt.Sprintf("%q is not the address of a server", s), `write for example: "ldaps://ldap.example.org" or "ldaps://ldap.example.org:636"`)
 		case u.Scheme != "ldap" && u.Scheme != "ldaps":
 			t.Refuse("servers", fmt.Sprintf("%q does not begin with ldaps:// or ldap://", s), `write for example: "ldaps://ldap.example.org"`)
-		case u.Scheme == "ldap" && !d.StartTLS && !isLoopback(u.Hostname()):
+		case u.Scheme == "ldap" && !d.StartTLS && !socketform.IsLoopback(u.Hostname()):
 			t.Refuse("servers", fmt.Sprintf("%q would send passwords in clear over the network", s), "write ldaps://, or starttls = true")
 		case u.Scheme == "ldaps" && d.StartTLS:
 			t.Refuse("starttls", "does not go together with ldaps://, which is encrypted already", "remove starttls, or write ldap://")
@@ -111,7 +113,7 @@ func (t table) checkSearch(d Directory) {
 	}
 	for _, rule := range d.Locked {
 		if a, _, ok := strings.Cut(rule, "="); !ok || !ldapform.IsAttribute(a) {
-			t.Refuse("locked", fmt.Sprintf("%q is not a condition", rule), `write attribute=value, for example: "nsAccountLock=true"`)
+			t.Refuse("locked", fmt.Sprintf("%q is not a condition", rule), `write attribute=value, for example: "nsAccountLock=true", or attribute=* for any value`)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/daemon/config/socketform"
 	"github.com/sallyport/sallyport/daemon/config/strict"
 )
 
@@ -84,9 +85,8 @@ func (t table) subs(k string) []table {
 
 func read(t table) *Config {
 	c := &Config{
-		Instance: t.Text("instance", "sallyport"),
-		Issuer:   t.Need("issuer", "Example University"),
-		State:    t.File("state", "/var/lib/sallyport"),
+		Issuer: t.Need("issuer", "Example University"),
+		State:  t.File("state", "/var/lib/sallyport"),
 	}
 	store := t.sub("store")
 	c.Store = store.File("path", filepath.Join(c.State, "state.db"))
@@ -102,7 +102,7 @@ func read(t table) *Config {
 	}
 	t.Know("page")
 	metrics := t.sub("metrics")
-	c.Metrics = metrics.address("listen", "")
+	c.Metrics = socketform.Address(metrics.Table, "listen")
 	metrics.Close()
 	log := t.sub("log")
 	c.Log = Log{
@@ -167,9 +167,7 @@ func readThrottle(t table) Throttle {
 
 func readAdmin(t table) Admin {
 	defer t.Close()
-	a := Admin{Support: t.List("support"), Operators: t.List("operators", "root")}
-	t.peers("support", a.Support)
-	t.peers("operators", a.Operators)
+	a := Admin{Support: socketform.Peers(t.Table, "support"), Operators: socketform.Peers(t.Table, "operators", "root")}
 	if len(a.Operators) == 0 {
 		t.Refuse("operators", "is empty: nobody could run this", `write for example: operators = ["root"]`)
 	}

@@ -108,6 +108,7 @@ func TestMutantsOfForm(t *testing.T) {
 		{`issuer = "X"`, "issuer = \"X\"\nissuer = \"Y\"", "issuer = \"Y\"", "issuer", "written twice", "keep one"},
 		{`issuer = "X"`, `issuer = X`, "issuer", "issuer", "is not TOML", "quotes"},
 		{`issuer = "X"`, `issuer = "X`, "issuer", "issuer", "is not TOML", "quotes"},
+		{`issuer = "X"`, "issuer = \"X\"\ninstance = \"a\"", "instance", "instance", "unknown key", "remove it; known here are: admin, "},
 		{"[keys]", "[kays]", "[kays]", "kays", "unknown key", "did you mean keys?"},
 		{"[log]", "[logging.deep]", "[logging.deep]", "logging", "unknown key", "did you mean log"},
 		{"[metrics]", "[[metrics]]", "[[metrics]]", "metrics", "is a list of tables, must be a table", "[metrics]"},
@@ -232,6 +233,53 @@ func TestMutantsOfSockets(t *testing.T) {
 		{`operator = "X"`, "operator = \"X\"\nlanguage = \"fr\"", "language", "page.language", "not a choice", "auto, de, en"},
 		{`mail = "a@example.org"`, `fax = "1"`, "fax", "page.support.fax", "unknown key", "hours, mail, phone"},
 	})
+}
+
+func TestMutantsOfTranslation(t *testing.T) {
+	// foreign turns the first socket into one of another protocol.
+	foreign := func(protocol, more string) string {
+		return `protocol = "` + protocol + "\"\nspelling = \"any\"\n" + more
+	}
+	const (
+		http  = `protocol = "http"`
+		admin = `protocol = "admin"`
+		def   = `default_service = "web"`
+	)
+	run(t, []mutant{
+		{http, http + "\nspelling = \"loose\"", "spelling", "listen[0].spelling", `"loose" is not a choice`, "strict, any"},
+		{http, http + "\nspelling = true", "spelling", "listen[0].spelling", "must be a text", "spelling = "},
+		{http, http + "\nproxies = 9", "proxies", "listen[0].proxies", "9 is out of range", "from 0 to 8; 0 is usual"},
+		{http, http + "\nproxies = -1", "proxies", "listen[0].proxies", "-1 is out of range", "from 0 to 8"},
+		{http, http + "\nproxies = [\"127.0.0.1\"]", "proxies", "listen[0].proxies", "is a list, must be a whole number", "proxies = 0"},
+		{http, http + "\nservice_map = {imap = \"web\"}", "service_map", "listen[0].service_map", `no meaning for protocol "http"`, "remove"},
+		{http, http + "\ndomains = [\"example.org\"]", "domains", "listen[0].domains", `no meaning for protocol "http"`, "remove"},
+		{http, http + "\nignore_realms = [\"x\"]", "ignore_realms", "listen[0].ignore_realms", `no meaning for protocol "http"`, "remove"},
+		{http, foreign("dovecot", `domains = ["example.org"]`), "domains", "listen[0].domains", `no meaning for protocol "dovecot"`, "remove"},
+		{http, foreign("dovecot", `ignore_realms = ["x"]`), "ignore_realms", "listen[0].ignore_realms", `no meaning for protocol "dovecot"`, "remove"},
+		{http, foreign("dovecot", `proxies = 1`), "proxies", "listen[0].proxies", `no meaning for protocol "dovecot"`, "remove"},
+		{http, foreign("saslauthd", `proxies = 1`), "proxies", "listen[0].proxies", `no meaning for protocol "saslauthd"`, "remove"},
+		{admin, admin + "\nspelling = \"any\"", "spelling", "listen[1].spelling", `no meaning for protocol "admin"`, "remove"},
+		{admin, admin + "\nservice_map = {}", "service_map", "listen[1].service_map", `no meaning for protocol "admin"`, "remove"},
+		{admin, admin + "\nproxies = 0", "proxies", "listen[1].proxies", `no meaning for protocol "admin"`, "remove"},
+		{http, foreign("saslauthd", `service_map = {imap = "mail"}`), "service_map", "listen[0].service_map.imap", `"mail" is not one of services`, "web, dav"},
+		{http, foreign("saslauthd", `service_map = {imap = ""}`), "service_map", "listen[0].service_map.imap", `"" is not one of services`, "web, dav"},
+		{http, foreign("saslauthd", `service_map = {HTTP = "web", http = "dav"}`), "service_map", "listen[0].service_map.http", "stands twice", "keep one"},
+		{http, foreign("saslauthd", `service_map = "dav"`), "service_map", "listen[0].service_map", "is a text, must be a table", "[listen[0].service_map]"},
+		{http, foreign("saslauthd", `service_map = {imap = 5}`), "service_map", "listen[0].service_map.imap", "is a whole number, must be a text", `service_map = {imap = "web"}`},
+		{http, foreign("dovecot", `service_map = {imap = ["web"]}`), "service_map", "listen[0].service_map.imap", "is a list, must be a text", "service_map = "},
+		{http, foreign("saslauthd", `domains = "example.org"`), "domains", "listen[0].domains", "must be a list of texts", "domains = ["},
+		{http, foreign("saslauthd", `domains = [""]`), "domains", "listen[0].domains", "empty or stands twice", "once"},
+		{http, foreign("saslauthd", `ignore_realms = [5]`), "ignore_realms", "listen[0].ignore_realms", "must be a list of texts", "ignore_realms = ["},
+		{http + "\npath = \"check.sock\"\nmode = \"0660\"\nservices = [\"web\", \"dav\"]\n" + def,
+			"protocol = \"saslauthd\"\npath = \"check.sock\"\nservices = [\"web\", \"dav\"]", "[[listen]]", "listen[0].service_map", "which of the services", `{imap = "web"}`},
+		{http + "\npath = \"check.sock\"\nmode = \"0660\"\nservices = [\"web\", \"dav\"]\n" + def,
+			"protocol = \"dovecot\"\npath = \"check.sock\"\nservices = [\"web\", \"dav\"]", "[[listen]]", "listen[0].service_map", "which of the services", "one service only"},
+	})
+	// One mistake is told once.
+	_, ps := parse(t, strings.Replace(base, http, foreign("saslauthd", `service_map = {imap = 5}`), 1))
+	if len(ps) != 1 {
+		t.Errorf("want one problem, got:\n%v", ps)
+	}
 }
 
 func TestMutantsOfThrottle(t *testing.T) {

@@ -2,19 +2,15 @@ package config
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/sallyport/sallyport/daemon/config/socketform"
 	"github.com/sallyport/sallyport/daemon/config/strict"
 )
-
-// maxSocketPath is what the kernel takes, in bytes.
-const maxSocketPath = 107
 
 func readListeners(ts []table, services []Service) []Listen {
 	var out []Listen
@@ -22,10 +18,10 @@ func readListeners(ts []table, services []Service) []Listen {
 	for _, t := range ts {
 		l := Listen{
 			Protocol:       t.OneOf("protocol", "http", "http", "admin", "saslauthd", "dovecot"),
-			Path:           t.socket(taken),
-			Mode:           t.mode(),
+			Path:           socketform.Path(t.Table, taken),
+			Mode:           socketform.Mode(t.Table),
 			Group:          t.Text("group", ""),
-			Allow:          t.List("allow"),
+			Allow:          socketform.Peers(t.Table, "allow"),
 			Services:       t.List("services"),
 			DefaultService: t.Text("default_service", ""),
 		}
@@ -33,37 +29,12 @@ func readListeners(ts []table, services []Service) []Listen {
 			t.Refuse("protocol", "is missing", `write protocol = "http", "saslauthd", "dovecot" or "admin"`)
 		}
 		t.readTranslation(&l)
-		t.peers("allow", l.Allow)
 		t.checkOpen(l)
 		t.checkServices(l, services)
 		t.Close()
 		out = append(out, l)
 	}
 	return out
-}
-
-func (t table) socket(taken map[string]bool) string {
-	t.Need("path", "/run/sallyport/check.sock")
-	p := t.File("path", "")
-	switch {
-	case p == "":
-	case len(p) > maxSocketPath:
-		t.Refuse("path", fmt.Sprintf("has %d bytes, and a socket's path at most %d", len(p), maxSocketPath), "choose a shorter one")
-	case taken[p]:
-		t.Refuse("path", "another [[listen]] has it already", "give each its own socket")
-	}
-	taken[p] = true
-	return p
-}
-
-func (t table) mode() uint32 {
-	s := t.Text("mode", "0660")
-	n, err := strconv.ParseUint(s, 8, 32)
-	if err != nil || n > 0o777 || n&0o200 == 0 {
-		t.Refuse("mode", fmt.Sprintf("%q is not the mode of a socket", s), `write for example: mode = "0660"`)
-		return 0o660
-	}
-	return uint32(n)
 }
 
 // checkOpen refuses a socket that every program of the machine could ask.
@@ -106,18 +77,13 @@ func (t table) readTranslation(l *Listen) {
 	}
 	l.Strict = t.OneOf("spelling", usual, "strict", "any") == "strict"
 	l.Domains, l.IgnoreRealms = t.List("domains"), t.List("ignore_realms")
-	words := t.sub("service_map")
-	l.ServiceMap = map[string]string{}
-	for word := range words.All() {
-		l.ServiceMap[word] = words.Text(word, "")
-		if !slices.Contains(l.Services, l.ServiceMap[word]) {
-			words.Refuse(word, fmt.Sprintf("%q is not one of services", l.ServiceMap[word]), "choose one of: "+strings.Join(l.Services, ", "))
-		}
-	}
-	words.Close()
-	for _, k := range []string{"service_map", "domains", "ignore_realms", "spelling"} {
-		fits := l.Protocol == "saslauthd" || l.Protocol == "dovecot" && (k == "service_map" || k == "spelling") || l.Protocol == "http" && k == "spelling"
-		if t.Has(k) && !fits {
+	l.ServiceMap = t.serviceMap(l.Services)
+	l.Proxies = t.Number("proxies", 0, 0, 8)
+	for k, protocols := range map[string]string{
+		"service_map": "saslauthd dovecot", "domains": "saslauthd", "ignore_realms": "saslauthd",
+		"spelling": "http saslauthd dovecot", "proxies": "http",
+	} {
+		if t.Has(k) && !slices.Contains(strings.Fields(protocols), l.Protocol) {
 			t.Refuse(k, fmt.Sprintf("has no meaning for protocol %q", l.Protocol), "remove it")
 		}
 	}
@@ -125,6 +91,29 @@ func (t table) readTranslation(l *Listen) {
 		t.Refuse("service_map", "is missing: nothing says which of the services is meant",
 			fmt.Sprintf("name one service only, or write for example: service_map = {imap = %q}", l.Services[0]))
 	}
+}
+
+// serviceMap reads what a protocol's own words for services mean. Capitals make
+// no difference there, so no word may stand in two spellings.
+func (t table) serviceMap(services []string) map[string]string {
+	words, out := t.sub("service_map"), map[string]string{}
+	defer words.Close()
+	seen := map[string]bool{}
+	for _, word := range slices.Sorted(maps.Keys(words.All())) {
+		v, _ := words.Value(word)
+		s, isText := v.(string)
+		switch {
+		case !isText:
+			words.WrongType(word, v, "a text", fmt.Sprintf("service_map = {%s = %q}", word, strings.Join(services[:min(1, len(services))], "")))
+		case !slices.Contains(services, s):
+			words.Refuse(word, fmt.Sprintf("%q is not one of services", s), "choose one of: "+strings.Join(services, ", "))
+		case seen[strings.ToLower(word)]:
+			words.Refuse(word, "stands twice: capitals make no difference", "keep one of the two")
+		}
+		seen[strings.ToLower(word)] = true
+		out[word] = s
+	}
+	return out
 }
 
 func (t table) checkService(k, name string, services []Service) {
@@ -142,48 +131,11 @@ func (t table) checkService(k, name string, services []Service) {
 	t.Refuse(k, fmt.Sprintf("unknown service %q", name), fix)
 }
 
-// peers checks how people and groups are written; whether they exist is asked
-// where the socket is opened.
-func (t table) peers(k string, list []string) {
-	for _, p := range list {
-		name := strings.TrimPrefix(p, "@")
-		if name == "" || len(name) > 64 || strings.ContainsAny(name, " @:/*") {
-			t.Refuse(k, fmt.Sprintf("%q is neither a user nor a group", p), `write "name", a uid, "@group" or "@gid"`)
-		}
-	}
-}
-
-// address reads "host:port" or the path of a Unix socket.
-func (t table) address(k, def string) string {
-	a := t.Text(k, def)
-	if a == "" {
-		return ""
-	}
-	if strings.Contains(a, "/") {
-		p := t.File(k, def)
-		if len(p) > maxSocketPath {
-			t.Refuse(k, fmt.Sprintf("has %d bytes, and a socket's path at most %d", len(p), maxSocketPath), "choose a shorter one")
-		}
-		return p
-	}
-	host, port, err := net.SplitHostPort(a)
-	n, perr := strconv.ParseUint(port, 10, 16)
-	if _, ierr := netip.ParseAddr(host); err != nil || perr != nil || n == 0 || ierr != nil && host != "localhost" && host != "" {
-		t.Refuse(k, fmt.Sprintf("%q is not an address", a), `write an IP address and a port, for example "127.0.0.1:8080", or the path of a Unix socket`)
-	}
-	return a
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
-}
-
 func readPage(t table, services []Service) Page {
 	defer t.Close()
 	t.Need("listen", "127.0.0.1:8080")
 	p := Page{
-		Listen:   t.address("listen", ""),
+		Listen:   socketform.Address(t.Table, "listen"),
 		URL:      t.Need("url", "https://login.example.org"),
 		Service:  t.Need("service", "web"),
 		TLSCert:  t.File("tls_cert", ""),
@@ -195,7 +147,7 @@ func readPage(t table, services []Service) Page {
 	support := t.sub("support")
 	p.Support = Support{Phone: support.Text("phone", ""), Hours: support.Text("hours", ""), Mail: support.Text("mail", "")}
 	support.Close()
-	p.TrustedProxies = t.proxies()
+	p.TrustedProxies = socketform.Networks(t.Table, "trusted_proxies")
 	t.checkService("service", p.Service, services)
 	t.checkDoors(p.Service, services)
 	p.URL = strings.TrimSuffix(p.URL, "/")
@@ -216,25 +168,6 @@ func (t table) checkDoors(name string, services []Service) {
 	}
 }
 
-func (t table) proxies() []netip.Prefix {
-	var out []netip.Prefix
-	for _, s := range t.List("trusted_proxies") {
-		p, err := netip.ParsePrefix(s)
-		if a, aerr := netip.ParseAddr(s); aerr == nil {
-			p, err = netip.PrefixFrom(a, a.BitLen()), nil
-		}
-		switch {
-		case err != nil:
-			t.Refuse("trusted_proxies", fmt.Sprintf("%q is not a network", s), `write for example: "127.0.0.1" or "10.1.2.0/24"`)
-		case p.Bits() == 0:
-			t.Refuse("trusted_proxies", "everybody on earth could forge their address", "name the addresses of your proxies only")
-		default:
-			out = append(out, p.Masked())
-		}
-	}
-	return out
-}
-
 // checkTransport refuses a page that sends passwords in clear.
 func (t table) checkTransport(p Page) {
 	if (p.TLSCert == "") != (p.TLSKey == "") {
@@ -246,23 +179,14 @@ func (t table) checkTransport(p Page) {
 		t.Refuse("url", fmt.Sprintf("%q is not the address of a page", p.URL), "write for example: https://login.example.org")
 		return
 	}
-	local, tls := isLocal(p.Listen), p.TLSCert != ""
+	local, tls := socketform.IsLocal(p.Listen), p.TLSCert != ""
 	switch {
 	case p.Listen == "" || p.URL == "":
 	case !local && !tls:
 		t.Refuse("listen", "passwords would cross the network in clear", "write tls_cert and tls_key, or listen on 127.0.0.1 or a Unix socket behind a proxy that does TLS")
-	case u.Scheme == "http" && (tls || !isLoopback(u.Hostname())):
+	case u.Scheme == "http" && (tls || !socketform.IsLoopback(u.Hostname())):
 		t.Refuse("url", "plain http is for the machine itself only", "write https://, with tls_cert and tls_key or a proxy that does TLS")
 	case u.Scheme == "https" && !tls && len(p.TrustedProxies) == 0 && !filepath.IsAbs(p.Listen):
 		t.Refuse("trusted_proxies", "is missing: TLS is done by a proxy, and every client would look like the proxy", `write for example: trusted_proxies = ["127.0.0.1"]`)
 	}
-}
-
-// isLocal tells whether only this machine reaches the address.
-func isLocal(listen string) bool {
-	if filepath.IsAbs(listen) {
-		return true
-	}
-	host, _, err := net.SplitHostPort(listen)
-	return err == nil && isLoopback(host)
 }

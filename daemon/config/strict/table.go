@@ -86,6 +86,7 @@ func (t *Table) Close() {
 	}
 	sort.Strings(unknown)
 	sort.Strings(t.known)
+	t.known = slices.Compact(t.known)
 	for _, k := range unknown {
 		fix := "remove it; known here are: " + strings.Join(t.known, ", ")
 		if near := Nearest(k, t.known); near != "" {

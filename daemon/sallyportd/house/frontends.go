@@ -82,7 +82,7 @@ func (h *House) frontEnd(l config.Listen) (server, error) {
 	case "http":
 		handler, err := httpcheck.New(httpcheck.Config{
 			Checker: h.engine, Health: h, Services: l.Services, DefaultService: l.DefaultService,
-			Strict: l.Strict, Realm: "sallyport", PageURL: h.cfg.Page.URL, Log: h.log,
+			Strict: l.Strict, Proxies: l.Proxies, Realm: "sallyport", PageURL: h.cfg.Page.URL, Log: h.log,
 		})
 		if err != nil {
 			return nil, err
