@@ -88,6 +88,13 @@ func TestRulesCatch(t *testing.T) {
 		{"words", "contrib/a.md", "made with Chat" + "GPT", "how the project was made"},
 		{"words", "contrib/a.md", "see issue" + " 2", "how the project was made"},
 		{"words", "contrib/a.md", "a session ends; issue a new app password", ""},
+		{"words", "daemon/check/a_test.go", pkg("// R-" + "WEB-2: a session"), "not in the repository"},
+		{"words", "daemon/check/a_test.go", pkg("// R-" + "LOG: no secret"), "not in the repository"},
+		{"words", "daemon/check/a_test.go", pkg("// DESI" + "GN rule 12, for the page"), "not in the repository"},
+		{"words", "daemon/check/a_test.go", pkg("// wrong (DESI" + "GN: three answers)"), "not in the repository"},
+		{"words", "contrib/a.md", "see U" + "X section 4", "not in the repository"},
+		{"words", "contrib/a.md", "within gate G" + "10", "not in the repository"},
+		{"words", "contrib/a.md", "see rule 12 of rules.md; FEATURES and a WIRE format", ""},
 		{"words", "daemon/check/a.go", pkg("const a = \"/home" + "/me/x\""), "path of one machine"},
 	} {
 		t.Run(c.rule+"/"+c.want, func(t *testing.T) {

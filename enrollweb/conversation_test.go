@@ -199,7 +199,7 @@ func TestCodeStep(t *testing.T) {
 	}
 }
 
-// A stranger learns nothing: DESIGN rule 12, for the page.
+// A stranger learns nothing: rule 12 of contrib/docs/rules.md, for the page.
 func TestStrangersSeeTheSameBytes(t *testing.T) {
 	var want string
 	for _, password := range []string{"wrong", "nobody", "off", "locked", "vetoed"} {

@@ -12,7 +12,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/enroll"
 )
 
-// R-WEB-5: the headers of every class of answer.
+// Every class of answer, errors included, carries every protecting header.
 func TestHeadersOfEveryAnswer(t *testing.T) {
 	w := newWorld()
 	b := signedIn(t, w)
@@ -73,8 +73,8 @@ func insecure(w *world) Config {
 	return cfg
 }
 
-// R-WEB-1 and R-WEB-2: the form of the cookies, one name for each level, a new
-// id at every change of level, and the old one dead.
+// The form of the cookies, one name for each level, a new id at every change of
+// level, and the old one dead.
 func TestSessionFixation(t *testing.T) {
 	w := newWorld()
 	b := open(t, w)
@@ -108,7 +108,7 @@ func TestSessionFixation(t *testing.T) {
 	thief.post("/setup/confirm", "form", old, "code", "123456").leads("/?over=1")
 }
 
-// R-WEB-2: a cookie of one level opens no other.
+// A cookie of one level opens no other.
 func TestLevelsNeverPassForOneAnother(t *testing.T) {
 	w := newWorld()
 	setup, full := w.open(account.TokenSetup), w.open(account.TokenSession)
@@ -132,7 +132,7 @@ func TestLevelsNeverPassForOneAnother(t *testing.T) {
 	}
 }
 
-// R-WEB-3: the server alone says which step comes next.
+// The server alone says which step comes next.
 func TestStepsCannotBeSkipped(t *testing.T) {
 	w := newWorld()
 	b := open(t, w)
@@ -144,7 +144,7 @@ func TestStepsCannotBeSkipped(t *testing.T) {
 	b.get("/code").leads("/?over=1")
 }
 
-// R-WEB-4: no GET changes state.
+// No GET changes state.
 func TestGetChangesNothing(t *testing.T) {
 	w := newWorld()
 	b := signedIn(t, w)
@@ -157,7 +157,7 @@ func TestGetChangesNothing(t *testing.T) {
 	}
 }
 
-// R-WEB-4: forms from elsewhere, forms that say nothing, and forms without the
+// Forms from elsewhere, forms that say nothing, and forms without the
 // token of their own session are refused before anything is asked.
 func TestForgedForms(t *testing.T) {
 	head := func(pairs ...string) func(*http.Request) {
@@ -202,7 +202,7 @@ func TestForgedForms(t *testing.T) {
 	}
 }
 
-// R-WEB-4, login CSRF: nobody can be signed in from a form that their own
+// Login CSRF: nobody can be signed in from a form that their own
 // browser did not fetch, and tokens of one session do not fit another's.
 func TestLoginCSRF(t *testing.T) {
 	w := newWorld()
@@ -232,7 +232,7 @@ func TestMethodsAndSizes(t *testing.T) {
 	b.post("/passwords/new", "program", "other", "label", strings.Repeat("ä", 65)).says(422, "at most 64")
 }
 
-// R-WEB-7: the address comes from a trusted proxy's right-most hop or from the
+// The address comes from a trusted proxy's right-most hop or from the
 // socket, and from nothing that a client can write.
 func TestClientAddress(t *testing.T) {
 	for _, tc := range []struct{ peer, forwarded, want string }{
@@ -289,7 +289,7 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// R-LOG: what people type and what the page shows is in no log line and in no
+// What people type and what the page shows is in no log line and in no
 // address.
 func TestSecretsStayOut(t *testing.T) {
 	var log strings.Builder

@@ -30,7 +30,8 @@ func answering(t *testing.T, bind func(c net.Conn, id int64) bool) *fake {
 	})
 }
 
-// TestEveryResultCode: only 0 is right, only 49 is wrong (DESIGN: three answers).
+// TestEveryResultCode: only 0 is right, only 49 is wrong, and an outage is
+// neither (contrib/docs/rules.md, rule 2).
 func TestEveryResultCode(t *testing.T) {
 	codes := []int64{-1, 256, 65536, 1 << 40}
 	for code := range int64(130) {
