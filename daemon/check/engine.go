@@ -113,6 +113,9 @@ type Config struct {
 	Log  *slog.Logger
 }
 
+// maxGrid leaves the last point of the grid within the time of an answer.
+const maxGrid = time.Second
+
 // Engine decides. It is safe for concurrent use and keeps no verdicts.
 type Engine struct {
 	cfg      Config
@@ -130,8 +133,8 @@ func New(cfg Config) (*Engine, error) {
 		cfg.Clock == nil || cfg.Rand == nil || cfg.MAC == nil || cfg.Log == nil {
 		return nil, errors.New("building the engine: a part is missing")
 	}
-	if cfg.Grid <= 0 || cfg.MaxStale < 0 {
-		return nil, errors.New("building the engine: the failure grid must be positive and max_stale must not be negative")
+	if cfg.Grid <= 0 || cfg.Grid > maxGrid || cfg.MaxStale < 0 {
+		return nil, errors.New("building the engine: the failure grid must be over 0 and at most 1s, and max_stale must not be negative")
 	}
 	e := &Engine{cfg: cfg, services: map[string]Service{}, factors: map[string]*witness.Factor{}, stale: stale.New(), hints: hint.New()}
 	e.office = ticket.Office{Rand: cfg.Rand, MAC: cfg.MAC}
@@ -159,11 +162,13 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// Check is the verdict on one attempt. It always answers, and every answer has
-// left its event behind.
+// Check is the verdict on one attempt. It always answers, within four seconds,
+// and every answer has left its event behind.
 //
 // A caller that hangs up changes nothing; see package patience.
 func (e *Engine) Check(ctx context.Context, a account.Attempt) account.Answer {
+	ctx, end := patience.Answer(ctx)
+	defer end()
 	work, cancel := patience.Work(ctx)
 	defer cancel()
 	t := &try{Engine: e, Attempt: a, started: e.cfg.Clock.Now()}

@@ -224,4 +224,5 @@ func (t *try) takeBack(ctx context.Context) {
 	if err := t.commit(ctx, account.Change{Version: -1, Events: t.audit}); err != nil {
 		t.cfg.Log.Error("taking back a counted try", "error", err)
 	}
+	t.refund, t.audit = nil, nil // there is no time for a second try
 }

@@ -25,10 +25,10 @@ type Source struct {
 }
 
 // Load reads the config file at path. It is refused where anybody but its owner
-// could have written it, and where a file that it names is missing or guarded
-// too loosely. Relative paths in it start at its own folder. The error is a
-// Problems with everything that is wrong.
-func Load(path string) (*Config, error) {
+// could have written it, and where something that it names is missing on this
+// machine, unfit, or guarded too loosely. Relative paths in it start at its own
+// folder. The error is a Problems with everything that is wrong.
+func Load(path string, on Machine) (*Config, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("finding %s: %w", path, err)
@@ -46,7 +46,7 @@ func Load(path string) (*Config, error) {
 		return nil, doc.Err()
 	}
 	c := read(table{t, filepath.Dir(self)})
-	checkFiles(doc, c)
+	on.examine(doc, c)
 	return finish(doc, c)
 }
 
@@ -97,10 +97,10 @@ func read(t table) *Config {
 	c.Hooks = readHooks(t.subs("hook"))
 	c.Services = readServices(t.subs("service"), c.Factors)
 	c.Listeners = readListeners(t.subs("listen"), c.Services)
+	t.Know("page")
 	if t.Has("page") {
 		c.Page = readPage(t.sub("page"), c.Services)
 	}
-	t.Know("page")
 	metrics := t.sub("metrics")
 	c.Metrics = socketform.Address(metrics.Table, "listen")
 	metrics.Close()
@@ -151,7 +151,7 @@ func readThrottle(t table) Throttle {
 		SecondFactorQuick:    t.Number("second_factor_quick", 5, 1, 10),
 		SecondFactorPerDay:   t.Number("second_factor_per_day", 20, 1, 100),
 		SecondFactorPerMonth: t.Number("second_factor_per_month", 100, 1, 100),
-		FailureGrid:          t.Duration("failure_grid", 250*time.Millisecond, 50*time.Millisecond, 5*time.Second),
+		FailureGrid:          t.Duration("failure_grid", 250*time.Millisecond, 50*time.Millisecond, time.Second),
 	}
 	if th.SecondFactorPerMonth < th.SecondFactorPerDay {
 		t.Refuse("second_factor_per_month", "is less than second_factor_per_day", "write a number not below it")
@@ -172,40 +172,4 @@ func readAdmin(t table) Admin {
 		t.Refuse("operators", "is empty: nobody could run this", `write for example: operators = ["root"]`)
 	}
 	return a
-}
-
-// checkFiles looks at the files that the config names.
-func checkFiles(d *strict.Document, c *Config) {
-	for key, file := range map[string]string{
-		"directory.bind_password_file": c.Directory.BindPasswordFile,
-		"page.tls_key":                 c.Page.TLSKey,
-		"keys.kek":                     c.KEK,
-	} {
-		if filepath.IsAbs(file) {
-			checkSecret(d, key, file)
-		}
-	}
-	for key, file := range map[string]string{
-		"directory.ca_file": c.Directory.CAFile, "page.tls_cert": c.Page.TLSCert, "page.texts": c.Page.Texts,
-	} {
-		if _, err := os.Stat(file); file != "" && err != nil {
-			d.Add(key, file+": "+strict.Plain(err), "write the path of a file that is there")
-		}
-	}
-}
-
-func checkSecret(d *strict.Document, key, file string) {
-	st, err := os.Stat(file)
-	switch {
-	case err != nil && key == "keys.kek":
-		d.Add(key, file+": "+strict.Plain(err), "for a new installation run: sallyportd init --kek "+file+" (an old one needs its own key back)")
-	case err != nil:
-		d.Add(key, file+": "+strict.Plain(err), "write the path of a file that is there")
-	case !st.Mode().IsRegular():
-		d.Add(key, file+" is not a regular file", "write the path of a file")
-	case key == "keys.kek" && st.Mode().Perm() != 0o400:
-		d.Add(key, fmt.Sprintf("%s has mode %04o, and must have 0400", file, st.Mode().Perm()), "run: chmod 400 "+file)
-	case st.Mode().Perm()&0o027 != 0:
-		d.Add(key, fmt.Sprintf("%s has mode %04o: others could read or change it", file, st.Mode().Perm()), "run: chmod o-rwx,g-w "+file)
-	}
 }

@@ -1,8 +1,12 @@
 // Package patience bounds how long an attempt is worked on, whatever its caller
-// does meanwhile.
+// does meanwhile, so that every answer is there within four seconds.
 //
 // It reads no clock but the one behind contexts. It belongs to package check,
 // which alone may call it.
+//
+// The figure is that of the least patient program that asks: Radicale gives up
+// after five seconds and then tells the person that the password is wrong;
+// libsasl waits for ever, and so does whoever waits for it.
 package patience
 
 import (
@@ -11,18 +15,25 @@ import (
 )
 
 const (
-	// longest is the most time that an attempt takes; front ends give up after
-	// 20 s.
-	longest = 15 * time.Second
+	// whole is the most time that an answer takes, the grid of refusals included.
+	whole = 4 * time.Second
+	// longest is what of it an attempt is worked on.
+	longest = 3 * time.Second
 	// last is what remains then to take back what was counted.
-	last = 3 * time.Second
+	last = 700 * time.Millisecond
 )
+
+// Answer is the context within which the answer is given, whatever still waits.
+// It ends with the caller's. The CancelFunc must be called.
+func Answer(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, whole)
+}
 
 // Work is the context to work on. A caller that hangs up does not end it: what
 // was begun is finished and stays counted, or hanging up early would be a way
 // to try without being counted. The caller's deadline holds; without one, or
-// with one far away, a quarter of a minute does, so that a part that hangs does
-// not keep every attempt for ever. The CancelFunc must be called.
+// with one far away, a part that hangs has three seconds. The CancelFunc must
+// be called.
 func Work(ctx context.Context) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
 	end, ok := ctx.Deadline()
