@@ -267,6 +267,14 @@ func TestLanguages(t *testing.T) {
 	b := open(t, newWorld())
 	b.get("/?lang=de").says(200, `<html lang="de">`, `href="/?lang=en"`)
 	b.get("/").says(200, `<html lang="de">`)
+	// No other host of the domain can plant this cookie, and a planted one under
+	// the bare name is not read.
+	if c := b.cookies["__Host-lang"]; c == nil || !c.Secure || c.Path != "/" || c.Domain != "" || b.cookies["lang"] != nil {
+		t.Errorf("the language is remembered in %v", b.cookies)
+	}
+	planted := open(t, newWorld())
+	planted.cookies["lang"] = &http.Cookie{Name: "lang", Value: "de"}
+	planted.get("/").says(200, `<html lang="en">`)
 	b.get("/?lang=xx").says(200, `<html lang="de">`)
 	w := newWorld()
 	b = signedIn(t, w)

@@ -168,7 +168,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.look.ServeStyle(w, r)
 		return
 	}
-	v := &visit{h: h, w: w, r: r, texts: h.texts.Pick(r)}
+	v := &visit{h: h, w: w, r: r, texts: h.texts.Pick(r, h.site.Taste(r, words.Cookie))}
 	if lang := h.texts.Chosen(r); lang != "" {
 		h.site.SetTaste(w, words.Cookie, lang) // a taste, not a state: a GET may write it
 	}

@@ -70,7 +70,11 @@ func New(base string, insecure bool, proxies []netip.Prefix) (*Site, error) {
 }
 
 func (s *Site) name(l Level) string {
-	name := [...]string{"sallyport-pre", "sallyport-pending", "sallyport-pending", "sallyport-session"}[l]
+	return s.own([...]string{"sallyport-pre", "sallyport-pending", "sallyport-pending", "sallyport-session"}[l])
+}
+
+// own is the name of a cookie that no other host of the domain can plant.
+func (s *Site) own(name string) string {
 	if s.secure {
 		return "__Host-" + name
 	}
@@ -95,8 +99,17 @@ func (s *Site) write(w http.ResponseWriter, name, value string, age int) {
 
 // SetTaste remembers something that is no secret and proves nothing, for a year.
 func (s *Site) SetTaste(w http.ResponseWriter, name, value string) {
-	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: 365 * 24 * 3600,
+	http.SetCookie(w, &http.Cookie{Name: s.own(name), Value: value, Path: "/", MaxAge: 365 * 24 * 3600,
 		Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+// Taste returns what SetTaste remembered, or "".
+func (s *Site) Taste(r *http.Request, name string) string {
+	c, err := r.Cookie(s.own(name))
+	if err != nil {
+		return ""
+	}
+	return c.Value
 }
 
 // Cookie returns what SetCookie stored, or "" if there is nothing of that level.

@@ -11,10 +11,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,8 +105,12 @@ func (t *Texts) override(dir string) error {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		for key, text := range own {
-			if _, known := c.msg[key]; !known {
+			was, known := c.msg[key]
+			if !known {
 				return fmt.Errorf("%s: there is no message %q", file, key)
+			}
+			if want, got := places(was), places(text); want != got {
+				return fmt.Errorf("%s: message %q must have the places %s, and has %s: what stands in braces is filled by the page, and has to be there unchanged", file, key, want, got)
 			}
 			c.msg[key] = text
 		}
@@ -112,8 +118,19 @@ func (t *Texts) override(dir string) error {
 	return nil
 }
 
-// decodeMessages reads one flat JSON object of strings; a key given twice is an
-// error, because one of the two would never show.
+// places are the {name} places of a text, each once and sorted, or "none".
+func places(text string) string {
+	found := regexp.MustCompile(`\{[^{}]*\}`).FindAllString(text, -1)
+	if len(found) == 0 {
+		return "none"
+	}
+	slices.Sort(found)
+	return strings.Join(slices.Compact(found), " ")
+}
+
+// decodeMessages reads one flat JSON object of texts and nothing after it. A key
+// given twice is an error, because one of the two would never show; so is an
+// empty text, because a button without a word helps nobody.
 func decodeMessages(data []byte) (map[string]string, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
@@ -125,18 +142,24 @@ func decodeMessages(data []byte) (map[string]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		var text string
+		var text *string // null would leave a string as it was: empty
 		if err := dec.Decode(&text); err != nil {
 			return nil, fmt.Errorf("message %q: %w", key, err)
+		}
+		if text == nil || strings.TrimSpace(*text) == "" {
+			return nil, fmt.Errorf("message %q is empty: leave it out to keep the built-in text", key)
 		}
 		name, _ := key.(string)
 		if _, twice := msg[name]; twice {
 			return nil, fmt.Errorf("message %q is given twice", name)
 		}
-		msg[name] = text
+		msg[name] = *text
 	}
 	if _, err := dec.Token(); err != nil {
 		return nil, err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errors.New("something follows the closing brace: one JSON object is wanted, and nothing after it")
 	}
 	return msg, nil
 }
@@ -150,16 +173,14 @@ func (t *Texts) byName(lang string) *Catalog {
 	return nil
 }
 
-// Pick chooses the language: the switch on the page, then its cookie, then
-// what the browser asks for. Where the operator has fixed it, it is that one.
-func (t *Texts) Pick(r *http.Request) *Catalog {
+// Pick chooses the language: the switch on the page, then what its cookie has
+// remembered, then what the browser asks for. Where the operator has fixed it, it is that one.
+func (t *Texts) Pick(r *http.Request, remembered string) *Catalog {
 	if c := t.byName(r.URL.Query().Get("lang")); c != nil {
 		return c
 	}
-	if cookie, err := r.Cookie(Cookie); err == nil {
-		if c := t.byName(cookie.Value); c != nil {
-			return c
-		}
+	if c := t.byName(remembered); c != nil {
+		return c
 	}
 	_, at := language.MatchStrings(t.matcher, r.Header.Get("Accept-Language"))
 	return t.catalogs[at]

@@ -151,12 +151,23 @@ func TestOverride(t *testing.T) {
 	if got := texts.byName("en").T("signin.title"); got != "Sign in" {
 		t.Errorf("the other language says %q", got)
 	}
+	if _, err := Load(write("en.json", "{\"date.day\": \"{month} {d}, {y} ({y})\"} \n"), ""); err != nil {
+		t.Errorf("places in another order, and one of them twice: %v", err)
+	}
 	for name, tc := range map[string][3]string{
 		"unknown key":  {"de.json", `{"sign.title": "x"}`, `no message "sign.title"`},
 		"twice":        {"de.json", `{"next": "x", "next": "y"}`, "given twice"},
 		"no text":      {"de.json", `{"next": 7}`, `message "next"`},
 		"not JSON":     {"en.json", `next = "x"`, "not a JSON object"},
 		"cut off":      {"en.json", `{"next": "x"`, "en.json"},
+		"two objects":  {"en.json", `{"next": "x"} {"back_home": "y"}`, "something follows"},
+		"a tail":       {"en.json", `{"next": "x"}}`, "something follows"},
+		"null":         {"en.json", `{"next": null}`, `message "next" is empty`},
+		"empty":        {"en.json", `{"next": ""}`, `message "next" is empty`},
+		"blank":        {"en.json", `{"next": " "}`, `message "next" is empty`},
+		"lost place":   {"en.json", `{"home.codes_left": "You have some left."}`, `must have the places {n}, and has none`},
+		"wrong place":  {"en.json", `{"home.codes_left": "You have {N} left."}`, `must have the places {n}, and has {N}`},
+		"new place":    {"en.json", `{"next": "On, {name}"}`, `must have the places none, and has {name}`},
 		"other file":   {"fr.json", `{}`, "only hold"},
 		"other suffix": {"de.toml", ``, "only hold"},
 	} {
@@ -199,7 +210,7 @@ func FuzzPick(f *testing.F) {
 	f.Fuzz(func(t *testing.T, accept string) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header["Accept-Language"] = []string{accept}
-		if c := texts.Pick(r); c == nil {
+		if c := texts.Pick(r, accept); c == nil {
 			t.Fatal("no language")
 		}
 	})
