@@ -164,8 +164,8 @@ func (h *handler) only(w http.ResponseWriter, r *http.Request, method string, ne
 	next(w, r)
 }
 
-// attempt is what both questions have in common. ok is false, and the request
-// answered, where the service may not be asked here.
+// attempt is what both questions have in common. The error is a fault, for the
+// caller to answer with, where the service may not be asked here.
 func (h *handler) attempt(r *http.Request, service string) (account.Attempt, error) {
 	if service == "" {
 		service = h.DefaultService

@@ -145,7 +145,7 @@ func (h *House) buildPage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := h.open(ctx, p.Listen, pageConns)
+	l, err := h.open(ctx, "page", p.Listen, pageConns)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (h *House) buildMetricsPage(ctx context.Context) error {
 	if h.cfg.Metrics == "" {
 		return nil
 	}
-	l, err := h.open(ctx, h.cfg.Metrics, metricsConns)
+	l, err := h.open(ctx, "metrics", h.cfg.Metrics, metricsConns)
 	if err != nil {
 		return err
 	}
@@ -182,12 +182,13 @@ func (h *House) buildMetricsPage(ctx context.Context) error {
 	return nil
 }
 
-// open listens on "host:port", or on a Unix socket if it is a path.
-func (h *House) open(ctx context.Context, where string, conns int) (net.Listener, error) {
+// open listens on "host:port", or on a Unix socket if it is a path. The name is
+// what refused peers are counted under.
+func (h *House) open(ctx context.Context, name, where string, conns int) (net.Listener, error) {
 	var l net.Listener
 	var err error
 	if filepath.IsAbs(where) {
-		l, err = listen.Unix(listen.Config{Path: where, MaxConns: conns, Refused: h.refusedPeer("page")})
+		l, err = listen.Unix(listen.Config{Path: where, MaxConns: conns, Refused: h.refusedPeer(name)})
 	} else {
 		l, err = listen.TCP(ctx, where, conns, false)
 	}
