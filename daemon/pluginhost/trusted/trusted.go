@@ -11,134 +11,154 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 )
 
+// maxScripts is how many interpreters may be scripts themselves, as in the
+// kernel; maxHead is how much of a first line the kernel reads.
+const (
+	maxScripts = 4
+	maxHead    = 256
+)
+
 // File is a plugin that may be executed.
 type File struct {
 	// Path is how the config names it; it becomes the process's own name.
 	Path string
-	// Exec is what to execute. It may name a descriptor of this process, and
-	// is good until Close.
+	// Exec is what to execute: the path that all links led to when they were
+	// checked, or a descriptor of this process, which is good until Close.
 	Exec string
 	file *os.File
 }
 
 // Close gives back what Open took. The file may run on.
-func (f *File) Close() {
-	if f.file != nil {
-		_ = f.file.Close()
+func (f *File) Close() { _ = f.file.Close() }
+
+// Check looks at the way to many files and folders at once, so that one error
+// names everything that others may write to, and one command mends it. What is
+// wrong with a path beside that is left to those who use it.
+func Check(paths ...string) error {
+	var w walk
+	for _, p := range paths {
+		_, _, _ = w.follow(p)
 	}
+	return w.err()
 }
 
 // Open holds a file to the rules; pin is its sha256 in hex, or empty. An error
-// names the path at fault and, where there is one, the command that mends it.
+// names the paths at fault and, where there is one, the command that mends them.
 // The result must stay open until the process runs.
 func Open(path, pin string) (*File, error) {
-	if err := checkPath(path); err != nil {
+	if !filepath.IsAbs(path) || filepath.Clean(path) != path {
+		return nil, fmt.Errorf("the plugin's path %q is not absolute and clean", path)
+	}
+	out, err := open(path)
+	if err != nil {
 		return nil, err
 	}
-	out := &File{Path: path, Exec: path}
+	head := make([]byte, maxHead)
+	n, err := io.ReadFull(out.file, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		out.Close()
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	head = head[:n]
+	if err := checkInterpreters(head); err != nil {
+		out.Close()
+		return nil, fmt.Errorf("what runs %s: %w", path, err)
+	}
 	if pin == "" {
 		return out, nil
 	}
-	want, err := hex.DecodeString(strings.ToLower(pin))
-	if err != nil || len(want) != sha256.Size {
-		return nil, errors.New("the sha256 pin is not 64 hexadecimal digits")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("opening the plugin: %w", err)
-	}
-	out.file = f
-	head := make([]byte, 4)
-	if _, err := io.ReadFull(f, head); err != nil {
+	if err := out.compare(head, pin); err != nil {
 		out.Close()
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	sum := sha256.New()
-	sum.Write(head)
-	if _, err := io.Copy(sum, f); err != nil {
-		out.Close()
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	if got := sum.Sum(nil); !bytes.Equal(got, want) {
-		out.Close()
-		return nil, fmt.Errorf("%s is not the file that is pinned: its sha256 is %x", path, got)
+		return nil, err
 	}
 	// A script is opened again by its interpreter, which cannot follow our
 	// descriptor, so there the path's owners are the only guard.
-	if string(head) == "\x7fELF" {
-		out.Exec = fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+	if bytes.HasPrefix(head, []byte("\x7fELF")) {
+		out.Exec = fmt.Sprintf("/proc/self/fd/%d", out.file.Fd())
 	}
 	return out, nil
 }
 
-// checkPath looks at the path as written and at where its links lead.
-func checkPath(path string) error {
-	if !filepath.IsAbs(path) || filepath.Clean(path) != path {
-		return fmt.Errorf("the plugin's path %q is not absolute and clean", path)
+// open follows the path by hand and opens what it found there, not the path.
+func open(path string) (*File, error) {
+	var w walk
+	real, found, err := w.follow(path)
+	if bad := w.err(); bad != nil {
+		return nil, bad
 	}
-	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return fmt.Errorf("finding the plugin: %w", err)
+		return nil, fmt.Errorf("finding the plugin: %w", err)
 	}
-	st, err := os.Stat(real)
+	if !found.Mode().IsRegular() || found.Mode().Perm()&0o111 == 0 {
+		return nil, fmt.Errorf("%s is not an executable file; `chmod u=rwx,go=rx %s` mends that", real, quote(real))
+	}
+	// Such a program would be stronger than its host, which could not end it,
+	// and the kernel would not end it with its host.
+	if found.Mode()&(os.ModeSetuid|os.ModeSetgid) != 0 {
+		return nil, fmt.Errorf("%s runs as somebody else than the one who starts it; `chmod ug-s %s` mends that", real, quote(real))
+	}
+	f, err := os.OpenFile(real, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if err != nil {
-		return fmt.Errorf("looking at the plugin: %w", err)
+		return nil, fmt.Errorf("opening the plugin: %w", err)
 	}
-	if !st.Mode().IsRegular() || st.Mode().Perm()&0o111 == 0 {
-		return fmt.Errorf("%s is not an executable file; `chmod u=rwx,go=rx %s` mends that", real, real)
+	st, err := f.Stat()
+	if err == nil && !os.SameFile(st, found) {
+		err = errors.New("it was replaced in this moment")
 	}
-	if err := checkChain(real); err != nil {
-		return err
+	if err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("looking at %s: %w", real, err)
 	}
-	if real == path {
-		return nil
-	}
-	return checkChain(path)
+	return &File{Path: path, Exec: real, file: f}, nil
 }
 
-// checkChain looks at the last name of a path and every directory above it.
-func checkChain(path string) error {
-	belowIsDir := false
-	for at := path; ; at = filepath.Dir(at) {
-		st, err := os.Lstat(at)
-		if err != nil {
-			return fmt.Errorf("looking at %s: %w", at, err)
-		}
-		if err := checkOwner(at, st, belowIsDir); err != nil {
-			return err
-		}
-		if at == "/" {
+// compare reads the rest of the file and holds all of it to the pin.
+func (f *File) compare(head []byte, pin string) error {
+	want, err := hex.DecodeString(strings.ToLower(pin))
+	if err != nil || len(want) != sha256.Size {
+		return errors.New("the sha256 pin is not 64 hexadecimal digits")
+	}
+	sum := sha256.New()
+	sum.Write(head)
+	if _, err := io.Copy(sum, f.file); err != nil {
+		return fmt.Errorf("reading %s: %w", f.Path, err)
+	}
+	if got := sum.Sum(nil); !bytes.Equal(got, want) {
+		return fmt.Errorf("%s is not the file that is pinned: its sha256 is %x", f.Path, got)
+	}
+	return nil
+}
+
+// checkInterpreters holds the program that runs a script to the rules of the
+// script: whoever may write to it decides what the plugin does.
+func checkInterpreters(head []byte) error {
+	for range maxScripts {
+		line, isScript := bytes.CutPrefix(head, []byte("#!"))
+		if !isScript {
 			return nil
 		}
-		belowIsDir = st.IsDir()
+		line, _, _ = bytes.Cut(line, []byte("\n"))
+		words := strings.Fields(string(line))
+		if len(words) == 0 || !filepath.IsAbs(words[0]) {
+			return errors.New("its first line names no absolute path after #!")
+		}
+		f, err := open(words[0])
+		if err != nil {
+			return err
+		}
+		next := make([]byte, maxHead)
+		n, err := io.ReadFull(f.file, next)
+		f.Close()
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return fmt.Errorf("reading %s: %w", words[0], err)
+		}
+		head = next[:n]
 	}
-}
-
-// checkOwner refuses what somebody else could replace or write to.
-func checkOwner(at string, st fs.FileInfo, belowIsDir bool) error {
-	sys, ok := st.Sys().(*syscall.Stat_t)
-	if !ok {
-		return fmt.Errorf("nobody can say who owns %s", at)
-	}
-	if sys.Uid != 0 && int(sys.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s belongs to user %d, and must belong to root or to the user of the daemon; "+
-			"`chown root %s` mends that", at, sys.Uid, at)
-	}
-	if st.Mode()&fs.ModeSymlink != 0 || st.Mode().Perm()&0o022 == 0 {
-		return nil // a link has no mode of its own
-	}
-	// Sticky: what is in it can be renamed and removed by its owner only, and
-	// that is us, as the name below was looked at first. Not for a file: others
-	// may be able to put a hard link to an old one of ours there.
-	if st.Mode()&fs.ModeSticky != 0 && sys.Uid == 0 && st.IsDir() && belowIsDir {
-		return nil
-	}
-	return fmt.Errorf("%s can be written to by others; `chmod go-w %s` mends that", at, at)
+	return errors.New("its interpreter is a script, too, again and again")
 }

@@ -2,6 +2,7 @@ package trusted_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -34,7 +35,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// The fault says which path and what mends it; a fault of "" means fine.
+// The fault says which path and what mends it; none means fine.
 func TestWhoOwnsThePath(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(t *testing.T, path string) string // returns the path to open
@@ -59,6 +60,14 @@ func TestWhoOwnsThePath(t *testing.T) {
 		"file in a sticky directory for everybody": {
 			spoil: func(t *testing.T, path string) string {
 				must(t, os.Chmod(filepath.Dir(path), 0o777|os.ModeSticky))
+				if os.Geteuid() != 0 { // only a folder of root's is one for everybody
+					must(t, os.Chmod(filepath.Dir(path), 0o777))
+					return path
+				}
+				if _, err := trusted.Open(path, ""); err == nil || !strings.Contains(err.Error(), "folder of its own") || strings.Contains(err.Error(), "`") {
+					t.Errorf("a folder such as /tmp is not to be closed to others: %v", err)
+				}
+				must(t, os.Chmod(filepath.Dir(path), 0o777))
 				return path
 			},
 			at: filepath.Dir, mend: "chmod go-w ",
@@ -75,13 +84,11 @@ func TestWhoOwnsThePath(t *testing.T) {
 		},
 		"a link out of a loose directory": {
 			spoil: func(t *testing.T, path string) string {
-				loose := filepath.Join(filepath.Dir(filepath.Dir(path)), "loose")
-				must(t, os.Mkdir(loose, 0o755))
-				must(t, os.Chmod(loose, 0o777))
-				must(t, os.Symlink(path, loose+"/link"))
-				return loose + "/link"
+				loosen(t, loose(path))
+				must(t, os.Symlink(path, loose(path)+"/link"))
+				return loose(path) + "/link"
 			},
-			at: func(path string) string { return filepath.Join(filepath.Dir(filepath.Dir(path)), "loose") }, mend: "chmod go-w ",
+			at: loose, mend: "chmod go-w ",
 		},
 		"a link into a loose directory": {
 			spoil: func(t *testing.T, path string) string {
@@ -92,12 +99,65 @@ func TestWhoOwnsThePath(t *testing.T) {
 			},
 			at: filepath.Dir, mend: "chmod go-w ",
 		},
+		"a link through a link in a loose directory": {
+			spoil: func(t *testing.T, path string) string {
+				base := filepath.Dir(filepath.Dir(path))
+				loosen(t, base+"/loose")
+				must(t, os.Symlink(path, base+"/loose/link2"))
+				must(t, os.Symlink("loose/link2", base+"/link"))
+				return base + "/link"
+			},
+			at: loose, mend: "chmod go-w ",
+		},
+		"a link to a folder through one in a loose directory": {
+			spoil: func(t *testing.T, path string) string {
+				base := filepath.Dir(filepath.Dir(path))
+				loosen(t, base+"/loose")
+				must(t, os.Symlink("../inner", base+"/loose/d"))
+				must(t, os.Symlink(base+"/loose/d", base+"/dd"))
+				return base + "/dd/plugin"
+			},
+			at: loose, mend: "chmod go-w ",
+		},
+		"links in a circle": {
+			spoil: func(t *testing.T, path string) string {
+				base := filepath.Dir(filepath.Dir(path))
+				must(t, os.Symlink("b", base+"/a"))
+				must(t, os.Symlink("a", base+"/b"))
+				if _, err := trusted.Open(base+"/a", ""); err == nil || !strings.Contains(err.Error(), "circle") {
+					t.Errorf("got %v", err)
+				}
+				return path
+			},
+		},
+		"a program that runs as its owner": {
+			spoil: func(t *testing.T, path string) string { must(t, os.Chmod(path, 0o755|os.ModeSetuid)); return path },
+			at:    func(path string) string { return path }, mend: "chmod ug-s ",
+		},
+		"a script whose interpreter is loose": {
+			spoil: func(t *testing.T, path string) string {
+				base := filepath.Dir(filepath.Dir(path))
+				loosen(t, base+"/loose")
+				must(t, os.WriteFile(base+"/loose/sh", []byte("#!/bin/sh\nexec /bin/sh\n"), 0o755))
+				must(t, os.WriteFile(path, []byte("#! "+base+"/loose/sh -e\n"), 0o755))
+				return path
+			},
+			at: loose, mend: "chmod go-w ",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := place(t)
 			judge(t, c.spoil(t, path), path, c.at, c.mend)
 		})
 	}
+}
+
+func loose(path string) string { return filepath.Join(filepath.Dir(filepath.Dir(path)), "loose") }
+
+func loosen(t *testing.T, dir string) {
+	t.Helper()
+	must(t, os.Mkdir(dir, 0o755))
+	must(t, os.Chmod(dir, 0o777))
 }
 
 func judge(t *testing.T, open, path string, at func(string) string, mend string) {
@@ -132,9 +192,53 @@ func TestAStrangersFile(t *testing.T) {
 		if f, err := trusted.Open(path, ""); err == nil {
 			f.Close()
 			t.Errorf("%s of a stranger was taken", name)
-		} else if !strings.Contains(err.Error(), "`chown root "+owned(path)+"`") {
+		} else if !strings.Contains(err.Error(), "`chown -h root "+owned(path)+"`") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A fresh clone of a careful group: everything on the way is writable, and the
+// command in the one error, given to a shell, mends all of it.
+func TestOneCommandMendsAll(t *testing.T) {
+	base := filepath.Join(t.TempDir(), "it's a \"clone\" $(x)")
+	must(t, os.MkdirAll(base+"/bin", 0o755))
+	must(t, os.MkdirAll(base+"/var", 0o755))
+	paths := []string{base + "/bin/one", base + "/bin/two", base + "/var"}
+	for _, p := range paths[:2] {
+		must(t, os.WriteFile(p, []byte("#!/bin/sh\n"), 0o755))
+	}
+	must(t, os.Symlink("bin/two", base+"/link"))
+	paths[1] = base + "/link"
+	for _, p := range []string{base, base + "/bin", base + "/bin/one", base + "/bin/two", base + "/var"} {
+		must(t, os.Chmod(p, 0o775))
+	}
+	if os.Geteuid() == 0 {
+		must(t, os.Lchown(base+"/link", stranger, stranger))
+		must(t, os.Chown(base+"/bin/one", stranger, stranger))
+	}
+	for _, p := range paths[:2] {
+		if f, err := trusted.Open(p, ""); err == nil {
+			f.Close()
+			t.Errorf("%s was taken", p)
+		}
+	}
+	err := trusted.Check(append(paths, base+"/nowhere")...)
+	if err == nil {
+		t.Fatal("nothing is wrong")
+	}
+	_, command, _ := strings.Cut(err.Error(), "`")
+	command, _, _ = strings.Cut(command, "`")
+	if out, err := exec.Command("/bin/sh", "-ec", command).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+	if err := trusted.Check(paths...); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	for _, p := range paths[:2] {
+		f, err := trusted.Open(p, "")
+		must(t, err)
+		f.Close()
 	}
 }
 
@@ -171,6 +275,25 @@ func TestAPin(t *testing.T) {
 	defer f.Close()
 	if f.Exec != path {
 		t.Errorf("a script would be executed as %s, which its interpreter cannot open", f.Exec)
+	}
+}
+
+// What runs is what all the links led to when they were looked at.
+func TestWhatIsCheckedIsWhatRuns(t *testing.T) {
+	path := place(t)
+	link := filepath.Dir(filepath.Dir(path)) + "/link"
+	must(t, os.Symlink(path, link))
+	f, err := trusted.Open(link, "")
+	must(t, err)
+	defer f.Close()
+	must(t, os.Remove(link))
+	must(t, os.Symlink("/bin/true", link))
+	var exit *exec.ExitError
+	if err := (&exec.Cmd{Path: f.Exec, Args: []string{f.Path}}).Run(); !errors.As(err, &exit) || exit.ExitCode() != 7 {
+		t.Errorf("something else ran: %v", err)
+	}
+	if f.Path != link {
+		t.Errorf("the process would be called %s", f.Path)
 	}
 }
 
