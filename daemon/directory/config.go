@@ -58,11 +58,15 @@ type Config struct {
 	GroupFilter string
 	// GroupNameAttribute names a group (cn).
 	GroupNameAttribute string
-	// Locked are conditions "attribute=value" on the entry, compared without
-	// regard to case, each of which means locked (pwdAccountLockedTime=
-	// 000001010000Z and nsAccountLock=true). Bit 2 of Active Directory's
-	// userAccountControl always means disabled.
+	// Locked are conditions on the entry, each of which means locked:
+	// "attribute=value", compared without regard to case, or "attribute=*", any
+	// value at all (nsAccountLock=true). What directories themselves keep of
+	// locks and of the life of an account is always heeded; see fitness.
 	Locked []string
+	// LockoutDuration is how long the directory's own lock after too many wrong
+	// passwords lasts (pwdLockoutDuration of the password policy, lockoutDuration
+	// of an Active Directory domain). Zero is for ever: until somebody unlocks.
+	LockoutDuration time.Duration
 	// DecoyDN is an entry with the usual kind of password hash, exempt from
 	// lock-out, whose password nobody knows. Decoy binds to it. Empty means a
 	// name that does not exist: cheaper for the directory, so that a stranger
@@ -88,8 +92,11 @@ type Config struct {
 	MaxFacts int
 	// Now is the clock; it has no default.
 	Now func() time.Time
-	// Log takes alarms and faults (discarded).
+	// Log takes faults (discarded). No line of it names a person.
 	Log *slog.Logger
+	// Alarm is told of what should never happen: an event with the clear name,
+	// which belongs in the audit, and a note without it (the note goes to Log).
+	Alarm func(account.Event)
 	// Observe is told of each "bind" and "search", with how long it took. The
 	// error is nil where the directory answered, whatever it said.
 	Observe func(op string, took time.Duration, err error)
@@ -127,10 +134,14 @@ func (c *Config) complete() {
 		c.MaxFacts = 50_000
 	}
 	if c.Locked == nil {
-		c.Locked = []string{"pwdAccountLockedTime=000001010000Z", "nsAccountLock=true"}
+		c.Locked = []string{"nsAccountLock=true"}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Alarm == nil {
+		log := c.Log
+		c.Alarm = func(e account.Event) { log.Error("alarm", "note", e.Note) }
 	}
 	if c.Observe == nil {
 		c.Observe = func(string, time.Duration, error) {}
@@ -155,7 +166,7 @@ func (c *Config) check() error {
 		return errors.New("the filter must hold {name}, as in (uid={name})")
 	case c.GroupFilter != "" && c.GroupBase == "":
 		return errors.New("a group filter needs a group base")
-	case c.FactTTL < 0 || c.Timeout < 0 || c.Total < 0 || c.CoolDown < 0 || c.PoolSize < 1 || c.MaxFacts < 1:
+	case c.FactTTL < 0 || c.Timeout < 0 || c.Total < 0 || c.CoolDown < 0 || c.LockoutDuration < 0 || c.PoolSize < 1 || c.MaxFacts < 1:
 		return errors.New("times and sizes must be greater than zero")
 	}
 	for _, dn := range []string{c.Base, c.BindDN, c.GroupBase, c.DecoyDN} {
@@ -164,8 +175,8 @@ func (c *Config) check() error {
 		}
 	}
 	for _, rule := range c.Locked {
-		if attribute, _, ok := strings.Cut(rule, "="); !ok || attribute == "" {
-			return fmt.Errorf("locked condition %q: write attribute=value", rule)
+		if attribute, value, ok := strings.Cut(rule, "="); !ok || attribute == "" || value == "" {
+			return fmt.Errorf("locked condition %q: write attribute=value, or attribute=* for any value", rule)
 		}
 	}
 	return nil

@@ -5,9 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -56,7 +54,7 @@ func (r *reader) read(ctx context.Context, c *link.Conn, name string) (account.F
 	if err != nil {
 		return account.Facts{}, err
 	}
-	facts := account.Facts{DN: entry.DN, AsOf: asOf, Fitness: r.fitness(entry), PasswordChanged: passwordChanged(entry)}
+	facts := account.Facts{DN: entry.DN, AsOf: asOf, Fitness: r.fitness(entry, asOf), PasswordChanged: passwordChanged(entry)}
 	if facts.ID, err = r.id(entry); err != nil {
 		return account.Facts{}, err
 	}
@@ -86,8 +84,8 @@ func (r *reader) find(ctx context.Context, c *link.Conn, name string) (*ldap.Ent
 	})
 	switch {
 	case len(entries) > 1:
-		r.cfg.Log.ErrorContext(ctx, "more than one entry in the directory has the same login; nobody can use it",
-			"name", name, "first", entries[0].DN, "second", entries[1].DN)
+		r.cfg.Alarm(account.Event{Act: account.ActAlarm, Name: name,
+			Note: "more than one entry in the directory has this login, and nobody can use it; search it and rename one"})
 		return nil, account.ErrNotFound
 	case err != nil:
 		return nil, err
@@ -101,7 +99,8 @@ func (r *reader) find(ctx context.Context, c *link.Conn, name string) (*ldap.Ent
 
 func (r *reader) attributes() []string {
 	list := []string{r.cfg.IDAttribute, r.cfg.NameAttribute, r.cfg.DisplayNameAttribute, r.cfg.MailAttribute,
-		"cn", "pwdChangedTime", "pwdLastSet", "userAccountControl"}
+		"cn", "pwdChangedTime", "pwdLastSet", "userAccountControl", "accountExpires", "lockoutTime",
+		"pwdAccountLockedTime", "pwdStartTime", "pwdEndTime"}
 	if r.cfg.GroupFilter == "" {
 		list = append(list, "memberOf")
 	}
@@ -123,35 +122,17 @@ func (r *reader) matches(ctx context.Context, c *link.Conn, dn string) (bool, er
 	return len(entries) == 1, err
 }
 
-func (r *reader) fitness(entry *ldap.Entry) account.Fitness {
-	if text := entry.GetEqualFoldAttributeValue("userAccountControl"); text != "" {
-		bits, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || bits&2 != 0 {
-			return account.Disabled
-		}
-	}
-	for _, rule := range r.cfg.Locked {
-		attribute, value, _ := strings.Cut(rule, "=")
-		for _, have := range entry.GetEqualFoldAttributeValues(attribute) {
-			if strings.EqualFold(have, value) {
-				return account.Locked
-			}
-		}
-	}
-	return account.Fit
-}
-
 func (r *reader) id(entry *ldap.Entry) (account.ID, error) {
 	if strings.EqualFold(r.cfg.IDAttribute, "objectGUID") {
 		raw := entry.GetEqualFoldRawAttributeValue(r.cfg.IDAttribute)
 		if len(raw) != 16 {
-			return "", fmt.Errorf("objectGUID of %s has %d bytes", entry.DN, len(raw))
+			return "", fmt.Errorf("an entry's objectGUID has %d bytes, not 16", len(raw))
 		}
 		return account.ID(guidText(raw)), nil
 	}
 	values := entry.GetEqualFoldAttributeValues(r.cfg.IDAttribute)
 	if len(values) != 1 || values[0] == "" || len(values[0]) > 128 {
-		return "", fmt.Errorf("%s has %d values of %s; may the service account read it?", entry.DN, len(values), r.cfg.IDAttribute)
+		return "", fmt.Errorf("an entry has %d usable values of %s; may the service account read it?", len(values), r.cfg.IDAttribute)
 	}
 	return account.ID(strings.ToLower(values[0])), nil
 }
@@ -180,7 +161,7 @@ func (r *reader) groupsOf(ctx context.Context, c *link.Conn, entry *ldap.Entry, 
 		Attributes: []string{r.cfg.GroupNameAttribute},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("searching the groups of %s: %w", entry.DN, err)
+		return nil, fmt.Errorf("searching the groups of an entry: %w", err)
 	}
 	for _, g := range entries {
 		groups = append(groups, g.GetEqualFoldAttributeValues(r.cfg.GroupNameAttribute)...)
@@ -202,23 +183,4 @@ func (r *reader) groupName(dn string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// passwordChanged reads when the password was last changed, where the
-// directory tells: pwdChangedTime, or Active Directory's pwdLastSet, which
-// counts tenths of microseconds from 1601.
-func passwordChanged(entry *ldap.Entry) time.Time {
-	if text := entry.GetEqualFoldAttributeValue("pwdChangedTime"); text != "" {
-		if t, err := time.Parse("20060102150405Z", text); err == nil {
-			return t
-		}
-		if t, err := time.Parse("20060102150405.999999Z", text); err == nil {
-			return t
-		}
-	}
-	if ticks, err := strconv.ParseInt(entry.GetEqualFoldAttributeValue("pwdLastSet"), 10, 64); err == nil && ticks > 0 {
-		const from1601 = 11_644_473_600
-		return time.Unix(ticks/1e7-from1601, ticks%1e7*100).UTC()
-	}
-	return time.Time{}
 }

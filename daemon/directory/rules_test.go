@@ -1,10 +1,8 @@
 package directory_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -53,41 +51,6 @@ func TestEmptyPasswordNeverReachesADirectoryThatGrantsIt(t *testing.T) {
 	if binds != 0 {
 		t.Errorf("%d binds were sent", binds)
 	}
-}
-
-func TestTwoEntriesOfOneNameAreNobody(t *testing.T) {
-	s := directorytest.Start(t, directorytest.Options{})
-	s.AddPerson(directorytest.Person{Name: "twin"})
-	second := s.AddPerson(directorytest.Person{Name: "other"})
-	s.Modify(second, "uid", "other", "twin")
-	var log lockedBuffer
-	cfg := s.Config()
-	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
-	d := open(t, cfg)
-	if f, err := d.Find(context.Background(), "twin"); !errors.Is(err, account.ErrNotFound) {
-		t.Errorf("got %v, %v; want not found", f, err)
-	}
-	if !strings.Contains(log.String(), "level=ERROR") {
-		t.Errorf("no alarm in the log: %s", log.String())
-	}
-	find(t, d, "alice") // the server is still good
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func TestRenamedKeepTheirIDAndRecycledNamesGetAnother(t *testing.T) {

@@ -56,7 +56,7 @@ func (s *Server) Bind(ctx context.Context, dn string, password account.Secret) (
 		case reused && !answered(err):
 			continue
 		case !answered(err), overloaded(err):
-			s.failed(err)
+			s.failed(judged) // without the directory's text, which may hold the DN
 		}
 		return "", true, fmt.Errorf("%s: %w", s.URL, judged)
 	}

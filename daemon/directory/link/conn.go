@@ -161,6 +161,7 @@ func (c *Conn) Search(ctx context.Context, q Query) ([]*ldap.Entry, error) {
 		result, err = c.ldap.Search(request)
 		return err
 	}, tagSearchEntry, tagSearchDone, tagSearchReference)
+	err = codeOnly(err)
 	if result == nil {
 		return nil, err
 	}

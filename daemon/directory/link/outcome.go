@@ -94,6 +94,17 @@ func answered(err error) bool {
 	return err == nil || errors.As(err, &answer) && answer.ResultCode < ldap.ErrorNetwork
 }
 
+// codeOnly leaves of a directory's refusal no more than its code: the text that
+// comes with it often repeats the name or the DN that was asked for, and errors
+// end in the log, which names nobody.
+func codeOnly(err error) error {
+	var answer *ldap.Error
+	if err == nil || !answered(err) || !errors.As(err, &answer) {
+		return err
+	}
+	return &ldap.Error{ResultCode: answer.ResultCode, Err: errors.New("the directory's own log says more")}
+}
+
 // overloaded tells whether the directory itself asks to be left alone.
 func overloaded(err error) bool {
 	return ldap.IsErrorAnyOf(err, ldap.LDAPResultBusy, ldap.LDAPResultUnavailable)

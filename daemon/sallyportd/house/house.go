@@ -199,7 +199,7 @@ func (h *House) buildDirectory(context.Context) (err error) {
 		IDAttribute: d.IDAttribute, NameAttribute: d.NameAttribute,
 		DisplayNameAttribute: d.DisplayNameAttribute, MailAttribute: d.MailAttribute,
 		GroupBase: d.GroupBase, GroupFilter: d.GroupFilter, GroupNameAttribute: d.GroupNameAttribute,
-		Locked: d.Locked, DecoyDN: d.DecoyDN, AllowNames: d.AllowNames,
+		Locked: d.Locked, LockoutDuration: d.LockoutDuration, DecoyDN: d.DecoyDN, AllowNames: d.AllowNames,
 		FactTTL: d.FactTTL, MaxStale: d.MaxStale, Timeout: d.Timeout, Total: d.Total,
 		CoolDown: d.CoolDown, PoolSize: d.PoolSize,
 		Now: h.clock.Now, Log: h.log, Observe: h.observeDirectory, ServerUp: h.metrics.DirectoryUp,
