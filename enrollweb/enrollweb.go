@@ -157,7 +157,7 @@ func routes() map[string]route {
 		"/passwords/remove": {guard.Full, (*visit).removeForm, (*visit).remove},
 		"/codes":            {guard.Full, (*visit).codesForm, (*visit).newCodes},
 		"/codes/kept":       {guard.Full, (*visit).toHome, (*visit).kept},
-		"/sign-out":         {guard.Full, (*visit).toHome, (*visit).signOut},
+		"/sign-out":         {guard.Full, (*visit).toStanding, (*visit).signOut},
 	}
 }
 
@@ -196,7 +196,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if v.identify(rt.level) {
+	level := rt.level
+	if r.URL.Path == "/sign-out" && v.cookie(guard.Full) == "" {
+		// Whoever is in the middle of the set-up can leave a shared computer, too.
+		level = guard.Setup
+	}
+	if v.identify(level) {
 		serve(v)
 	}
 }

@@ -53,7 +53,7 @@ func (v *visit) phone() {
 }
 
 func (v *visit) showStage(status int, view enroll.View, problem string) {
-	p := look.Page{View: view, Here: v.start(), Error: problem, Replace: v.level == guard.Full}
+	p := look.Page{View: view, Here: v.start(), Error: problem, Replace: v.level == guard.Full, Signed: true}
 	switch {
 	case view.Setup.URI != "" && (view.Stage == enroll.StageConfirm || p.Replace):
 		key, err := look.NewKey(view.Setup)
@@ -64,7 +64,7 @@ func (v *visit) showStage(status int, view enroll.View, problem string) {
 		p.Setup, p.Title = key, "confirm.title"
 		v.show(status, "confirm", p)
 	case p.Replace:
-		p.Title, p.Signed = "phone.title", true
+		p.Title = "phone.title"
 		v.show(status, "begin", p)
 	case view.Stage == enroll.StageInvite:
 		p.Title = "invite.title"
@@ -161,18 +161,20 @@ func (v *visit) failed(err error) (*enroll.Refusal, bool) {
 		v.over()
 	case errors.Is(err, account.ErrConflict):
 		// Somebody, or another tab, was quicker: show how things stand now.
-		v.to(v.standing())
+		v.toStanding()
 	default:
 		v.disturbed(0, err)
 	}
 	return nil, false
 }
 
-func (v *visit) standing() string {
+// toStanding leads to where somebody of this level is.
+func (v *visit) toStanding() {
 	if v.level == guard.Setup {
-		return "/setup"
+		v.toSetup()
+		return
 	}
-	return "/home"
+	v.toHome()
 }
 
 // again shows the same step with a sentence; the key stays the same.
