@@ -22,7 +22,7 @@ func (t *try) judgeClaimed(ctx context.Context) (claimed bool, ans account.Answe
 	}
 	typo := false
 	for _, f := range t.cfg.Factors {
-		if !f.Info.Claims || !t.factors[f.Info.Kind].Fits(t.Password) {
+		if !f.Info.Claims || !t.roster.Factors[f.Info.Kind].Fits(t.Password) {
 			continue
 		}
 		if ans, formed := t.judgeAppPassword(ctx, f.Info.Kind); formed {
@@ -126,7 +126,7 @@ func (t *try) judgeWithoutDirectory(ctx context.Context) account.Answer {
 
 // ask asks a plugin. A plugin that lies is an alarm, and no answer.
 func (t *try) ask(ctx context.Context, kind string, input account.Secret, records []account.Record) (witness.Testimony, error) {
-	got, err := t.factors[kind].Ask(ctx, input, records, t.started)
+	got, err := t.roster.Factors[kind].Ask(ctx, input, records, t.started)
 	switch {
 	case errors.Is(err, witness.ErrLied):
 		t.alarm(err.Error())

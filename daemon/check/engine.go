@@ -9,7 +9,6 @@ package check
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -17,11 +16,11 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/hint"
 	"github.com/sallyport/sallyport/daemon/check/patience"
+	"github.com/sallyport/sallyport/daemon/check/roster"
 	"github.com/sallyport/sallyport/daemon/check/stale"
 	"github.com/sallyport/sallyport/daemon/check/ticket"
 	"github.com/sallyport/sallyport/daemon/check/veto"
 	"github.com/sallyport/sallyport/daemon/check/way"
-	"github.com/sallyport/sallyport/daemon/check/witness"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -80,12 +79,7 @@ type Clock interface {
 }
 
 // Factor is one configured factor plugin.
-type Factor struct {
-	Info   factor.Info
-	Plugin factor.Factor
-	// Standalone lets the factor be a way of its own.
-	Standalone bool
-}
+type Factor = roster.Factor
 
 // Hook is one configured hook.
 type Hook = veto.Hook
@@ -113,17 +107,23 @@ type Config struct {
 	Log  *slog.Logger
 }
 
+// auditAgain is how often a code that cost nothing is audited for one person.
+const auditAgain = time.Minute
+
 // maxGrid leaves the last point of the grid within the time of an answer.
 const maxGrid = time.Second
 
 // Engine decides. It is safe for concurrent use and keeps no verdicts.
 type Engine struct {
-	cfg      Config
-	services map[string]Service
-	factors  map[string]*witness.Factor
-	stale    *stale.Secrets
-	hints    *hint.Memory
-	office   ticket.Office
+	cfg    Config
+	roster roster.Roster
+	// stale are passwords that the directory refused, strangers those of nobody,
+	// sent what has slowed down its source; audited whose uncounted code has left
+	// its row. None can push out another's.
+	stale, strangers, sent, audited *stale.Secrets
+
+	hints  *hint.Memory
+	office ticket.Office
 }
 
 // New checks the ways and returns the engine. It refuses every combination
@@ -136,29 +136,13 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.Grid <= 0 || cfg.Grid > maxGrid || cfg.MaxStale < 0 {
 		return nil, errors.New("building the engine: the failure grid must be over 0 and at most 1s, and max_stale must not be negative")
 	}
-	e := &Engine{cfg: cfg, services: map[string]Service{}, factors: map[string]*witness.Factor{}, stale: stale.New(), hints: hint.New()}
-	e.office = ticket.Office{Rand: cfg.Rand, MAC: cfg.MAC}
-	kinds := map[string]way.Kind{}
-	for _, f := range cfg.Factors {
-		kind := f.Info.Kind
-		if _, twice := kinds[kind]; twice || kind == DirectoryFactor {
-			return nil, fmt.Errorf("factor %q: the name is taken", kind)
-		}
-		w, err := witness.New(f.Info, f.Plugin)
-		if err != nil {
-			return nil, fmt.Errorf("factor %q: %w", kind, err)
-		}
-		e.factors[kind], kinds[kind] = w, way.Kind{Claims: f.Info.Claims, Standalone: f.Standalone && !f.Info.Guessable}
+	known, err := roster.New(cfg.Services, cfg.Factors)
+	if err != nil {
+		return nil, err
 	}
-	for _, s := range cfg.Services {
-		if _, twice := e.services[s.Name]; twice {
-			return nil, fmt.Errorf("service %q: named twice", s.Name)
-		}
-		if err := s.Admit(kinds); err != nil {
-			return nil, fmt.Errorf("service %q: %w", s.Name, err)
-		}
-		e.services[s.Name] = s
-	}
+	e := &Engine{cfg: cfg, roster: known, hints: hint.New(), office: ticket.Office{Rand: cfg.Rand, MAC: cfg.MAC}}
+	e.stale, e.strangers = stale.New(stale.Life), stale.New(stale.Life)
+	e.sent, e.audited = stale.New(stale.Life), stale.New(auditAgain)
 	return e, nil
 }
 
@@ -209,9 +193,9 @@ func (t *try) event(ans account.Answer, took time.Duration) account.Event {
 	return ev
 }
 
-// alarm tells the operator of something that should never happen.
+// alarm tells the operator of something that should never happen. The journal
+// logs it, counts it and puts it into the audit.
 func (t *try) alarm(note string) {
-	t.cfg.Log.Error("alarm", "note", note, "service", t.Service)
 	t.cfg.Journal.Record(account.Event{
 		At: t.started, Act: account.ActAlarm, Actor: "daemon",
 		Subject: t.facts.ID, Name: t.facts.Name, Service: t.Service, Note: note,

@@ -16,7 +16,7 @@ type Step = explain.Step
 // counts nothing and changes nothing. The error wraps account.ErrNotFound for a
 // service that is not in the config, else account.ErrUnavailable.
 func (e *Engine) Explain(ctx context.Context, name, service string) ([]Step, error) {
-	s, known := e.services[service]
+	s, known := e.roster.Services[service]
 	if !known {
 		return nil, fmt.Errorf("no service %q: %w", service, account.ErrNotFound)
 	}

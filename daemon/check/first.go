@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/stale"
 	"github.com/sallyport/sallyport/daemon/check/ticket"
 	"github.com/sallyport/sallyport/daemon/check/verdict"
 )
@@ -30,8 +31,11 @@ func (t *try) judgeWithDirectory(ctx context.Context) account.Answer {
 func (t *try) judgePassword(ctx context.Context) (account.Answer, bool) {
 	// What a decoy refused is no wrong password once the account is fit again.
 	refused := t.fingerprint("directory:"+string(t.barred), t.Password)
-	if t.stale.Refused(refused, t.started, t.facts.PasswordChanged) {
-		return verdict.Deny(account.BadCredentials), false
+	memory := t.memory()
+	why, leave := memory.Enter(ctx, refused, t.started, t.facts.PasswordChanged)
+	defer leave()
+	if why != "" {
+		return verdict.Deny(why), false
 	}
 	if err := t.recognise(ctx); err != nil {
 		t.cfg.Log.Error("looking up a familiar network", "error", err)
@@ -57,11 +61,21 @@ func (t *try) judgePassword(ctx context.Context) (account.Answer, bool) {
 	case reason == account.OK:
 		t.refund = append(t.refund, number)
 		return account.Answer{}, true
-	case reason == account.BadCredentials:
-		t.stale.Remember(refused, t.started)
 	}
+	// Neither is an account that the directory keeps locked asked for again and
+	// again by a device that does not know.
+	memory.Remember(refused, t.started, reason)
 	t.slow()
 	return verdict.Deny(reason), false
+}
+
+// memory is where a refusal is remembered: apart for those who do not exist, so
+// that no noise pushes out what devices of people send again and again.
+func (t *try) memory() *stale.Secrets {
+	if t.barred == account.UnknownUser {
+		return t.strangers
+	}
+	return t.stale
 }
 
 // bind asks the directory. Where nobody gets in it costs the same, and is

@@ -68,6 +68,8 @@ type people struct {
 	forbidden func(string)
 	// during runs inside each bind.
 	during func()
+	// says is the answer to everybody, where it is not empty.
+	says   account.Reason
 	bound  []string
 	decoys []string
 }
@@ -100,6 +102,9 @@ func (p *people) Bind(ctx context.Context, f account.Facts, password account.Sec
 	p.bound = append(p.bound, password.Reveal())
 	if err := errors.Join(p.bindErr, ctx.Err()); err != nil {
 		return "", err
+	}
+	if p.says != "" {
+		return p.says, nil
 	}
 	if want := p.password[f.Name]; want != "" && want == password.Reveal() {
 		return account.OK, nil

@@ -62,7 +62,7 @@ func (t *try) judgeSecond(ctx context.Context) account.Answer {
 // codeKinds are the factors that the code is shown to: those of the ways that
 // are still open after the first door.
 func (t *try) codeKinds() []string {
-	return slices.DeleteFunc(t.service.Kinds(), func(kind string) bool { return t.factors[kind].Info.Claims })
+	return slices.DeleteFunc(t.service.Kinds(), func(kind string) bool { return t.roster.Factors[kind].Info.Claims })
 }
 
 // enrolled tells whether the subject has any of the factors that the code is
@@ -73,7 +73,7 @@ func (t *try) enrolled(snap account.Snapshot) bool {
 
 // judgeCode counts the try of one factor durably, then asks it.
 func (t *try) judgeCode(ctx context.Context, kind string, snap account.Snapshot, counted map[string]int64) verdict.Finding {
-	p := t.factors[kind]
+	p := t.roster.Factors[kind]
 	records := witness.Active(snap, kind, t.started)
 	// Behind no door, having no records must not show.
 	if !p.Fits(t.Code) || len(records) == 0 && t.service.HasDirectory() {
@@ -120,15 +120,28 @@ func (t *try) budget(kind string) string {
 
 // refuse says no, or not now, and takes back what was no failure. A wrong code
 // behind a right password is audited: it may be somebody who has the password.
+// So that it cannot fill the audit, every row has cost a counted try, but for
+// one a minute.
 func (t *try) refuse(ctx context.Context, found map[string]verdict.Finding) account.Answer {
 	ans, refund := verdict.Refusal(t.codeKinds(), found)
 	t.refund = append(t.refund, refund...)
-	if t.service.HasDirectory() && (ans.Reason == account.CodeWrong || ans.Reason == account.CodeUsed) {
+	wrong := ans.Reason == account.CodeWrong && (counted(found) || t.audited.First(t.fingerprint("audited", ""), t.started))
+	if t.service.HasDirectory() && (wrong || ans.Reason == account.CodeUsed) {
 		t.audit = append(t.audit, t.event(ans, t.cfg.Clock.Now().Sub(t.started)))
 	}
 	t.takeBack(ctx)
-	if ans.Verdict == factor.Deny && ans.Reason != account.Throttled {
-		t.slow()
+	if ans.Verdict == factor.Deny {
+		t.slow() // a wait too, or nothing would slow down who goes on and on
 	}
 	return ans
+}
+
+// counted tells whether any of the findings cost a try.
+func counted(found map[string]verdict.Finding) bool {
+	for _, f := range found {
+		if f.Number != 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -43,11 +43,13 @@ type world struct {
 	findErr  error
 	password factor.Verdict
 	now      time.Time
+	binds    int
 }
 
 func (w *world) Find(context.Context, string) (account.Facts, error) { return w.facts, w.findErr }
 
 func (w *world) Bind(context.Context, account.Facts, account.Secret) (account.Reason, error) {
+	w.binds++
 	switch w.password {
 	case factor.Accept:
 		return account.OK, nil

@@ -55,7 +55,7 @@ type try struct {
 // ways in.
 func (t *try) judge(ctx context.Context) account.Answer {
 	var known bool
-	if t.service, known = t.services[t.Service]; !known {
+	if t.service, known = t.roster.Services[t.Service]; !known {
 		return verdict.Deny(account.NotAllowed)
 	}
 	if len(t.Name) > maxName || max(len(t.Password), len(t.Code), len(t.Ticket)) > maxSecret {
@@ -166,11 +166,9 @@ func (t *try) load(ctx context.Context, kinds ...string) (account.Snapshot, erro
 // slow counts a wrong secret against its source, the same secret only once.
 func (t *try) slow() {
 	f := t.fingerprint("source:"+t.Service+":"+t.Name, t.Password+"\x00"+t.Code+"\x00"+t.Ticket)
-	if t.stale.Refused(f, t.started, time.Time{}) {
-		return
+	if t.sent.First(f, t.started) {
+		t.cfg.Throttle.Slow(t.Client, t.Service, t.Name)
 	}
-	t.stale.Remember(f, t.started)
-	t.cfg.Throttle.Slow(t.Client, t.Service, t.Name)
 }
 
 // fingerprint is keyed, and bound to the subject and the place of use.
@@ -179,27 +177,13 @@ func (t *try) fingerprint(place string, secret account.Secret) stale.Fingerprint
 }
 
 // splitField takes the code off the end of the only field, where the front end
-// has one field and each way in needs a code beside the password, and tells
-// whether it did. There is no separator: the code is the last N characters if
-// they have its form.
-func (t *try) splitField() bool {
-	if _, alone := t.service.Alone(DirectoryFactor); alone || !t.OneField || t.Code != "" || t.redeemed != nil {
+// has one field, and tells whether it did.
+func (t *try) splitField() (ok bool) {
+	if !t.OneField || t.Code != "" || t.redeemed != nil {
 		return false
 	}
-	for _, w := range t.service.Ways {
-		if !w.HasDirectory() {
-			continue
-		}
-		for _, kind := range w.Others() {
-			p := t.factors[kind]
-			at := len(t.Password) - p.Info.Digits
-			if p.Info.Digits > 0 && at > 0 && p.Fits(t.Password[at:]) {
-				t.Password, t.Code = t.Password[:at], t.Password[at:]
-				return true
-			}
-		}
-	}
-	return false
+	t.Password, t.Code, ok = t.roster.Split(t.service, t.Password)
+	return ok
 }
 
 // commit writes the change, taking back what was counted without need.
