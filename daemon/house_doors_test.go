@@ -22,7 +22,7 @@ func doors() []door {
 	mains := []string{"daemon/sallyportd", "contrib/sallyport", "plugins/cmd/*"}
 	whole := []string{"enrollweb", "daemon/sallyportd"}
 	return []door{
-		{"github.com/go-ldap/ldap/v3", "the directory's protocol; tests of the whole measure a bare bind beside it", []string{"daemon/directory"}, []string{"daemon/sallyportd"}},
+		{"github.com/go-ldap/ldap/v3", "the directory's protocol; tests of the whole measure a bare bind beside it", []string{"daemon/directory"}, []string{"daemon/sallyportd", "contrib/servertest"}},
 		{"github.com/go-asn1-ber/asn1-ber", "BER, beside go-ldap", []string{"daemon/directory"}, nil},
 		{"github.com/go-ldap/ldif", "reads the LDIF of the demo", []string{"daemon/directory"}, nil},
 		{"github.com/hashicorp/go-plugin", "plugin processes", plugin, nil},
@@ -48,7 +48,7 @@ func doors() []door {
 		{"github.com/spf13/cobra", "commands, completion and man pages", mains, nil},
 		{"golang.org/x/sync", "errgroup", append(mains, "daemon/directory", "daemon/pluginhost", "daemon/store"), []string{"*"}},
 		{"pgregory.net/rapid", "property tests", nil, []string{"*"}},
-		{"github.com/rogpeppe/go-internal", "testscript", nil, []string{"daemon/sallyportd", "contrib/sallyport"}},
+		{"github.com/rogpeppe/go-internal", "testscript", nil, []string{"daemon/sallyportd", "contrib"}},
 		{"github.com/chromedp/chromedp", "drives Chromium", nil, whole},
 		{"github.com/chromedp/cdproto", "beside chromedp", nil, whole},
 		{"github.com/makiuchi-d/gozxing", "reads the QR image independently", nil, whole},

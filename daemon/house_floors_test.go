@@ -28,7 +28,7 @@ var (
 // unitOf finds the unit that a folder belongs to.
 func unitOf(dir string) (unit, error) {
 	floors := map[int][]string{
-		roof: {"daemon/sallyportd", "contrib/sallyport", "plugins/cmd/*", ".ci/*"},
+		roof: {"daemon/sallyportd", "contrib/*", "plugins/cmd/*", ".ci/*"},
 		4:    {"daemon/frontend/*", "enrollweb"},
 		3: {"daemon/directory", "daemon/store", "daemon/seal", "daemon/pluginhost",
 			"daemon/listen", "daemon/events", "daemon/metrics", "daemon/config"},
@@ -70,6 +70,9 @@ func isTestSupport(dir string) bool {
 		"daemon/directory/directorytest",
 		"daemon/store/storetest",
 		"plugins/factor/factortest",
+		"contrib/servertest",
+		"contrib/servertest/davtest",
+		"contrib/servertest/run",
 	}, dir)
 }
 
