@@ -3,9 +3,10 @@
 // weaker than it looks is an error that names file, line, key, reason and fix.
 // All errors of a file are told at once.
 //
-// It is not a place for rules about logins, and it opens nothing that it names:
-// it hands plain values to the main, which alone may call it and passes on to
-// every part what that part needs.
+// It is not a place for rules about logins. It looks at the files that it names,
+// and asks the main about the rest of the machine; it opens no socket and starts
+// nothing. It hands plain values to the main, which alone may call it and passes
+// on to every part what that part needs.
 //
 // Decided against: environment variables and includes. One file is the whole
 // truth, so that "why was this login refused" can be answered with a line of it.
@@ -15,6 +16,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sallyport/sallyport/daemon/config/ldapform"
 	"github.com/sallyport/sallyport/daemon/config/strict"
 )
 
@@ -24,6 +26,9 @@ type Problem = strict.Problem
 
 // Problems is the error that Load and Parse return, sorted by line.
 type Problems = strict.Problems
+
+// Directory is how the LDAP directory is asked.
+type Directory = ldapform.Directory
 
 // Config is the whole file, complete with its defaults. Every path in it is
 // absolute.
@@ -50,62 +55,6 @@ type Config struct {
 	Log      Log
 	Throttle Throttle
 	Admin    Admin
-}
-
-// Directory is how the LDAP directory is asked.
-type Directory struct {
-	// Servers are URLs, ldap:// or ldaps://, in the order of preference.
-	Servers []string
-	// StartTLS turns ldap:// into an encrypted connection.
-	StartTLS bool
-	// CAFile holds the certificates to trust; empty means the system's.
-	CAFile string
-	// BindDN and BindPasswordFile are the daemon's own account there; both
-	// empty means anonymous.
-	BindDN           string
-	BindPasswordFile string
-	// Base is where people are searched.
-	Base string
-	// Filter finds a person; {name} stands for the login.
-	Filter string
-	// AccountFilter must match too, or the account counts as disabled; empty
-	// matches everybody.
-	AccountFilter string
-	// IDAttribute holds the id that never changes.
-	IDAttribute          string
-	NameAttribute        string
-	DisplayNameAttribute string
-	MailAttribute        string
-	// GroupBase is where groups are; without a GroupFilter it narrows memberOf.
-	GroupBase string
-	// GroupFilter finds the groups of a person; {dn} and {name} stand for them.
-	// Empty means that memberOf of the person's entry is read.
-	GroupFilter        string
-	GroupNameAttribute string
-	// Locked are conditions "attribute=value" or "attribute=*", each of which
-	// means locked; nil leaves the choice to the directory's code.
-	Locked []string
-	// LockoutDuration is how long the directory's lock after wrong passwords
-	// lasts; 0 is until somebody unlocks.
-	LockoutDuration time.Duration
-	// DecoyDN is an entry to bind to where nobody was found, so that unknown
-	// names take as long as known ones.
-	DecoyDN string
-	// AllowNames are characters that logins may hold beside letters, digits,
-	// blanks and . _ - @ +
-	AllowNames string
-	// FactTTL is how long facts about an account may be cached, 1 s to 5 min.
-	FactTTL time.Duration
-	// MaxStale is how old facts may serve app passwords in an outage, at most
-	// 24 h; negative means not at all, and is written as "0s".
-	MaxStale time.Duration
-	// Timeout bounds one operation, Total all tries together, CoolDown is how
-	// long a failed server is left alone.
-	Timeout  time.Duration
-	Total    time.Duration
-	CoolDown time.Duration
-	// PoolSize is the number of connections of each kind to each server, 1 to 256.
-	PoolSize int
 }
 
 // Factor is one factor plugin.
@@ -183,6 +132,8 @@ type Listen struct {
 	// Proxies is how many trusted proxies append to X-Forwarded-For; for http
 	// only.
 	Proxies int
+	// Config is where it stands, as "file:line key".
+	Config string
 }
 
 // Page is the enrollment page.

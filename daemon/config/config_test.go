@@ -188,24 +188,23 @@ func TestLoadGuards(t *testing.T) {
 		{"group may write", secret, 0o664, 0o400, "run: chmod go-w "},
 		{"all may write", secret, 0o646, 0o400, "run: chmod go-w "},
 		{"password for all", secret, 0o600, 0o404, "run: chmod o-rwx,g-w "},
-		{"key missing", strings.Replace(secret, `"kek"`, `"gone"`, 1), 0o600, 0o400, "run: sallyportd init --kek "},
-		{"key for the group", strings.Replace(secret, `"kek"`, `"loose"`, 1), 0o600, 0o400, "run: chmod 400 "},
+		{"password empty", strings.Replace(secret, `"password"`, `"empty"`, 1), 0o600, 0o400, "is empty; write the secret into it"},
+		{"password is a folder", strings.Replace(secret, `"password"`, `"."`, 1), 0o600, 0o400, "is not a regular file"},
 		{"password missing", strings.Replace(secret, `"password"`, `"gone"`, 1), 0o600, 0o400, "no such file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			write("kek", "", 0o400)
-			write("loose", "", 0o440)
 			write("password", "not-to-be-shown", c.password)
-			_, err := Load(write("c.toml", c.text, c.mode))
+			write("empty", "\n", 0o400)
+			_, err := Load(write("c.toml", c.text, c.mode), Machine{})
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
 	}
-	if _, err := Load(filepath.Join(dir, "missing")); err == nil || !strings.Contains(err.Error(), "cannot be opened") {
+	if _, err := Load(filepath.Join(dir, "missing"), Machine{}); err == nil || !strings.Contains(err.Error(), "cannot be opened") {
 		t.Error(err)
 	}
-	if _, err := Load(dir); err == nil {
+	if _, err := Load(dir, Machine{}); err == nil {
 		t.Error("a folder was read as a config")
 	}
 }

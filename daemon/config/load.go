@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/daemon/config/ldapform"
 	"github.com/sallyport/sallyport/daemon/config/socketform"
 	"github.com/sallyport/sallyport/daemon/config/strict"
 )
@@ -92,7 +93,7 @@ func read(t table) *Config {
 	c.Store = store.File("path", filepath.Join(c.State, "state.db"))
 	store.Close()
 	c.KEK = readKeys(t.sub("keys"), c.Store)
-	c.Directory = readDirectory(t.sub("directory"))
+	c.Directory = ldapform.Read(t.Sub("directory"))
 	c.Factors = readFactors(t.subs("factor"))
 	c.Hooks = readHooks(t.subs("hook"))
 	c.Services = readServices(t.subs("service"), c.Factors)

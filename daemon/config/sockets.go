@@ -24,6 +24,7 @@ func readListeners(ts []table, services []Service) []Listen {
 			Allow:          socketform.Peers(t.Table, "allow"),
 			Services:       t.List("services"),
 			DefaultService: t.Text("default_service", ""),
+			Config:         t.Where(""),
 		}
 		if !t.Has("protocol") {
 			t.Refuse("protocol", "is missing", `write protocol = "http", "saslauthd", "dovecot" or "admin"`)

@@ -167,15 +167,36 @@ func checkFolder(dir string, mode fs.FileMode, gid int) error {
 	if mode.Perm()&0o007 != 0 {
 		perm = 0o755
 	}
-	if err := os.Mkdir(dir, perm); err == nil {
-		if gid >= 0 {
-			if err := os.Chown(dir, -1, gid); err != nil {
-				return fmt.Errorf("giving folder %s to group %d: %w", dir, gid, err)
-			}
-		}
-	} else if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("its folder is missing; to make it: install -d -m %04o %s", perm, dir)
+	owner := gid
+	if gid < 0 {
+		owner = os.Getegid()
 	}
+	// Often the daemon may not make it, as below /run; whoever may gets the
+	// whole command.
+	mend := fmt.Sprintf("to make it, as root: install -d -o %d -g %d -m %04o %s", os.Geteuid(), owner, perm, dir)
+	switch err := os.Mkdir(dir, perm); {
+	case errors.Is(err, fs.ErrExist):
+	case err != nil:
+		return fmt.Errorf("making its folder: %w; %s", errors.Unwrap(err), mend)
+	case gid >= 0:
+		if err := os.Chown(dir, -1, gid); err != nil {
+			return fmt.Errorf("giving its folder to group %d: %w; %s", gid, errors.Unwrap(err), mend)
+		}
+	}
+	return judgeFolder(dir)
+}
+
+// CheckFolder says what Unix would say of the folder of a socket, where there
+// is one, and makes none.
+func CheckFolder(path string) error {
+	err := judgeFolder(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func judgeFolder(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return fmt.Errorf("looking at its folder: %w", err)

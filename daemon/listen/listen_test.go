@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -143,7 +144,7 @@ func TestRefusedPlaces(t *testing.T) {
 	}{
 		{"folder others can write", loose + "/s", "", "chmod go-w " + loose, false},
 		{"folder of somebody else", foreign + "/s", "", "chown 0 " + foreign, true},
-		{"missing folder", dir + "/a/b/s", "", "install -d -m 0750 " + dir + "/a/b", false},
+		{"missing folder", dir + "/a/b/s", "", fmt.Sprintf("install -d -o %d -g %d -m 0750 %s/a/b", os.Geteuid(), os.Getegid(), dir), false},
 		{"file in the way", plain, "", "rm " + plain, false},
 		{"too long", dir + "/" + strings.Repeat("x", 108), "", "at most 107", false},
 		{"abstract", "@sallyport", "", "abstract", false},

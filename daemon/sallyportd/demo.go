@@ -15,8 +15,8 @@ import (
 	"github.com/sallyport/sallyport/configs"
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/directory/embedded"
-	"github.com/sallyport/sallyport/daemon/sallyportd/house"
 	"github.com/sallyport/sallyport/daemon/sallyportd/lines"
+	"github.com/sallyport/sallyport/daemon/sallyportd/machine"
 )
 
 // demoDirectory is where the demo's people answer; the address is fixed so that
@@ -45,7 +45,7 @@ func demo(cmd *cobra.Command, dir string) (err error) {
 		return err
 	}
 	for _, d := range []string{abs, filepath.Join(abs, "run")} {
-		if err := house.OwnFolder(d); err != nil {
+		if err := machine.OwnFolder(d); err != nil {
 			return err
 		}
 	}

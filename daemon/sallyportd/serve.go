@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/sallyportd/house"
 	"github.com/sallyport/sallyport/daemon/sallyportd/lines"
+	"github.com/sallyport/sallyport/daemon/sallyportd/machine"
 )
 
 func serveCommand() *cobra.Command {
@@ -27,7 +28,7 @@ func serveCommand() *cobra.Command {
 finish. It logs to standard error and tells systemd when it is ready.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			cfg, err := config.Load(path)
+			cfg, err := config.Load(path, machine.Here(true))
 			if err != nil {
 				return usageError{fmt.Errorf("the config is not usable:\n%w", err)}
 			}

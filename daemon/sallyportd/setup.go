@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sallyport/sallyport/daemon/config"
-	"github.com/sallyport/sallyport/daemon/sallyportd/house"
+	"github.com/sallyport/sallyport/daemon/sallyportd/machine"
 	"github.com/sallyport/sallyport/daemon/seal"
 )
 
@@ -22,14 +22,18 @@ func checkConfigCommand() *cobra.Command {
 		Short: "Read the config and tell everything that is wrong with it",
 		Long: `check-config reads the config file, looks at the files that it names, and
 prints every problem with file, line, key, reason and a way to mend it. It opens
-no socket and asks no server. Exit status: 0 usable, 2 not usable.`,
+no socket, starts no plugin and asks no server. It looks with the eyes of the
+user who runs it, so run it as the daemon's. Exit status: 0 usable, 2 not usable.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(path)
+			cfg, err := config.Load(path, machine.Here(false))
 			var problems config.Problems
 			if errors.As(err, &problems) {
 				for _, p := range problems {
 					cmd.PrintErrln(p)
+				}
+				if os.Geteuid() == 0 {
+					cmd.PrintErrln("(Asked by root, this took root for the daemon's user. If it is another: sudo -u USER sallyportd check-config --config " + path + ")")
 				}
 				return usageError{fmt.Errorf("%s is not usable: %d to mend", path, len(problems))}
 			}
@@ -63,7 +67,7 @@ it nobody can read the sealed records, and everybody has to set up anew.`,
 				what, path string
 				make       func(string) error
 			}{
-				{"state folder", state, house.OwnFolder},
+				{"state folder", state, machine.OwnFolder},
 				{"folder of the master key", filepath.Dir(kek), func(p string) error { return os.MkdirAll(p, 0o755) }},
 				{"master key", kek, createKEK},
 			} {

@@ -2,7 +2,8 @@
 // operator's own on top, and picks the language for a browser.
 //
 // It knows no page: keys and places to fill come from the callers, package
-// enrollweb and its templates. Nothing else imports it.
+// enrollweb and its templates. Nothing else imports it, but the daemon's main,
+// which reads the operator's texts once to tell of a mistake in them early.
 package words
 
 import (

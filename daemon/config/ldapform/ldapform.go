@@ -1,5 +1,5 @@
-// Package ldapform recognises what people mistype in search filters and names
-// of attributes.
+// Package ldapform reads the table [directory], and recognises what people
+// mistype in addresses, search filters and names of attributes.
 //
 // It is no parser of LDAP: the directory's own code reads both again, and knows
 // better. It belongs to package config, which alone may call it.
@@ -7,9 +7,9 @@ package ldapform
 
 import "strings"
 
-// IsFilter tells whether the text can be a filter: in brackets, those balanced,
+// isFilter tells whether the text can be a filter: in brackets, those balanced,
 // and with a comparison in it.
-func IsFilter(f string) bool {
+func isFilter(f string) bool {
 	depth := 0
 	for i, r := range f {
 		switch r {
@@ -25,9 +25,9 @@ func IsFilter(f string) bool {
 	return depth == 0 && strings.Contains(f, "=")
 }
 
-// IsAttribute tells whether the text can be the name of an attribute, with or
+// isAttribute tells whether the text can be the name of an attribute, with or
 // without options.
-func IsAttribute(a string) bool {
+func isAttribute(a string) bool {
 	return a != "" && len(a) <= 64 && !strings.ContainsFunc(a, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-;.", r)
 	})

@@ -22,6 +22,15 @@ func (d *Document) Add(key, reason, fix string) {
 	d.problems = append(d.problems, Problem{File: d.file, Line: d.at.of(key), Key: key, Reason: reason, Fix: fix})
 }
 
+// Refused are the keys with a problem so far.
+func (d *Document) Refused() map[string]bool {
+	keys := map[string]bool{}
+	for _, p := range d.problems {
+		keys[p.Key] = true
+	}
+	return keys
+}
+
 // Err is nil or the Problems found so far, sorted by line.
 func (d *Document) Err() error {
 	if len(d.problems) == 0 {

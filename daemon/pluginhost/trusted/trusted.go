@@ -1,7 +1,8 @@
 // Package trusted decides whether a file may be run as a plugin: whether
 // anybody but root and the daemon's own user could have put it there or changed
 // it, and whether it is the file that the config pins. The rules are in the
-// doc of package pluginhost, which alone calls it. It runs nothing.
+// doc of package pluginhost, which calls it before it runs one; the daemon's
+// main does too, to tell of a mistake in the config early. It runs nothing.
 package trusted
 
 import (

@@ -52,12 +52,12 @@ func (h *House) buildFrontEnds(context.Context) error {
 			Refused: h.refusedPeer(l.Protocol), Activated: active, Name: filepath.Base(l.Path),
 		})
 		if err != nil {
-			return fmt.Errorf("opening %s: %w", l.Path, err)
+			return fmt.Errorf("%s: %w", l.Config, err)
 		}
 		h.onStop(func() error { return ignoreClosed(socket.Close()) })
 		server, err := h.frontEnd(l)
 		if err != nil {
-			return fmt.Errorf("building the %s front end on %s: %w", l.Protocol, l.Path, err)
+			return fmt.Errorf("%s: building the %s front end: %w", l.Config, l.Protocol, err)
 		}
 		h.serve(l.Protocol, socket, server)
 	}

@@ -17,7 +17,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -30,6 +29,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/metrics"
 	"github.com/sallyport/sallyport/daemon/pluginhost"
 	"github.com/sallyport/sallyport/daemon/sallyportd/clock"
+	"github.com/sallyport/sallyport/daemon/sallyportd/machine"
 	"github.com/sallyport/sallyport/daemon/seal"
 	"github.com/sallyport/sallyport/daemon/store/sqlite"
 	"github.com/sallyport/sallyport/daemon/throttle"
@@ -117,11 +117,11 @@ func (h *House) Close() error {
 func (h *House) onStop(f func() error) { h.undo = append(h.undo, f) }
 
 func (h *House) buildStore(ctx context.Context) (err error) {
-	if err := OwnFolder(h.cfg.State); err != nil {
+	if err := machine.OwnFolder(h.cfg.State); err != nil {
 		return err
 	}
 	h.db, err = sqlite.Open(ctx, sqlite.Config{
-		Path: h.cfg.Store, Now: h.clock.Now, Log: h.log, Observe: h.observeStore,
+		Path: h.cfg.Store, Now: h.clock.Now, Log: h.log, Observe: h.observeStore, Alarm: h.alarm,
 	})
 	if err != nil {
 		return err
@@ -130,29 +130,10 @@ func (h *House) buildStore(ctx context.Context) (err error) {
 	return nil
 }
 
-// OwnFolder makes a folder of mode 0700 with those above it, or refuses one that
-// others own or could use.
-func OwnFolder(path string) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return fmt.Errorf("making the state folder: %w", err)
-	}
-	st, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("looking at the state folder: %w", err)
-	}
-	if st.Mode().Perm()&0o027 != 0 {
-		return fmt.Errorf("state folder %s has mode %04o, so that others can use it; run: chmod 0700 %s", path, st.Mode().Perm(), path)
-	}
-	if sys, ok := st.Sys().(*syscall.Stat_t); ok && sys.Uid != 0 && int(sys.Uid) != os.Geteuid() {
-		return fmt.Errorf("state folder %s belongs to uid %d, who could replace what is in it; run: chown %d %s", path, sys.Uid, os.Geteuid(), path)
-	}
-	return nil
-}
-
 // buildKeys opens the ring with the key-encryption key, and makes both for a
 // state that has none yet.
 func (h *House) buildKeys(ctx context.Context) error {
-	kek, err := seal.LoadKEK(kekPath(h.cfg.KEK))
+	kek, err := seal.LoadKEK(machine.KEK(h.cfg.KEK))
 	if err != nil {
 		return err
 	}
@@ -172,14 +153,6 @@ func (h *House) buildKeys(ctx context.Context) error {
 	h.store = h.db.Store(h.ring)
 	h.onStop(func() error { h.store.Close(); return nil })
 	return nil
-}
-
-// kekPath resolves "credential:NAME" to the file that systemd made.
-func kekPath(kek string) string {
-	if name, ok := strings.CutPrefix(kek, "credential:"); ok {
-		return filepath.Join(os.Getenv("CREDENTIALS_DIRECTORY"), name)
-	}
-	return kek
 }
 
 func (h *House) buildDirectory(context.Context) (err error) {
@@ -202,7 +175,7 @@ func (h *House) buildDirectory(context.Context) (err error) {
 		Locked: d.Locked, LockoutDuration: d.LockoutDuration, DecoyDN: d.DecoyDN, AllowNames: d.AllowNames,
 		FactTTL: d.FactTTL, MaxStale: d.MaxStale, Timeout: d.Timeout, Total: d.Total,
 		CoolDown: d.CoolDown, PoolSize: d.PoolSize,
-		Now: h.clock.Now, Log: h.log, Observe: h.observeDirectory, ServerUp: h.metrics.DirectoryUp,
+		Now: h.clock.Now, Log: h.log, Alarm: h.alarm, Observe: h.observeDirectory, ServerUp: h.metrics.DirectoryUp,
 	})
 	if err != nil {
 		return err

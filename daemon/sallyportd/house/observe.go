@@ -168,6 +168,10 @@ func (p *pseudonyms) of(id account.ID) string {
 	return name
 }
 
+// alarm takes what the store and the directory say of things that should never
+// happen. Neither is asked anything before the bus is there.
+func (h *House) alarm(e account.Event) { h.bus.Record(e) }
+
 // buildEvents starts the bus that every finished act goes through.
 func (h *House) buildEvents(ctx context.Context) error {
 	cfg := events.Config{

@@ -1,4 +1,4 @@
-package config
+package ldapform
 
 import (
 	"fmt"
@@ -6,11 +6,68 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sallyport/sallyport/daemon/config/ldapform"
 	"github.com/sallyport/sallyport/daemon/config/socketform"
+	"github.com/sallyport/sallyport/daemon/config/strict"
 )
 
-func readDirectory(t table) Directory {
+// Directory is how the LDAP directory is asked.
+type Directory struct {
+	// Servers are URLs, ldap:// or ldaps://, in the order of preference.
+	Servers []string
+	// StartTLS turns ldap:// into an encrypted connection.
+	StartTLS bool
+	// CAFile holds the certificates to trust; empty means the system's.
+	CAFile string
+	// BindDN and BindPasswordFile are the daemon's own account there; both
+	// empty means anonymous.
+	BindDN           string
+	BindPasswordFile string
+	// Base is where people are searched.
+	Base string
+	// Filter finds a person; {name} stands for the login.
+	Filter string
+	// AccountFilter must match too, or the account counts as disabled; empty
+	// matches everybody.
+	AccountFilter string
+	// IDAttribute holds the id that never changes.
+	IDAttribute          string
+	NameAttribute        string
+	DisplayNameAttribute string
+	MailAttribute        string
+	// GroupBase is where groups are; without a GroupFilter it narrows memberOf.
+	GroupBase string
+	// GroupFilter finds the groups of a person; {dn} and {name} stand for them.
+	// Empty means that memberOf of the person's entry is read.
+	GroupFilter        string
+	GroupNameAttribute string
+	// Locked are conditions "attribute=value" or "attribute=*", each of which
+	// means locked; nil leaves the choice to the directory's code.
+	Locked []string
+	// LockoutDuration is how long the directory's lock after wrong passwords
+	// lasts; 0 is until somebody unlocks.
+	LockoutDuration time.Duration
+	// DecoyDN is an entry to bind to where nobody was found, so that unknown
+	// names take as long as known ones.
+	DecoyDN string
+	// AllowNames are characters that logins may hold beside letters, digits,
+	// blanks and . _ - @ +
+	AllowNames string
+	// FactTTL is how long facts about an account may be cached, 1 s to 5 min.
+	FactTTL time.Duration
+	// MaxStale is how old facts may serve app passwords in an outage, at most
+	// 24 h; negative means not at all, and is written as "0s".
+	MaxStale time.Duration
+	// Timeout bounds one operation, Total all tries together, CoolDown is how
+	// long a failed server is left alone.
+	Timeout  time.Duration
+	Total    time.Duration
+	CoolDown time.Duration
+	// PoolSize is the number of connections of each kind to each server, 1 to 256.
+	PoolSize int
+}
+
+// Read reads the table [directory].
+func Read(t *strict.Table) Directory {
 	defer t.Close()
 	d := Directory{
 		Servers:              t.List("servers"),
@@ -42,12 +99,12 @@ func readDirectory(t table) Directory {
 	if d.MaxStale == 0 {
 		d.MaxStale = -1
 	}
-	t.checkServers(d)
-	t.checkSearch(d)
+	checkServers(t, d)
+	checkSearch(t, d)
 	return d
 }
 
-func (t table) checkServers(d Directory) {
+func checkServers(t *strict.Table, d Directory) {
 	if len(d.Servers) == 0 && (d.Servers != nil || !t.Has("servers")) {
 		t.Refuse("servers", "is missing: there is no directory to ask", `write for example: servers = ["ldaps://ldap.example.org"]`)
 	}
@@ -78,33 +135,33 @@ func (t table) checkServers(d Directory) {
 	}
 }
 
-func (t table) checkSearch(d Directory) {
+func checkSearch(t *strict.Table, d Directory) {
 	for key, dn := range map[string]string{"base": d.Base, "bind_dn": d.BindDN, "group_base": d.GroupBase, "decoy_dn": d.DecoyDN} {
 		if dn != "" && !strings.Contains(dn, "=") {
 			t.Refuse(key, fmt.Sprintf("%q is not a distinguished name", dn), "write for example: ou=people,dc=example,dc=org")
 		}
 	}
 	for key, f := range map[string]string{"filter": d.Filter, "account_filter": d.AccountFilter, "group_filter": d.GroupFilter} {
-		if f != "" && !ldapform.IsFilter(f) {
+		if f != "" && !isFilter(f) {
 			t.Refuse(key, fmt.Sprintf("%q is not a search filter", f), "write it in balanced brackets, for example: (uid={name})")
 		}
 	}
-	if ldapform.IsFilter(d.Filter) && !strings.Contains(d.Filter, "={name}") {
+	if isFilter(d.Filter) && !strings.Contains(d.Filter, "={name}") {
 		t.Refuse("filter", "does not hold {name}: it would find the same entry for everybody", "write for example: (uid={name})")
 	}
-	if ldapform.IsFilter(d.AccountFilter) && strings.ContainsAny(d.AccountFilter, "{}") {
+	if isFilter(d.AccountFilter) && strings.ContainsAny(d.AccountFilter, "{}") {
 		t.Refuse("account_filter", "holds a placeholder: it is about every account alike", "write for example: (objectClass=person)")
 	}
 	switch {
 	case d.GroupFilter == "":
-	case ldapform.IsFilter(d.GroupFilter) && !strings.Contains(d.GroupFilter, "={dn}") && !strings.Contains(d.GroupFilter, "={name}"):
+	case isFilter(d.GroupFilter) && !strings.Contains(d.GroupFilter, "={dn}") && !strings.Contains(d.GroupFilter, "={name}"):
 		t.Refuse("group_filter", "holds neither {dn} nor {name}: everybody would be in the same groups", "write for example: (member={dn})")
 	case d.GroupBase == "":
 		t.Refuse("group_filter", "has no group_base to search in", "write for example: group_base = \"ou=groups,dc=example,dc=org\"")
 	}
 	for key, a := range map[string]string{"id_attribute": d.IDAttribute, "name_attribute": d.NameAttribute, "display_name_attribute": d.DisplayNameAttribute,
 		"mail_attribute": d.MailAttribute, "group_name_attribute": d.GroupNameAttribute} {
-		if !ldapform.IsAttribute(a) {
+		if !isAttribute(a) {
 			t.Refuse(key, fmt.Sprintf("%q is not the name of an attribute", a), "write letters, digits and hyphens")
 		}
 	}
@@ -112,7 +169,7 @@ func (t table) checkSearch(d Directory) {
 		t.Refuse("id_attribute", d.IDAttribute+" can change or be given to somebody else: a recycled name would get another person's factors", "write entryUUID, or objectGUID for Active Directory")
 	}
 	for _, rule := range d.Locked {
-		if a, _, ok := strings.Cut(rule, "="); !ok || !ldapform.IsAttribute(a) {
+		if a, _, ok := strings.Cut(rule, "="); !ok || !isAttribute(a) {
 			t.Refuse("locked", fmt.Sprintf("%q is not a condition", rule), `write attribute=value, for example: "nsAccountLock=true", or attribute=* for any value`)
 		}
 	}
