@@ -3,8 +3,10 @@
 // hooks, so that they cannot disagree.
 //
 // It is not the audit: acts that change something are audited by the store in
-// the transaction of the change, and come here afterwards; only tries, which
-// change nothing, are handed to the store from here. It decides nothing, and
+// the transaction of the change, and come here afterwards. What changes nothing
+// is handed to the store from here: tries, for the support screen, and alarms,
+// for the audit. This is the one place that audits an alarm, whoever gives it:
+// the engine, the directory or the store itself. It decides nothing, and
 // nobody waits for it: what cannot be written down in time is dropped and
 // counted. The mains build the Bus and run it; packages check, enroll and the
 // front ends are handed it behind an interface of their own.
@@ -43,7 +45,8 @@ const (
 // Counters counts acts.
 type Counters interface {
 	Observe(e account.Event)
-	// Lost counts what was not written down: "tries", "uses" or "log_lines".
+	// Lost counts what was not written down: "tries", "uses", "log_lines" or
+	// "alarms".
 	Lost(what string, n int)
 }
 
@@ -51,6 +54,8 @@ type Counters interface {
 type Journal interface {
 	Log(ctx context.Context, tries []account.Event, used []account.Record) error
 	Events(ctx context.Context, after int64, limit int) ([]account.Event, error)
+	// Commit audits alarms.
+	Commit(ctx context.Context, c account.Change) error
 }
 
 // Named is a hook and its name in the config.
@@ -77,10 +82,11 @@ type Config struct {
 
 // Bus takes every finished act. Its methods may be called from anywhere.
 type Bus struct {
-	cfg   Config
-	flood flood
-	wake  chan struct{} // a batch is full
-	news  chan struct{} // something was audited
+	cfg    Config
+	flood  flood
+	alarms alarms
+	wake   chan struct{} // a batch is full, or an alarm waits
+	news   chan struct{} // something was audited
 
 	mu    sync.Mutex
 	tries []account.Event
@@ -97,19 +103,29 @@ type Bus struct {
 // New makes a Bus. Record works at once; Run writes what it has taken.
 func New(cfg Config) *Bus {
 	return &Bus{
-		cfg: cfg, flood: flood{seen: map[line]*repeat{}},
+		cfg: cfg, flood: flood{seen: map[line]*repeat{}}, alarms: alarms{seen: map[alarm]*repeat{}},
 		wake: make(chan struct{}, 1), news: make(chan struct{}, 1), alike: map[account.Event]int{},
 		used: map[string]account.Record{}, last: map[string]time.Time{},
 	}
 }
 
 // Record takes one finished act: logs it, counts it, and queues a try for the
-// support screen. It never blocks on anything outside the process but the
-// logger.
+// support screen, an alarm for the audit. It never blocks on anything outside
+// the process but the logger.
 func (b *Bus) Record(e account.Event) {
 	e = clean(e)
+	if e.Act == account.ActAlarm && e.At.IsZero() {
+		e.At = b.cfg.Now()
+	}
+	if e.Act == account.ActAlarm && e.Actor == "" {
+		e.Actor = "daemon"
+	}
 	b.cfg.Counters.Observe(e)
 	b.log(e)
+	if e.Act == account.ActAlarm {
+		b.alarmed(e)
+		return
+	}
 	if e.Act != account.ActCheck {
 		// The store has audited it with its change; hooks read it there.
 		signal(b.news)
@@ -204,8 +220,10 @@ func (b *Bus) Run(ctx context.Context) {
 				signal(n)
 			}
 		case <-b.wake:
+			b.audit(ctx)
 			b.flush(ctx)
 		case <-tick.C:
+			b.audit(ctx)
 			b.flush(ctx)
 			b.report()
 		}
@@ -214,6 +232,7 @@ func (b *Bus) Run(ctx context.Context) {
 
 // drain writes everything that is left; it gives up where a write fails.
 func (b *Bus) drain(ctx context.Context) {
+	b.audit(ctx)
 	for b.flush(ctx) {
 	}
 	b.report()

@@ -73,6 +73,8 @@ func (b *Bus) log(e account.Event) {
 	subject := ""
 	if e.Subject != "" {
 		subject = b.cfg.Pseudonym(e.Subject)
+	} else if e.Act == account.ActAlarm && e.Name != "" {
+		subject = b.cfg.Pseudonym(account.ID(e.Name)) // a name that stands for nobody
 	}
 	key := line{act: e.Act, reason: e.Reason, service: e.Service, subject: subject, record: e.Record, address: e.Address, note: e.Note}
 	if !b.flood.pass(key, b.cfg.Now()) {

@@ -233,7 +233,8 @@ func (m *Metrics) RefusedPeer(frontEnd string) {
 	m.refused.WithLabelValues(among(frontEnds(), frontEnd)).Inc()
 }
 
-// Lost counts what was not written down: "tries", "uses" or "log_lines".
+// Lost counts what was not written down: "tries", "uses", "log_lines" or
+// "alarms".
 func (m *Metrics) Lost(what string, n int) {
 	m.lost.WithLabelValues(among(losses(), what)).Add(float64(n))
 }
@@ -270,7 +271,7 @@ func durations() []string {
 	return []string{"check", "directory_bind", "directory_search", "plugin_call", "store_commit"}
 }
 
-func losses() []string { return []string{"tries", "uses", "log_lines"} }
+func losses() []string { return []string{"tries", "uses", "log_lines", "alarms"} }
 
 func acts() []string {
 	return words(account.ActEnroll, account.ActIssue, account.ActRevoke, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActAlarm)

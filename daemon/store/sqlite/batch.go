@@ -98,8 +98,8 @@ func (b *batch) readHead() (*auditHead, error) {
 	if genuine && kept.seq == last.seq && store.Same(kept.chain, last.chain) {
 		return last, nil
 	}
-	b.store.reader.Alarm("the end of the audit is not as it was written; run: sallyport audit verify",
-		"last_event", last.seq, "kept_end", kept.seq)
+	b.store.reader.Alarm(account.Event{Act: account.ActAlarm, Note: fmt.Sprintf(
+		"the end of the audit is not as it was written: event %d, not %d; run: sallyport audit verify", last.seq, kept.seq)})
 	if genuine && kept.seq > last.seq {
 		return kept, nil
 	}

@@ -188,6 +188,37 @@ func TestRowsChangedWhileRunningAreNotBelieved(t *testing.T) {
 	}
 }
 
+// TestARowOfAnotherPersonIsAnAlarm: told once as an event about the person whose
+// row it is, and not logged beside it. In the middle of a write, too.
+func TestARowOfAnotherPersonIsAnAlarm(t *testing.T) {
+	dir, _ := people(t)
+	behind(t, dir, "UPDATE record SET payload = (SELECT payload FROM record WHERE id = 'bert-1') WHERE id = 'anna-1'")
+	var told []account.Event
+	log := &logBuffer{}
+	_, s := open(t, dir, func(c *sqlite.Config) {
+		c.Log = slog.New(slog.NewTextHandler(log, nil))
+		c.Alarm = func(e account.Event) { told = append(told, e) }
+	})
+	if _, err := s.Load(context.Background(), "anna", "totp"); !errors.Is(err, account.ErrUnavailable) {
+		t.Errorf("loaded: %v", err)
+	}
+	err := s.Commit(context.Background(), account.Change{Subject: "anna", Version: -1, Delete: []string{"anna-2"}})
+	if !errors.Is(err, account.ErrUnavailable) {
+		t.Errorf("committed: %v", err)
+	}
+	if len(told) != 2 {
+		t.Fatalf("told %+v", told)
+	}
+	for _, e := range told {
+		if e.Act != account.ActAlarm || e.Subject != "anna" || !strings.Contains(e.Note, "not as the store wrote them") || strings.Contains(e.Note, "anna") {
+			t.Errorf("told %+v", e)
+		}
+	}
+	if log.String() != "" {
+		t.Errorf("logged beside it: %s", log)
+	}
+}
+
 func TestTokensForgedBySQL(t *testing.T) {
 	mine := token(account.TokenSession, "anna", 1)
 	for _, statement := range []string{

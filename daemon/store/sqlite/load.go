@@ -51,7 +51,7 @@ func (s *Store) open(p account.Snapshot, open []string) (account.Snapshot, error
 		}
 		payload, err := s.reader.Vault.OpenPayload(*r)
 		if err != nil {
-			return account.Snapshot{}, s.reader.Tampered(p.Subject, "a payload cannot be opened", "record", r.ID)
+			return account.Snapshot{}, s.reader.Tampered(p.Subject, "a payload cannot be opened", r.ID)
 		}
 		r.Payload = payload
 	}

@@ -37,9 +37,11 @@ type Config struct {
 	Path string
 	// Now is the clock.
 	Now func() time.Time
-	// Log gets alarms, and failures that nobody is there to be told of; nil
-	// means silence.
+	// Log gets failures that nobody is there to be told of; nil means silence.
 	Log *slog.Logger
+	// Alarm is told of what must never happen, often in the middle of a write: it
+	// must not wait for the store. Nil means that alarms go to Log.
+	Alarm func(account.Event)
 	// Observe, if set, is told of each finished operation: load, commit, fail,
 	// token, log, events, tries, census.
 	Observe func(op string, took time.Duration, err error)
@@ -67,6 +69,10 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Alarm == nil {
+		log := c.Log
+		c.Alarm = func(e account.Event) { log.Error("alarm: "+e.Note, "subject", string(e.Subject), "record", e.Record) }
 	}
 	if c.CacheRows <= 0 {
 		c.CacheRows = 1 << 17

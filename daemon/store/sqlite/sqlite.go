@@ -23,7 +23,7 @@ var _ store.Store = (*Store)(nil)
 func newStore(db *DB, sealer store.Sealer) *Store {
 	s := &Store{
 		reader: &rows.Reader{
-			DB: db.file.Read, Log: db.config.Log, Vault: store.Vault{Sealer: sealer, Instance: db.instance},
+			DB: db.file.Read, Log: db.config.Log, Alarm: db.config.Alarm, Vault: store.Vault{Sealer: sealer, Instance: db.instance},
 		},
 		db: db, cache: rows.NewCache(db.config.CacheRows),
 	}

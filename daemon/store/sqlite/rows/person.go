@@ -54,7 +54,7 @@ func (reader *Reader) ScanPerson(id account.ID, rows *sql.Rows) (p *account.Snap
 		r.Created, r.Revoked = store.Time(created), store.Time(revoked)
 		r.Expires, r.LastUsed = store.Time(expires), store.Time(used)
 		if r.Services, err = readServices(services); err != nil {
-			return nil, reader.Tampered(id, "a record's services cannot be read", "record", r.ID)
+			return nil, reader.Tampered(id, "a record's services cannot be read", r.ID)
 		}
 		p.Records = append(p.Records, r)
 	}
@@ -63,9 +63,9 @@ func (reader *Reader) ScanPerson(id account.ID, rows *sql.Rows) (p *account.Snap
 	}
 	switch {
 	case !known && len(p.Records) > 0:
-		return nil, reader.Tampered(id, "records without a subject", "record", p.Records[0].ID)
+		return nil, reader.Tampered(id, "records without a subject", p.Records[0].ID)
 	case known && !store.Same(mac, reader.Vault.State(*p)):
-		return nil, reader.Tampered(id, "the fingerprint of the records is wrong")
+		return nil, reader.Tampered(id, "the fingerprint of the records is wrong", "")
 	}
 	SortRecords(p.Records)
 	return p, nil

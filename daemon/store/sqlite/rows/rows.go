@@ -24,6 +24,8 @@ type Reader struct {
 	DB    *sql.DB
 	Vault store.Vault
 	Log   *slog.Logger
+	// Alarm is told of what must never happen.
+	Alarm func(account.Event)
 
 	mu       sync.Mutex
 	prepared map[string]*sql.Stmt
@@ -60,12 +62,10 @@ func (r *Reader) Close() {
 	clear(r.prepared)
 }
 
-// Alarm tells the operator of what must never happen.
-func (r *Reader) Alarm(what string, args ...any) { r.Log.Error("alarm: "+what, args...) }
-
-// Tampered gives the alarm about a subject's rows and returns ErrTampered.
-func (r *Reader) Tampered(id account.ID, why string, args ...any) error {
-	r.Alarm("the rows of a subject are not as the store wrote them; run: sallyport audit verify",
-		append([]any{"subject", string(id), "why", why}, args...)...)
+// Tampered gives the alarm about a subject's rows and returns ErrTampered. The
+// record may be none.
+func (r *Reader) Tampered(id account.ID, why, record string) error {
+	r.Alarm(account.Event{Act: account.ActAlarm, Subject: id, Record: record,
+		Note: "the rows of a subject are not as the store wrote them, " + why + "; run: sallyport audit verify"})
 	return ErrTampered
 }

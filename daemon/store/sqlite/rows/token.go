@@ -52,7 +52,7 @@ func (r *Reader) ScanToken(ref account.TokenRef, rows *sql.Rows) (t account.Toke
 	}
 	t.Created, t.Expires = store.Time(created), store.Time(expires)
 	if t.Data, err = r.Vault.OpenToken(t); err != nil {
-		return t, r.Tampered(t.Subject, "a token is not genuine", "kind", string(t.Kind))
+		return t, r.Tampered(t.Subject, "a token is not genuine: "+string(t.Kind), "")
 	}
 	return t, nil
 }
