@@ -69,6 +69,9 @@ func verbs() map[string]verb {
 
 		"keepcookies": (*story).keepCookies,
 		"putcookies":  (*story).putCookies,
+		"cookie":      (*story).cookie,
+		"ticket":      (*story).ticket,
+		"nowhere":     (*story).nowhere,
 	}
 }
 
