@@ -57,10 +57,14 @@ type Store interface {
 
 // Throttle says who may try now.
 type Throttle interface {
-	MaySend(c account.Client, service, name string) time.Duration
-	Slow(c account.Client, service, name string)
+	// Who is one text for all spellings; it stands in for a missing address.
+	MaySend(c account.Client, service, who string) time.Duration
+	Slow(c account.Client, service, who string)
 	First(ctx context.Context, id account.ID, familiar bool) (int64, time.Duration, error)
+	// Second is for codes behind a right password, SecondAlone for those that
+	// no password stands before.
 	Second(ctx context.Context, id account.ID, kind string) (int64, time.Duration, error)
+	SecondAlone(ctx context.Context, id account.ID, kind string) (int64, time.Duration, error)
 }
 
 // Journal hears of every finished act. It never blocks.

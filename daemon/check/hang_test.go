@@ -111,12 +111,12 @@ func (ticking) WaitUntil(ctx context.Context, at time.Time) {
 }
 
 // hanging is a scene on a clock that ticks, one part of which hangs.
-func hanging(t *testing.T, where string) *scene {
+func hanging(t *testing.T, where string, grid time.Duration) *scene {
 	return newScene(t, func(s *scene) {
 		s.clock.now = time.Now()
 		s.fresh()
 		h := &stuck{keeper: s.real, people: s.people, where: where}
-		s.store, s.cfg.Directory, s.cfg.Clock, s.cfg.Grid = h, h, ticking{}, time.Second
+		s.store, s.cfg.Directory, s.cfg.Clock, s.cfg.Grid = h, h, ticking{}, grid
 		s.cfg.Factors[0].Plugin = stuckFactor{stuck: h}
 		s.cfg.Hooks = []check.Hook{{Name: "h", Hook: h, AllowOnError: true}}
 	})
@@ -133,7 +133,7 @@ func TestNoAnswerTakesLongerThanFourSeconds(t *testing.T) {
 			}
 			t.Run(where+" "+who, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					s := hanging(t, where)
+					s := hanging(t, where, time.Second)
 					_, key := s.enroll("alice", totp.Factor{}, nil)
 					ctx, hangUp := context.WithCancel(context.Background())
 					hangUp()
@@ -155,12 +155,16 @@ func TestNoAnswerTakesLongerThanFourSeconds(t *testing.T) {
 
 // The grid on which refusals leave does not lengthen a late one beyond that.
 func TestALateRefusalLeavesWithinFourSecondsToo(t *testing.T) {
-	for _, work := range []time.Duration{0, 2900 * time.Millisecond, 2999 * time.Millisecond} {
+	for _, c := range []struct{ work, grid, want time.Duration }{
+		{0, time.Second, time.Second},
+		{2900 * time.Millisecond, time.Second, 4 * time.Second},
+		{2999 * time.Millisecond, 900 * time.Millisecond, 4 * time.Second}, // the next point is too late
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := hanging(t, "commit") // so that auditing the wrong code takes all the time it may
+			s := hanging(t, "commit", c.grid) // so that auditing the wrong code takes all the time it may
 			s.enroll("alice", totp.Factor{}, nil)
 			s.people.during = func() {
-				ctx, cancel := context.WithTimeout(context.Background(), work)
+				ctx, cancel := context.WithTimeout(context.Background(), c.work)
 				defer cancel()
 				<-ctx.Done()
 			}
@@ -168,8 +172,8 @@ func TestALateRefusalLeavesWithinFourSecondsToo(t *testing.T) {
 			ans := s.try("web", "alice", "alice-password", "x")
 			took := time.Since(begun)
 			want(t, ans, factor.Deny, account.CodeWrong)
-			if took > 4*time.Second || took%time.Second != 0 {
-				t.Errorf("after %s of work it left after %s", work, took)
+			if took != c.want {
+				t.Errorf("after %s of work it left after %s, want %s", c.work, took, c.want)
 			}
 		})
 	}

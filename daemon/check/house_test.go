@@ -83,11 +83,20 @@ func (p *people) Find(_ context.Context, name string) (account.Facts, error) {
 	if name != strings.TrimSpace(name) {
 		return account.Facts{}, account.ErrNotFound // it cannot be a name
 	}
-	f, ok := p.facts[strings.ToLower(name)]
+	folded := strings.ToLower(strings.Map(narrow, name))
+	f, ok := p.facts[folded]
 	if !ok {
-		return account.Facts{Subject: account.Subject{Name: strings.ToLower(name)}}, account.ErrNotFound
+		return account.Facts{Subject: account.Subject{Name: folded}}, account.ErrNotFound
 	}
 	return f, nil
+}
+
+// narrow makes the full-width form of a letter the usual one.
+func narrow(r rune) rune {
+	if r >= 'ａ' && r <= 'ｚ' {
+		return r - 'ａ' + 'a'
+	}
+	return r
 }
 
 func (p *people) Bind(ctx context.Context, f account.Facts, password account.Secret) (account.Reason, error) {

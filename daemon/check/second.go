@@ -84,7 +84,11 @@ func (t *try) judgeCode(ctx context.Context, kind string, snap account.Snapshot,
 			return verdict.Finding{Away: account.ClockUnsafe}
 		}
 		if _, already := counted[kind]; !already {
-			number, wait, err := t.cfg.Throttle.Second(ctx, t.facts.ID, t.budget(kind))
+			count := t.cfg.Throttle.Second
+			if !t.service.HasDirectory() {
+				count = t.cfg.Throttle.SecondAlone
+			}
+			number, wait, err := count(ctx, t.facts.ID, kind)
 			if err != nil {
 				t.cfg.Log.Error("counting a code", "error", err)
 				return verdict.Finding{Away: account.StoreUnavailable}
@@ -107,15 +111,6 @@ func (t *try) judgeCode(ctx context.Context, kind string, snap account.Snapshot,
 	default:
 		return verdict.Finding{Testimony: got, Told: account.CodeWrong}
 	}
-}
-
-// budget names what a code counts on. Where no password stands before the
-// code, anybody may try, and must not use up what the owner has behind it.
-func (t *try) budget(kind string) string {
-	if t.service.HasDirectory() {
-		return kind
-	}
-	return "alone:" + kind
 }
 
 // refuse says no, or not now, and takes back what was no failure. A wrong code

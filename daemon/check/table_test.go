@@ -92,6 +92,10 @@ func (w *world) Second(context.Context, account.ID, string) (int64, time.Duratio
 	return 2, 0, nil
 }
 
+func (w *world) SecondAlone(context.Context, account.ID, string) (int64, time.Duration, error) {
+	return 2, 0, nil
+}
+
 func (w *world) Record(account.Event)                     {}
 func (w *world) Used(account.Record)                      {}
 func (w *world) Now() time.Time                           { return w.now }

@@ -221,3 +221,30 @@ func TestCodesCannotBeGuessedByAPasswordHolder(t *testing.T) {
 		t.Errorf("%d codes were judged in the first day", n)
 	}
 }
+
+// Where a protocol carries no address, the person stands in for it, in
+// whatever spelling: full-width letters are no second budget.
+func TestWithoutAnAddressAllSpellingsAreOneSource(t *testing.T) {
+	for _, name := range []string{"alice", "nobody"} {
+		s := newScene(t, func(s *scene) { s.limits.SourcePerMinute = 6 })
+		wide := strings.Map(func(r rune) rune { return r - 'a' + 'ａ' }, name)
+		spellings := []string{name, strings.ToUpper(name), wide}
+		try := func(service, name string, i int) account.Answer {
+			return s.engine.Check(context.Background(), account.Attempt{Service: service, Name: name, Password: account.Secret(fmt.Sprint("wrong ", i))})
+		}
+		for i := range 6 {
+			if ans := try("dav", spellings[i%3], i); ans.Reason == account.Throttled {
+				t.Fatalf("%s has to wait after %d", name, i)
+			}
+		}
+		for _, spelling := range spellings {
+			want(t, try("dav", spelling, 99), factor.Deny, account.Throttled)
+		}
+		if ans := try("dav", "bert", 1); ans.Reason == account.Throttled {
+			t.Errorf("bert waits for %s", name)
+		}
+		if ans := try("card", name, 1); ans.Reason == account.Throttled {
+			t.Error("another service waits, too")
+		}
+	}
+}

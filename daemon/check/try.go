@@ -66,8 +66,11 @@ func (t *try) judge(ctx context.Context) account.Answer {
 		// directory it would be an anonymous bind, and succeed.
 		return verdict.Deny(account.BadCredentials)
 	}
-	if wait := t.cfg.Throttle.MaySend(t.Client, t.Service, t.Name); wait > 0 {
-		return verdict.Throttled(wait)
+	addressed := t.Client.Network().IsValid()
+	if addressed {
+		if ans, ok := t.maySend(); !ok {
+			return ans
+		}
 	}
 	if ans, ok := t.redeemPassword(ctx); !ok {
 		return ans
@@ -77,6 +80,13 @@ func (t *try) judge(ctx context.Context) account.Answer {
 	}
 	if ans, ok := t.identify(ctx); !ok {
 		return ans
+	}
+	if !addressed {
+		// The person stands in for the address, and only now it is known who
+		// that is: all spellings are one.
+		if ans, ok := t.maySend(); !ok {
+			return ans
+		}
 	}
 	return t.veil(t.judgeWays(ctx))
 }
@@ -163,11 +173,25 @@ func (t *try) load(ctx context.Context, kinds ...string) (account.Snapshot, erro
 	return snap, err
 }
 
+// who is the person, as far as it is known who that is.
+func (t *try) who() string {
+	if t.facts.ID == "" {
+		return t.Name
+	}
+	return string(t.facts.ID)
+}
+
+// maySend asks whether the source may try now.
+func (t *try) maySend() (account.Answer, bool) {
+	wait := t.cfg.Throttle.MaySend(t.Client, t.Service, t.who())
+	return verdict.Throttled(wait), wait == 0
+}
+
 // slow counts a wrong secret against its source, the same secret only once.
 func (t *try) slow() {
-	f := t.fingerprint("source:"+t.Service+":"+t.Name, t.Password+"\x00"+t.Code+"\x00"+t.Ticket)
+	f := t.fingerprint("source:"+t.Service+":"+t.who(), t.Password+"\x00"+t.Code+"\x00"+t.Ticket)
 	if t.sent.First(f, t.started) {
-		t.cfg.Throttle.Slow(t.Client, t.Service, t.Name)
+		t.cfg.Throttle.Slow(t.Client, t.Service, t.who())
 	}
 }
 

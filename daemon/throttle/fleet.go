@@ -35,6 +35,10 @@ const (
 	lasting = 5
 )
 
+// UnderAttack tells whether wrong secrets come in so much faster than usual, or
+// did a few minutes ago, that the limits are tight.
+func (t *Throttle) UnderAttack() bool { return t.fleet.tight(t.now()) }
+
 // wrong counts one wrong secret.
 func (f *fleet) wrong(now time.Time) {
 	f.mu.Lock()

@@ -47,7 +47,13 @@ func TestAnAttackOnTheFleetTightensFourfold(t *testing.T) {
 	if n := quick(t, th, "alice", false); n != 3 {
 		t.Fatalf("in quiet times a password has %d", n)
 	}
+	if th.UnderAttack() {
+		t.Error("quiet times are told as an attack")
+	}
 	noise(th, w, 1000, 1)
+	if !th.UnderAttack() {
+		t.Error("the attack is not told")
+	}
 	for range 4 { // it lasts five minutes
 		if n := spend(th, from("192.0.2.9"), 100); n == 0 || n > 15 {
 			t.Errorf("under attack a source has %d", n)
@@ -61,6 +67,9 @@ func TestAnAttackOnTheFleetTightensFourfold(t *testing.T) {
 		t.Errorf("under attack a familiar network has %d passwords", n)
 	}
 	w.move(5 * time.Minute)
+	if th.UnderAttack() {
+		t.Error("the attack is told for longer than it lasts")
+	}
 	if n := spend(th, from("192.0.2.77"), 100); n != 60 {
 		t.Errorf("after the attack a source has %d", n)
 	}

@@ -1,6 +1,9 @@
 package throttle
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The policies are pure: the same history gives the same wait on every node
 // and after every restart. Each is the longest of its waits, so that whoever
@@ -34,6 +37,25 @@ func (t *Throttle) secondWait(earlier []time.Time, now time.Time) time.Duration 
 		spent(recent, t.limits.SecondPerDay, day, now),
 		spent(since(recent, now.Add(-time.Minute)), t.limits.SecondQuick, time.Minute, now),
 		stepped(recent, now, steps{quick: t.limits.SecondQuick, first: 30 * time.Second, longest: hour}))
+}
+
+// ahead is how far the clock of whoever wrote a try may be before ours.
+const ahead = time.Minute
+
+// past is the history without the future. A clock that was put right leaves
+// tries that have not happened yet; to wait for them, or to call them tries of
+// just now for as long as they lie ahead, would keep the right password out for
+// hours or years. What lies hardly ahead is another clock's now.
+func past(earlier []time.Time, now time.Time) []time.Time {
+	n := len(earlier)
+	for n > 0 && earlier[n-1].Sub(now) > ahead {
+		n--
+	}
+	kept := slices.Clone(earlier[:n])
+	for i := n - 1; i >= 0 && kept[i].After(now); i-- {
+		kept[i] = now
+	}
+	return kept
 }
 
 // since returns the times after the given one; times are sorted.

@@ -2,7 +2,6 @@ package throttle
 
 import (
 	"hash/maphash"
-	"strings"
 	"sync"
 	"time"
 
@@ -13,23 +12,24 @@ import (
 const wide = 8
 
 // MaySend tells how long the source has to wait before its next try; 0 means
-// that it may go ahead. It counts nothing. Service and name stand in where the
+// that it may go ahead. It counts nothing. Service and who stand in where the
 // protocol carries no address, so that people behind one peer do not share one
-// budget.
-func (t *Throttle) MaySend(c account.Client, service, name string) time.Duration {
+// budget. Who must be one text for all spellings of a login: it is compared as
+// it is.
+func (t *Throttle) MaySend(c account.Client, service, who string) time.Duration {
 	now := t.now()
 	var wait time.Duration
-	for _, k := range t.keys(c, service, name) {
+	for _, k := range t.keys(c, service, who) {
 		wait = max(wait, t.sources.wait(k, now))
 	}
 	return wait
 }
 
 // Slow counts one wrong secret against the source.
-func (t *Throttle) Slow(c account.Client, service, name string) {
+func (t *Throttle) Slow(c account.Client, service, who string) {
 	now := t.now()
 	t.fleet.wrong(now)
-	for _, k := range t.keys(c, service, name) {
+	for _, k := range t.keys(c, service, who) {
 		t.sources.spend(k, now)
 	}
 }
@@ -41,15 +41,14 @@ type key struct {
 	every time.Duration
 }
 
-func (t *Throttle) keys(c account.Client, service, name string) []key {
+func (t *Throttle) keys(c account.Client, service, who string) []key {
 	every := time.Minute / time.Duration(t.limits.SourcePerMinute)
 	if t.fleet.tight(t.now()) {
 		every = min(burst, every*tight)
 	}
 	near := c.Network()
 	if !near.IsValid() {
-		name = strings.ToLower(strings.TrimSpace(name))
-		return []key{{text: "name\x00" + service + "\x00" + name, every: every}}
+		return []key{{text: "who\x00" + service + "\x00" + who, every: every}}
 	}
 	far := 24
 	if near.Addr().Is6() {

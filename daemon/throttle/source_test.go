@@ -78,6 +78,8 @@ func TestTheNetworkAroundHasEightTimesTheRoom(t *testing.T) {
 	}
 }
 
+// Who is compared as it is: the one who calls knows which spellings are one
+// person, and says so (see package check).
 func TestUnknownAddressesCountByServiceAndName(t *testing.T) {
 	th := newThrottle(t, throttle.Defaults(), &memory{}, newWatch())
 	for range 60 {
@@ -86,7 +88,7 @@ func TestUnknownAddressesCountByServiceAndName(t *testing.T) {
 	for _, c := range []struct {
 		service, name string
 		blocked       bool
-	}{{"dav", "alice", true}, {"dav", " ALICE ", true}, {"dav", "bert", false}, {"card", "alice", false}} {
+	}{{"dav", "alice", true}, {"dav", "Alice", false}, {"dav", "bert", false}, {"card", "alice", false}} {
 		if blocked := th.MaySend(account.Client{}, c.service, c.name) > 0; blocked != c.blocked {
 			t.Errorf("%s at %s: blocked is %t", c.name, c.service, blocked)
 		}

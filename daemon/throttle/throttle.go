@@ -119,6 +119,12 @@ func (t *Throttle) Second(ctx context.Context, id account.ID, kind string) (int6
 	return t.try(ctx, secondBucket(id, kind), rule{t.secondWait, month})
 }
 
+// SecondAlone is Second where no password stands before the code: anybody may
+// try there, and must not use up what the owner has behind the password.
+func (t *Throttle) SecondAlone(ctx context.Context, id account.ID, kind string) (int64, time.Duration, error) {
+	return t.Second(ctx, id, alone(kind))
+}
+
 // rule is a policy and how much history it wants.
 type rule struct {
 	wait   policy
@@ -133,7 +139,7 @@ func (t *Throttle) try(ctx context.Context, bucket string, r rule) (int64, time.
 		Bucket: bucket,
 		At:     now,
 		Since:  now.Add(-r.window),
-		Allow:  func(earlier []time.Time) time.Duration { return r.wait(earlier, now) },
+		Allow:  func(earlier []time.Time) time.Duration { return r.wait(past(earlier, now), now) },
 	})
 	if err != nil {
 		return 0, 0, fmt.Errorf("counting a try: %w", err)
@@ -152,8 +158,7 @@ func (t *Throttle) Buckets(id account.ID, kinds []string) []string {
 }
 
 // alone names the budget of a factor's codes where no password stands before
-// them: anybody may try there, and must not use up what the owner has behind
-// the password. Package check gives such a kind to Second.
+// them.
 func alone(kind string) string { return "alone:" + kind }
 
 func firstBucket(id account.ID, familiar bool) string {
@@ -186,6 +191,11 @@ func (t *Throttle) Wait(ctx context.Context, id account.ID, kind string) (time.D
 	return max(wait, known), tries + more, nil
 }
 
+// WaitAlone is Wait for a code of the factor that no password stands before.
+func (t *Throttle) WaitAlone(ctx context.Context, id account.ID, kind string) (time.Duration, int, error) {
+	return t.Wait(ctx, id, alone(kind))
+}
+
 func (t *Throttle) look(ctx context.Context, bucket string, wait policy) (left time.Duration, tries int, err error) {
 	now := t.now()
 	_, _, err = t.store.Fail(ctx, account.Try{
@@ -194,6 +204,7 @@ func (t *Throttle) look(ctx context.Context, bucket string, wait policy) (left t
 		Since:  now.Add(-month),
 		// Always asking for a wait makes this a look, not a try.
 		Allow: func(earlier []time.Time) time.Duration {
+			earlier = past(earlier, now)
 			left, tries = wait(earlier, now), len(earlier)
 			return month
 		},

@@ -33,6 +33,7 @@ func (m *memory) Fail(_ context.Context, t account.Try) (int64, time.Duration, e
 	}
 	m.since = t.Since
 	earlier := slices.DeleteFunc(slices.Clone(m.tries[t.Bucket]), func(at time.Time) bool { return at.Before(t.Since) })
+	slices.SortFunc(earlier, time.Time.Compare) // oldest first, as a store does
 	if wait := t.Allow(earlier); wait > 0 {
 		return 0, wait, nil
 	}
@@ -283,7 +284,7 @@ func TestEachSubjectFactorAndNetworkHasItsOwnBudget(t *testing.T) {
 		func() (int64, time.Duration, error) { return th.First(ctx, "bert", false) },
 		func() (int64, time.Duration, error) { return th.Second(ctx, "alice", "totp") },
 		func() (int64, time.Duration, error) { return th.Second(ctx, "alice", "recovery") },
-		func() (int64, time.Duration, error) { return th.Second(ctx, "alice", "alone:totp") },
+		func() (int64, time.Duration, error) { return th.SecondAlone(ctx, "alice", "totp") },
 	} {
 		if n, d, err := try(); d != 0 || n == 0 || err != nil {
 			t.Errorf("number %d, wait %s, %v", n, d, err)
@@ -298,6 +299,9 @@ func TestEachSubjectFactorAndNetworkHasItsOwnBudget(t *testing.T) {
 	wait, tries, err := th.Wait(ctx, "alice", "")
 	if wait != time.Second || tries != 4 || err != nil {
 		t.Errorf("the desk sees %s, %d tries, %v", wait, tries, err)
+	}
+	if _, tries, err := th.WaitAlone(ctx, "alice", "totp"); tries != 1 || err != nil {
+		t.Errorf("the desk sees %d codes without a password, %v", tries, err)
 	}
 	if n := len(m.tries["first:new:alice"]); n != 3 {
 		t.Errorf("looking counted: %d", n)

@@ -81,6 +81,12 @@ func (c countedThrottle) Second(ctx context.Context, id account.ID, kind string)
 	return number, wait, err
 }
 
+func (c countedThrottle) SecondAlone(ctx context.Context, id account.ID, kind string) (int64, time.Duration, error) {
+	number, wait, err := c.Throttle.SecondAlone(ctx, id, kind)
+	c.count("second", wait)
+	return number, wait, err
+}
+
 func (c countedThrottle) count(bucket string, wait time.Duration) {
 	if wait > 0 {
 		c.metrics.Throttled(bucket)
