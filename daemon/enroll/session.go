@@ -118,7 +118,7 @@ func (d *Desk) open(ctx context.Context, token account.Secret) (*session, error)
 		return nil, fmt.Errorf("reading the session: %w", errors.Join(err, account.ErrUnavailable))
 	}
 	now := d.cfg.Now()
-	if !now.Before(tok.Expires) || !now.Before(s.state.Ends) {
+	if !tok.Alive(now) || !now.Before(s.state.Ends) {
 		return nil, errNoSession
 	}
 	s.who, err = d.cfg.Directory.Find(ctx, s.state.Name)
@@ -208,7 +208,7 @@ func (d *Desk) Open(ctx context.Context, ticket account.Secret) (Session, error)
 // redeem takes the ticket and puts the session in one write.
 func (d *Desk) redeem(ctx context.Context, ticket account.Token, kind account.TokenKind) (Session, error) {
 	now := d.cfg.Now()
-	if !now.Before(ticket.Expires) {
+	if !ticket.Alive(now) {
 		return Session{}, errNoSession
 	}
 	_, name, _ := strings.Cut(string(ticket.Data), "\x00")

@@ -54,7 +54,7 @@ func (d *Desk) Invite(ctx context.Context, token, code account.Secret) error {
 		back := d.cfg.Commit(context.WithoutCancel(ctx), account.Change{Subject: s.who.ID, Version: -1, Refund: []int64{number}})
 		return fmt.Errorf("reading the invite code: %w", errors.Join(err, back))
 	}
-	if err != nil || tok.Subject != s.who.ID || !d.cfg.Now().Before(tok.Expires) {
+	if err != nil || tok.Subject != s.who.ID || !tok.Alive(d.cfg.Now()) {
 		return &Refusal{Reason: account.CodeWrong}
 	}
 	s.state.Invite = ref.Hash[:]
@@ -211,7 +211,7 @@ func (d *Desk) invited(ctx context.Context, s *session, snap account.Snapshot) e
 	}
 	tok, err := d.cfg.Store.Token(ctx, account.TokenRef{Kind: account.TokenInvite, Hash: [32]byte(s.state.Invite)})
 	switch {
-	case errors.Is(err, account.ErrNotFound) || err == nil && (tok.Subject != s.who.ID || !d.cfg.Now().Before(tok.Expires)):
+	case errors.Is(err, account.ErrNotFound) || err == nil && (tok.Subject != s.who.ID || !tok.Alive(d.cfg.Now())):
 		return &Refusal{Reason: account.NotAllowed}
 	case err != nil:
 		return fmt.Errorf("reading the invite code: %w", err)
