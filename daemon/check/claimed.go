@@ -109,10 +109,6 @@ func (t *try) whyNot(ctx context.Context, kind string, snap account.Snapshot) ac
 // somebody in, for a written reason, either field may carry the code, and
 // whoever has none learns nothing: no door has been passed.
 func (t *try) judgeWithoutDirectory(ctx context.Context) account.Answer {
-	if len(t.codeKinds()) == 0 {
-		t.slow()
-		return verdict.Deny(account.AppPasswordRequired)
-	}
 	if t.Code == "" {
 		t.Code = t.Password
 	}

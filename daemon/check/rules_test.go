@@ -150,6 +150,23 @@ func TestRule04OldFactsServeAppPasswordsForMaxStale(t *testing.T) {
 	s.fresh()
 	s.clock.move(-6 * time.Minute) // a fact from the future tells nothing
 	want(t, s.try("dav", "alice", account.Secret(app), ""), factor.Unavailable, account.DirectoryUnavailable)
+	// They serve nothing else: not codes alone, nor a code behind a password that
+	// was right a while ago.
+	_, key := s.enroll("alice", totp.Factor{}, nil)
+	s.fresh()
+	ticket := s.ticket("alice")
+	s.clock.move(4 * time.Minute)
+	s.people.mu.Lock()
+	f := s.people.facts["alice"]
+	f.AsOf = s.clock.Now().Add(-5*time.Minute - 1)
+	s.people.facts["alice"] = f
+	s.people.mu.Unlock()
+	want(t, s.try("door", "alice", s.code(key), ""), factor.Unavailable, account.DirectoryUnavailable)
+	want(t, s.try("plain", "alice", "alice-password", ""), factor.Unavailable, account.DirectoryUnavailable)
+	want(t, s.engine.Check(context.Background(), account.Attempt{Service: "web", Ticket: ticket, Code: s.code(key), Client: home()}),
+		factor.Unavailable, account.DirectoryUnavailable)
+	want(t, s.try("dav", "alice", account.Secret(app), ""), factor.Accept, account.OK)
+	want(t, s.try("dav", "alice", "alice-password", ""), factor.Deny, account.AppPasswordRequired)
 	strict := newScene(t, func(s *scene) { s.cfg.MaxStale = 0 })
 	_, app = strict.enroll("alice", apppassword.Factor{}, nil)
 	strict.clock.move(time.Minute) // a cached fact is no stale one

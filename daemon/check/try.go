@@ -101,6 +101,15 @@ func (t *try) judgeWays(ctx context.Context) account.Answer {
 			return ans
 		}
 	}
+	if !t.service.HasDirectory() && len(t.codeKinds()) == 0 {
+		t.slow()
+		return verdict.Deny(account.AppPasswordRequired)
+	}
+	if t.started.Sub(t.facts.AsOf) > recent {
+		// The last good fact serves app passwords, and only those: they can be
+		// revoked here, whatever has become of the account there.
+		return verdict.Unavailable(account.DirectoryUnavailable)
+	}
 	if !t.service.HasDirectory() {
 		return t.judgeWithoutDirectory(ctx)
 	}
