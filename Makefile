@@ -20,8 +20,9 @@ run: build ## build, then start the demo with its state below var/
 	bin/sallyportd demo --dir var
 
 build: ## build all binaries, static and stripped, into bin/
-	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/ $(MAINS)
+	@mkdir -p bin && chmod go-w bin
+	umask 022 && CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/ $(MAINS)
+	@chmod go-w $(BINS)
 
 setup: ## install what the tests need (Debian, as root), or say what is missing
 	@.ci/setup
@@ -52,7 +53,7 @@ install: build ## install binaries, man pages, completions and configs below DES
 	install -m 0755 $(BINS) '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 0644 configs/*.toml '$(DESTDIR)$(PREFIX)/share/sallyport/configs/'
 	for b in sallyport sallyportd; do \
-		bin/$$b man '$(DESTDIR)$(PREFIX)/share/man/man8' && \
+		umask 022; bin/$$b man '$(DESTDIR)$(PREFIX)/share/man/man8' && \
 		bin/$$b completion bash >'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/'$$b || exit 1; \
 	done
 

@@ -44,20 +44,27 @@ func demo(cmd *cobra.Command, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, d := range []string{abs, filepath.Join(abs, "run")} {
-		if err := machine.OwnFolder(d); err != nil {
-			return err
-		}
-	}
-	if err := createKEK(filepath.Join(abs, "kek")); err != nil {
-		return err
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("finding the daemon's own folder: %w", err)
 	}
 	cfg, err := config.Parse(config.Source{File: "demo.toml", Dir: abs, Bin: filepath.Dir(self), Text: configs.DemoTOML})
 	if err != nil {
+		return err
+	}
+	var plugins []string
+	for _, f := range cfg.Factors {
+		plugins = append(plugins, f.Path)
+	}
+	if err := machine.Programs(plugins); err != nil {
+		return err
+	}
+	for _, d := range []string{abs, filepath.Join(abs, "run")} {
+		if err := machine.OwnFolder(d); err != nil {
+			return err
+		}
+	}
+	if err := createKEK(filepath.Join(abs, "kek")); err != nil {
 		return err
 	}
 	people, err := embedded.Start(embedded.Config{Addr: demoDirectory, LDIF: strings.NewReader(configs.DemoLDIF)})

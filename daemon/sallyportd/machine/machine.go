@@ -11,9 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/listen"
@@ -61,6 +64,45 @@ func program(path, pin string) error {
 	}
 	f.Close()
 	return nil
+}
+
+// Programs tells what keeps the daemon from running plugins, if anything does.
+// What is open to others it tells all at once, with one command that mends it:
+// in a folder cloned with umask 002 that is every folder on the way.
+func Programs(paths []string) error {
+	loose := map[string]bool{}
+	for _, p := range paths {
+		for at := p; ; at = filepath.Dir(at) {
+			st, err := os.Stat(at)
+			shared := err == nil && st.IsDir() && st.Mode()&fs.ModeSticky != 0 // such as /tmp
+			if err == nil && st.Mode().Perm()&0o022 != 0 && !shared {
+				loose[quoted(at)] = true
+			}
+			if at == filepath.Dir(at) {
+				break
+			}
+		}
+	}
+	if len(loose) > 0 {
+		return fmt.Errorf("others can change the plugins or a folder above them, and such programs are not run; to mend it: chmod go-w %s",
+			strings.Join(slices.Sorted(maps.Keys(loose)), " "))
+	}
+	for _, p := range paths {
+		if err := program(p, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quoted is a path as a shell wants it.
+func quoted(path string) string {
+	if strings.ContainsFunc(path, func(r rune) bool {
+		return !strings.ContainsRune("/._-+", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}) {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
 }
 
 // KEK resolves "credential:NAME" to the file that systemd made.
