@@ -328,28 +328,6 @@ func TestAlikeTriesWaitAsOne(t *testing.T) {
 	})
 }
 
-// TestUseIsNoTry: a sync that goes well is noted in its record, once a minute,
-// and is no row on top; it is counted and logged like every check.
-func TestUseIsNoTry(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w, b := newWorld()
-		ok := try(1)
-		ok.Verdict, ok.Reason, ok.Record = factor.Accept, account.OK, "r1"
-		for range 10 {
-			b.Used(account.Record{ID: "r1"})
-			b.Record(ok)
-		}
-		code := ok
-		code.Record = "r2" // a code: its use is written with the verdict
-		b.Record(code)
-		stop := start(t, b)
-		stop()
-		if len(w.tries) != 1 || w.tries[0].Record != "r2" || len(w.used) != 1 || len(w.seen) != 11 {
-			t.Errorf("tries %v, uses %v, counted %d", w.tries, w.used, len(w.seen))
-		}
-	})
-}
-
 // TestOutage: an outage of the store that is shorter than the queue loses
 // nothing and doubles nothing.
 func TestOutage(t *testing.T) {
@@ -370,31 +348,6 @@ func TestOutage(t *testing.T) {
 		stop()
 		if kept != 1000 || used != 1 || len(w.tries) != 1000 || w.lost["tries"] != 0 {
 			t.Errorf("kept %d tries and %d uses, lost %v", kept, used, w.lost)
-		}
-	})
-}
-
-// TestUsed: the last use of a record is written at most once a minute, and
-// never with its payload.
-func TestUsed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w, b := newWorld()
-		stop := start(t, b)
-		for range 130 { // a second apart
-			b.Used(account.Record{ID: "r1", Payload: []byte("sealed"), LastAgent: "phone\n"})
-			b.Used(account.Record{ID: "r2"})
-			<-time.After(time.Second)
-		}
-		stop()
-		n := map[string]int{}
-		for _, r := range w.used {
-			n[r.ID]++
-			if r.Payload != nil || strings.Contains(r.LastAgent, "\n") {
-				t.Errorf("%#v", r)
-			}
-		}
-		if n["r1"] != 3 || n["r2"] != 3 {
-			t.Errorf("written %v, want 3 in 130 s", n)
 		}
 	})
 }

@@ -110,6 +110,13 @@ func (h *House) keepHouse(ctx context.Context) {
 	defer count.Stop()
 	defer sweep.Stop()
 	h.census(ctx)
+	sweeper := h.sweeper()
+	failed := func(err error) {
+		if err != nil && ctx.Err() == nil {
+			h.log.Error("sweeping the store", "error", err)
+		}
+	}
+	failed(sweeper.recall(ctx))
 	for {
 		select {
 		case <-ctx.Done():
@@ -117,10 +124,18 @@ func (h *House) keepHouse(ctx context.Context) {
 		case <-count.C:
 			h.census(ctx)
 		case <-sweep.C:
-			if err := h.store.Sweep(ctx, h.clock.Now()); err != nil && ctx.Err() == nil {
-				h.log.Error("sweeping the store", "error", err)
-			}
+			failed(sweeper.sweep(ctx))
 		}
+	}
+}
+
+// sweeper makes the sweeper. What the daemon has seen tick is Go's monotonic
+// clock, which no setting of the wall clock moves.
+func (h *House) sweeper() *sweeper {
+	begun := h.clock.Now()
+	return &sweeper{
+		store: h.store, now: h.clock.Now, safe: h.clock.Safe, log: h.log,
+		ticked: func() time.Duration { return h.clock.Now().Sub(begun) },
 	}
 }
 

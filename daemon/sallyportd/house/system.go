@@ -2,6 +2,7 @@ package house
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -70,7 +71,7 @@ func (h *House) Verify(ctx context.Context) (api.AuditReport, error) {
 	if err != nil {
 		return api.AuditReport{}, err
 	}
-	report := api.AuditReport{OK: r.OK(), Events: r.Events, Last: r.AuditHead}
+	report := api.AuditReport{OK: r.OK(), Events: r.Events, Last: r.AuditHead, Head: hex.EncodeToString(r.AuditLink)}
 	if r.Events > 0 {
 		report.First = r.AuditHead - r.Events + 1
 	}

@@ -56,6 +56,34 @@ func TestVerifyNamesTheFirstBrokenEvent(t *testing.T) {
 	}
 }
 
+// TestVerifyTellsTheNewestLink: it moves with every event, and an audit that was
+// cut off and written anew has another one.
+func TestVerifyTellsTheNewestLink(t *testing.T) {
+	link := func(dir string) string {
+		db, s := open(t, dir, nil)
+		r, err := s.Verify(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return string(r.AuditLink)
+	}
+	if got := link(audited(t, 0)); got != "" {
+		t.Errorf("without an event the link is %x", got)
+	}
+	dir := audited(t, 3)
+	three := link(dir)
+	if len(three) != 32 || three == link(audited(t, 4)) || three != link(dir) {
+		t.Errorf("the link of three events is %x", three)
+	}
+	behind(t, dir, "UPDATE event SET mac = (SELECT mac FROM event WHERE seq = 2) WHERE seq = 3")
+	if link(dir) == three {
+		t.Error("another end has the same link")
+	}
+}
+
 func TestEventsMissingAtTheEndStayMissing(t *testing.T) {
 	for statement, broken := range map[string]int64{
 		"DELETE FROM event WHERE seq >= 8":                   8,

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -129,36 +128,11 @@ func (s *Store) events(ctx context.Context, name, query string, args ...any) (ev
 // Census implements store.Store.
 func (s *Store) Census(ctx context.Context) (c store.Census, err error) {
 	err = s.observed("census", func() error {
-		c, err = s.census(ctx)
+		c, err = s.reader.Census(ctx, s.db.config.Now())
 		return err
 	})
 	if err != nil {
 		return store.Census{}, store.Unavailable("counting", err)
 	}
 	return c, nil
-}
-
-func (s *Store) census(ctx context.Context) (c store.Census, err error) {
-	now := store.Nanos(s.db.config.Now())
-	if err := s.reader.DB.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM subject),
-		(SELECT COUNT(*) FROM sessions WHERE expires > ?),
-		(SELECT COALESCE(MAX(seq), 0) FROM event)`, now).Scan(&c.Subjects, &c.Sessions, &c.AuditHead); err != nil {
-		return c, err
-	}
-	found, err := s.reader.Query(ctx, `SELECT factor, COUNT(DISTINCT subject), COUNT(*) FROM record WHERE pending = 0
-		AND revoked = 0 AND uses <> 0 AND (expires = 0 OR expires > ?) GROUP BY factor`, now)
-	if err != nil {
-		return c, err
-	}
-	defer func() { err = errors.Join(err, found.Close()) }()
-	c.Factors = map[string]store.FactorCount{}
-	for found.Next() {
-		var kind string
-		var n store.FactorCount
-		if err := found.Scan(&kind, &n.Subjects, &n.Records); err != nil {
-			return c, err
-		}
-		c.Factors[kind] = n
-	}
-	return c, found.Err()
 }

@@ -260,63 +260,6 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-func TestSweep(t *testing.T) {
-	_, s := open(t, t.TempDir(), nil)
-	ctx, now, day := context.Background(), storetest.Now(), 24*time.Hour
-	good := func(id string) account.Record {
-		return account.Record{ID: id, Subject: "anna", Factor: "totp", Uses: -1, Created: now, Payload: []byte("p")}
-	}
-	keep, older, newer, half, waiting := good("keep"), good("older"), good("newer"), good("half"), good("waiting")
-	older.Revoked, newer.Revoked = now.Add(-91*day), now.Add(-89*day)
-	half.Pending, half.Expires = true, now.Add(-25*time.Hour)
-	waiting.Pending, waiting.Expires = true, now.Add(-time.Hour)
-	dead, alive := token(account.TokenSession, "anna", 1), token(account.TicketEntry, "anna", 2)
-	dead.Expires = now
-	c := account.Change{Subject: "anna", Put: []account.Record{keep, older, newer, half, waiting}, PutTokens: []account.Token{dead, alive}}
-	if err := s.Commit(ctx, c); err != nil {
-		t.Fatal(err)
-	}
-	for _, at := range []time.Time{now.Add(-32 * day), now.Add(-30 * day)} {
-		if _, _, err := s.Fail(ctx, account.Try{Bucket: "b", At: at, Allow: func([]time.Time) time.Duration { return 0 }}); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Log(ctx, []account.Event{{Subject: "anna", At: at, Note: at.String()}}, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range 2 {
-		if err := s.Sweep(ctx, now); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p, err := s.Load(ctx, "anna")
-	names := ""
-	for _, r := range p.Records {
-		names += r.ID + " "
-	}
-	if err != nil || names != "keep newer waiting " || p.Version != 2 {
-		t.Errorf("left: %s, version %d, %v", names, p.Version, err)
-	}
-	if _, err := s.Token(ctx, account.TokenRef{Kind: dead.Kind, Hash: dead.Hash}); !errors.Is(err, account.ErrNotFound) {
-		t.Errorf("the expired token: %v", err)
-	}
-	if _, err := s.Token(ctx, account.TokenRef{Kind: alive.Kind, Hash: alive.Hash}); err != nil {
-		t.Errorf("the other token: %v", err)
-	}
-	_, _, err = s.Fail(ctx, account.Try{Bucket: "b", At: now, Since: time.Unix(1, 0), Allow: func(earlier []time.Time) time.Duration {
-		if len(earlier) != 1 {
-			t.Errorf("%d tries are left", len(earlier))
-		}
-		return 1
-	}})
-	if tries, err2 := s.Tries(ctx, "anna", 9); err != nil || err2 != nil || len(tries) != 1 {
-		t.Errorf("%d last tries are left, %v, %v", len(tries), err, err2)
-	}
-	if r, err := s.Verify(ctx); err != nil || !r.OK() {
-		t.Errorf("%+v, %v", r, err)
-	}
-}
-
 func TestLogStaysSmall(t *testing.T) {
 	dir := t.TempDir()
 	_, s := open(t, dir, nil)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -9,10 +10,12 @@ import (
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 )
 
-// Sweep removes what has had its time: expired tokens, tries older than 31
-// days, records revoked 90 days ago, and those that nobody confirmed within a
-// day of their expiry. Call it every hour or so; it lets others write between
-// its steps.
+// Sweep removes what has had its time: tokens that expired a day ago, tries
+// older than 31 days, records revoked 90 days ago, and those that nobody
+// confirmed within a day of their expiry. All of that has been of no use for a
+// day, so that a clock that is ahead by as much costs nothing; the caller sees to
+// it that it is not ahead by more. Call it every hour or so; it lets others write
+// between its steps.
 func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	day := 24 * time.Hour
 	old := store.Nanos(now.Add(-31 * day))
@@ -22,7 +25,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	}
 	for _, table := range rows.TokenTables() {
 		steps["DELETE FROM "+table+" WHERE (kind, hash) IN (SELECT kind, hash FROM "+table+
-			" WHERE expires > 0 AND expires <= ? LIMIT 1000)"] = store.Nanos(now)
+			" WHERE expires > 0 AND expires <= ? LIMIT 1000)"] = store.Nanos(now.Add(-day))
 	}
 	for statement, before := range steps {
 		for more := int64(1); more > 0; {
@@ -39,8 +42,22 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 			}
 		}
 	}
-	return s.sweepRecords(ctx, store.Nanos(now.Add(-90*day)), store.Nanos(now.Add(-day)))
+	if err := s.sweepRecords(ctx, store.Nanos(now.Add(-90*day)), store.Nanos(now.Add(-day))); err != nil {
+		return err
+	}
+	err := s.writer.Submit(ctx, func(b *batch) error {
+		return b.Exec(`INSERT INTO meta (name, value) VALUES ('swept', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+			WHERE CAST(excluded.value AS INTEGER) > CAST(value AS INTEGER)`, []byte(strconv.FormatInt(store.Nanos(now), 10)))
+	})
+	if err != nil {
+		return store.Unavailable("noting a sweep", err)
+	}
+	return nil
 }
+
+// Swept is the newest time that Sweep was ever called with. Before the first
+// call it is the time of the newest event, and zero where there is none.
+func (s *Store) Swept(ctx context.Context) (time.Time, error) { return s.reader.Swept(ctx) }
 
 // sweepRecords deletes through Commit, so that fingerprints stay right.
 func (s *Store) sweepRecords(ctx context.Context, revoked, expired int64) error {

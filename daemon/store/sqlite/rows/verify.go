@@ -17,6 +17,9 @@ type Report struct {
 	// noted elsewhere: events that are missing at the end together with the
 	// note of that end can only be seen from outside.
 	AuditHead int64
+	// AuditLink is the newest link of the chain, which stands for every event up
+	// to that one; nil where there is none.
+	AuditLink []byte
 	// BrokenEvent is the Seq of the first event that is missing, changed or
 	// out of place, 0 if there is none; BrokenWhy says which.
 	BrokenEvent int64
@@ -88,7 +91,7 @@ func (reader *Reader) verifyAudit(ctx context.Context, r *Report) (err error) {
 		case err != nil || e.Seq != seq || !store.Same(mac, reader.Vault.Chain(chain, body)):
 			r.broken(seq, "it is not as it was written")
 		}
-		r.AuditHead, chain = seq, mac
+		r.AuditHead, r.AuditLink, chain = seq, mac, mac
 	}
 	if err := rows.Err(); err != nil {
 		return err
