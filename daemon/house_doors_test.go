@@ -39,7 +39,7 @@ func doors() []door {
 		{"github.com/pressly/goose/v3", "migrations of the store", []string{"daemon/store"}, nil},
 		{"github.com/tink-crypto/tink-go/v2", "keysets and AEAD", []string{"daemon/seal"}, nil},
 		{"github.com/coreos/go-systemd/v22", "socket activation and sd_notify", []string{"daemon/listen", "daemon/sallyportd"}, nil},
-		{"golang.org/x/sys", "what the syscall package lacks", []string{"daemon/listen", "daemon/pluginhost", "daemon/sallyportd"}, nil},
+		{"golang.org/x/sys", "what the syscall package lacks", []string{"daemon/listen", "daemon/pluginhost", "daemon/sallyportd"}, []string{"daemon/frontend"}},
 		{"golang.org/x/text", "RFC 8265 names, and which language a browser wants", []string{"daemon/directory", "enrollweb"}, nil},
 		{"golang.org/x/crypto", "argon2: emergency codes at rest, and a directory that hashes with it", []string{"plugins/recovery"}, []string{"daemon/directory"}},
 		{"github.com/hashicorp/golang-lru/v2", "memory of bounded size", []string{"daemon/directory", "daemon/store"}, nil},

@@ -73,6 +73,17 @@ func (r Reason) Outward() Reason {
 	}
 }
 
+// AtPage tells whether the person can mend it at the page, whose address then
+// helps.
+func (r Reason) AtPage() bool {
+	switch r {
+	case AppPasswordRequired, AppPasswordRevoked, AppPasswordExpired, WrongService, EnrollRequired:
+		return true
+	default:
+		return false
+	}
+}
+
 // Text is what may be shown to the person who tried. Reasons that must look
 // alike to a stranger share one sentence.
 func (r Reason) Text() Text {

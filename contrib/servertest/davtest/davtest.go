@@ -1,7 +1,7 @@
 // Package davtest asks DAV servers as real clients do: vdirsyncer syncs a
 // calendar and an address book, curl makes single requests.
 //
-// Only the tests of the recipes may import it.
+// It is no DAV client of its own and knows no server's habits. Only the tests of the recipes may import it.
 package davtest
 
 import (

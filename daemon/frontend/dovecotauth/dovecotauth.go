@@ -127,11 +127,8 @@ func (h *handler) reason(r account.Reason) string {
 	if h.German {
 		text = r.Outward().Text().DE
 	}
-	switch r {
-	case account.AppPasswordRequired, account.AppPasswordRevoked, account.AppPasswordExpired, account.WrongService, account.EnrollRequired:
-		if h.PageURL != "" {
-			text += " " + h.PageURL
-		}
+	if r.AtPage() && h.PageURL != "" {
+		text += " " + h.PageURL
 	}
 	return ascii(text)
 }

@@ -2,8 +2,10 @@ package httpcheck
 
 import (
 	"encoding/base64"
+	"io"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -91,13 +93,27 @@ func (h *handler) reflect(w http.ResponseWriter, a account.Answer) {
 	}
 }
 
-// deny is a no with the challenge, which is the same for everybody.
+// deny is a no with the challenge, which is the same for everybody. Without a
+// reason nobody has tried anything yet. Its text is for people whose program or
+// proxy shows it, in both languages, and says no more than the reason.
 func (h *handler) deny(w http.ResponseWriter, reason account.Reason) {
 	w.Header()["Www-Authenticate"] = []string{h.challenge}
-	if reason != "" {
-		w.Header()["X-Sallyport-Reason"] = []string{string(reason)}
+	if reason == "" {
+		h.empty(w, http.StatusUnauthorized)
+		return
 	}
-	h.empty(w, http.StatusUnauthorized)
+	body := reason.Text().DE + "\n" + reason.Text().EN + "\n"
+	if reason.AtPage() && h.PageURL != "" {
+		body += h.PageURL + "\n"
+	}
+	out := w.Header()
+	out["X-Sallyport-Reason"] = []string{string(reason)}
+	out["Cache-Control"] = []string{"no-store"}
+	out["Content-Type"] = []string{"text/plain; charset=utf-8"}
+	out["X-Content-Type-Options"] = []string{"nosniff"}
+	out["Content-Length"] = []string{strconv.Itoa(len(body))}
+	w.WriteHeader(http.StatusUnauthorized)
+	_, _ = io.WriteString(w, body) // a peer that left needs no answer
 }
 
 func (h *handler) empty(w http.ResponseWriter, status int) {

@@ -2,6 +2,7 @@ package httpcheck_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -47,10 +48,11 @@ func TestWhatAWebServerIsTold(t *testing.T) {
 
 func TestTheChallengeIsConstant(t *testing.T) {
 	const want = `Basic realm="sallyport", charset="UTF-8"`
+	const text = "Anmeldename oder Passwort stimmt nicht.\nThe login name or the password is not right."
 	for _, r := range []account.Reason{account.BadCredentials, account.UnknownUser, account.AccountDisabled, account.AccountLockedByDirectory} {
 		path := serve(t, &fake{answer: account.Answer{Verdict: factor.Deny, Reason: r}}, nil)
 		resp, body := say(t, path, authRequest(basic("alice:x")))
-		if resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") != want || body != "" ||
+		if resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") != want || body != text ||
 			resp.Header.Get("X-Sallyport-Reason") != "bad_credentials" {
 			t.Errorf("%s: %d %v %q", r, resp.StatusCode, resp.Header, body)
 		}
@@ -58,9 +60,45 @@ func TestTheChallengeIsConstant(t *testing.T) {
 	f := &fake{answer: alice()}
 	path := serve(t, f, nil)
 	for name, lines := range map[string]string{"absent": "", "other scheme": "Authorization: Bearer YTpi\n"} {
-		resp, _ := say(t, path, authRequest(lines))
-		if resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") != want || len(f.asked) != 0 {
-			t.Errorf("%s: %d %v", name, resp.StatusCode, resp.Header)
+		resp, body := say(t, path, authRequest(lines))
+		if resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") != want || body != "" || len(f.asked) != 0 {
+			t.Errorf("%s: %d %v %q", name, resp.StatusCode, resp.Header, body)
+		}
+	}
+}
+
+// Where a program or a proxy shows it, people read what helps, and where.
+func TestTheRefusalSaysWhatHelps(t *testing.T) {
+	for r, where := range map[account.Reason]string{
+		account.AppPasswordRequired: "\nhttps://page.example.org", account.AppPasswordRevoked: "\nhttps://login.example.org",
+		account.AppPasswordTypo: "", account.CodeWrong: "",
+	} {
+		path := serve(t, &fake{answer: account.Answer{Verdict: factor.Deny, Reason: r}}, nil)
+		resp, body := say(t, path, authRequest(basic("alice:x")))
+		if want := r.Text().DE + "\n" + r.Text().EN + where; resp.StatusCode != 401 || body != want ||
+			resp.Header.Get("Content-Type") != "text/plain; charset=utf-8" || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v %q, want %q", r, resp.StatusCode, resp.Header, body, want)
+		}
+	}
+}
+
+// A socket whose programs go on with what was typed asks for that spelling.
+func TestStrictSpelling(t *testing.T) {
+	for _, strict := range []bool{true, false} {
+		f := &fake{answer: alice()}
+		path := serve(t, f, func(c *httpcheck.Config) { c.Strict = strict })
+		want := ""
+		if strict {
+			want = "Alice"
+		}
+		say(t, path, authRequest(basic("Alice:x")))
+		if got := f.last(t); got.Name != "Alice" || got.Spelled != want {
+			t.Errorf("auth, strict is %t: %#v", strict, got)
+		}
+		const body = `{"service":"dav","username":"Alice","password":"x"}`
+		say(t, path, fmt.Sprintf("POST /v1/check HTTP/1.1\nHost: x\nContent-Type: application/json\nContent-Length: %d\n\n%s", len(body), body))
+		if got := f.last(t); got.Name != "Alice" || got.Spelled != want {
+			t.Errorf("check, strict is %t: %#v", strict, got)
 		}
 	}
 }
