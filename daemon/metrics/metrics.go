@@ -109,6 +109,7 @@ func New(b Build) *Metrics {
 		"sessions":           "Open sessions of the page.",
 		"audit_head":         "Number of the newest audit entry.",
 		"clock_skew_seconds": "How far the daemon's clocks are apart.",
+		"attack":             "1 while wrong secrets come in ten times as fast as usual and limits are tight, else 0.",
 	} {
 		m.gauges[name] = prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_" + name, Help: help})
 		m.registry.MustRegister(m.gauges[name])
@@ -227,6 +228,9 @@ func (m *Metrics) PluginRestarted(kind string) {
 func (m *Metrics) Throttled(bucket string) {
 	m.throttled.WithLabelValues(among([]string{"source", "first", "second"}, bucket)).Inc()
 }
+
+// Attack says whether wrong secrets come in so fast that limits are tight.
+func (m *Metrics) Attack(on bool) { m.gauges["attack"].Set(number(on)) }
 
 // RefusedPeer counts a program that was sent away at a front end's socket.
 func (m *Metrics) RefusedPeer(frontEnd string) {

@@ -46,6 +46,7 @@ func TestCounts(t *testing.T) {
 	m.RefusedPeer("admin")
 	m.Lost("tries", 3)
 	m.Took("directory_bind", 0.002)
+	m.Attack(true)
 	m.Set(Gauges{Subjects: 12, Enrolled: 9, AppPasswords: 30, Sessions: 2, AuditHead: 77, ClockSkew: 1500 * time.Millisecond})
 	body, _ := scrape(t, m)
 	for _, want := range []string{
@@ -63,7 +64,7 @@ func TestCounts(t *testing.T) {
 		`sallyport_duration_seconds_count{what="check"} 2`,
 		`sallyport_duration_seconds_count{what="directory_bind"} 1`,
 		"sallyport_subjects 12", "sallyport_enrolled_subjects 9", "sallyport_app_passwords 30", "sallyport_sessions 2", "sallyport_audit_head 77",
-		"sallyport_clock_skew_seconds 1.5",
+		"sallyport_clock_skew_seconds 1.5", "sallyport_attack 1",
 		`sallyport_build_info{version="v1.2.3"} 1`,
 	} {
 		if !strings.Contains(body, want+"\n") {
