@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/explain"
 	"github.com/sallyport/sallyport/daemon/check/hint"
 	"github.com/sallyport/sallyport/daemon/check/patience"
 	"github.com/sallyport/sallyport/daemon/check/roster"
@@ -97,6 +98,7 @@ type Config struct {
 	Directory Directory
 	Store     Store
 	Throttle  Throttle
+	Waits     explain.Waits
 	Journal   Journal
 	Clock     Clock
 	// Rand makes tickets.
@@ -133,7 +135,7 @@ type Engine struct {
 // New checks the ways and returns the engine. It refuses every combination
 // that would be weaker than it looks.
 func New(cfg Config) (*Engine, error) {
-	if cfg.Directory == nil || cfg.Store == nil || cfg.Throttle == nil || cfg.Journal == nil ||
+	if cfg.Directory == nil || cfg.Store == nil || cfg.Throttle == nil || cfg.Waits == nil || cfg.Journal == nil ||
 		cfg.Clock == nil || cfg.Rand == nil || cfg.MAC == nil || cfg.Log == nil {
 		return nil, errors.New("building the engine: a part is missing")
 	}

@@ -20,6 +20,6 @@ func (e *Engine) Explain(ctx context.Context, name, service string) ([]Step, err
 	if !known {
 		return nil, fmt.Errorf("no service %q: %w", service, account.ErrNotFound)
 	}
-	w := explain.Walker{Find: e.cfg.Directory.Find, Load: e.cfg.Store.Load, Now: e.cfg.Clock.Now()}
+	w := explain.Walker{Find: e.cfg.Directory.Find, Load: e.cfg.Store.Load, Waits: e.cfg.Waits, Hooks: e.cfg.Hooks, Now: e.cfg.Clock.Now()}
 	return w.Walk(ctx, name, s)
 }

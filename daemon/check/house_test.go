@@ -237,7 +237,7 @@ func newScene(t testing.TB, edit func(*scene)) *scene {
 	if s.throttle, err = throttle.New(s.limits, s.store, s.clock.Now); err != nil {
 		t.Fatal(err)
 	}
-	s.cfg.Store, s.cfg.Throttle = s.store, s.throttle
+	s.cfg.Store, s.cfg.Throttle, s.cfg.Waits = s.store, s.throttle, s.throttle
 	if s.engine, err = check.New(s.cfg); err != nil {
 		t.Fatal(err)
 	}

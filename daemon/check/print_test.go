@@ -114,26 +114,27 @@ func TestExplainWalksTheDecision(t *testing.T) {
 		t.Fatal(err)
 	}
 	const known, found = "service known? yes <c.toml:7 service>\n", "account found? yes: %s (uid=%s), as of 0s ago\n"
+	const calm = "has to wait? no; whether the address that asks has to wait is not known here\n"
 	head := func(name string) string { return known + fmt.Sprintf(found, name, name) }
 	for _, c := range []struct{ name, service, want string }{
 		{"nobody", "web", known + "account found? no: the directory has no single entry of this name, or the name is not allowed STOP\n"},
 		{"disabled", "web", head("disabled") + "account fit? no: disabled, or does not match the account filter STOP\n"},
 		{"locked", "web", head("locked") + "account fit? no: locked by the directory STOP\n"},
 		{"unsure", "web", head("unsure") + "account fit? nobody could tell STOP\n"},
-		{"alice", "web", head("alice") + "account fit? yes\n" +
+		{"alice", "web", head("alice") + "account fit? yes\n" + calm +
 			"way in? open: needs totp and directory <c.toml:8 accept>\n" +
 			"way in? closed: needs recovery (nothing enrolled) and directory <c.toml:8 accept>\n" +
 			"result? can log in by any open way\n"},
-		{"bert", "web", head("bert") + "account fit? yes\n" +
+		{"bert", "web", head("bert") + "account fit? yes\n" + calm +
 			"way in? closed: needs totp (nothing enrolled) and directory <c.toml:8 accept>\n" +
 			"way in? closed: needs recovery (nothing enrolled) and directory <c.toml:8 accept>\n" +
 			"result? the right password alone leads to the set-up and nothing else STOP\n"},
-		{"bert", "dav", "service known? yes\n" + fmt.Sprintf(found, "bert", "bert") + "account fit? yes\n" +
+		{"bert", "dav", "service known? yes\n" + fmt.Sprintf(found, "bert", "bert") + "account fit? yes\n" + calm +
 			"way in? closed: needs app-password (nothing enrolled)\n" +
 			"result? cannot log in: no way is open; what is missing has to be made on the page STOP\n"},
-		{"bert", "card", "service known? yes\n" + fmt.Sprintf(found, "bert", "bert") + "account fit? yes\n" +
+		{"bert", "card", "service known? yes\n" + fmt.Sprintf(found, "bert", "bert") + "account fit? yes\n" + calm +
 			"way in? open: needs app-password\nresult? can log in by any open way\n"},
-		{"carla", "plain", "service known? yes\n" + fmt.Sprintf(found, "carla", "carla") + "account fit? yes\n" +
+		{"carla", "plain", "service known? yes\n" + fmt.Sprintf(found, "carla", "carla") + "account fit? yes\n" + calm +
 			"way in? open: needs directory\nreset? yes: the next set-up asks for the invite code\nresult? can log in by any open way\n"},
 	} {
 		if got := steps(t, s, c.name, c.service); got != c.want {

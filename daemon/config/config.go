@@ -85,6 +85,8 @@ type Hook struct {
 	AllowOnError bool
 	// Timeout bounds one call, 50 ms to 10 s.
 	Timeout time.Duration
+	// Config is where it stands, as "file:line key".
+	Config string
 }
 
 // Service is something that people log in to.

@@ -83,7 +83,7 @@ func readHooks(ts []table) []Hook {
 	var out []Hook
 	taken := map[string]bool{}
 	for _, t := range ts {
-		h := Hook{Name: t.name("name", taken)}
+		h := Hook{Name: t.name("name", taken), Config: t.Where("")}
 		h.Path, h.SHA256 = t.program("")
 		if t.Has("on_error") {
 			h.AllowOnError = t.OneOf("on_error", "deny", "deny", "allow") == "allow"

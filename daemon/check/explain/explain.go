@@ -1,8 +1,9 @@
 // Package explain tells in plain words which ways in are open to somebody, and
 // which line of the config decides.
 //
-// It sees no secret, counts nothing and changes nothing. It belongs to package check, which alone may
-// call it.
+// It sees no secret, counts nothing, changes nothing and asks no hook. What hangs
+// on the program that asks, its address above all, it cannot know. It belongs to
+// package check, which alone may call it.
 package explain
 
 import (
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/veto"
 	"github.com/sallyport/sallyport/daemon/check/way"
 )
 
@@ -31,18 +33,28 @@ type Step struct {
 	Stops bool `json:"stops,omitempty"`
 }
 
+// Waits tells how long somebody would have to wait, and after how many tries,
+// without counting one: for the password (kind empty) or a code behind it, and
+// for a code that no password stands before.
+type Waits interface {
+	Wait(ctx context.Context, id account.ID, kind string) (time.Duration, int, error)
+	WaitAlone(ctx context.Context, id account.ID, kind string) (time.Duration, int, error)
+}
+
 // Walker is what a walk reads from, at one moment.
 type Walker struct {
 	// Find looks a person up by a typed name, Load reads what they have.
-	Find func(ctx context.Context, name string) (account.Facts, error)
-	Load func(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
-	Now  time.Time
+	Find  func(ctx context.Context, name string) (account.Facts, error)
+	Load  func(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
+	Waits Waits
+	Hooks []veto.Hook
+	Now   time.Time
 }
 
 // Walk explains what a name would meet at a service that is known. The error
 // wraps account.ErrUnavailable.
 func (w Walker) Walk(ctx context.Context, name string, s way.Service) ([]Step, error) {
-	steps := []Step{{Asked: "service known?", Answer: "yes", Config: s.Config}}
+	steps := append([]Step{{Asked: "service known?", Answer: "yes", Config: s.Config}}, hooks(w.Hooks)...)
 	facts, err := w.Find(ctx, name)
 	if errors.Is(err, account.ErrNotFound) {
 		return append(steps, Step{Asked: "account found?", Answer: "no: the directory has no single entry of this name, or the name is not allowed", Stops: true}), nil
@@ -58,7 +70,56 @@ func (w Walker) Walk(ctx context.Context, name string, s way.Service) ([]Step, e
 	if err != nil {
 		return nil, fmt.Errorf("loading the records: %w", err)
 	}
-	return append(steps, ways(s, snap, w.Now)...), nil
+	waits, held, err := w.waits(ctx, facts.Subject, s)
+	if err != nil {
+		return nil, fmt.Errorf("asking who has to wait: %w", err)
+	}
+	return append(append(steps, held...), ways(s, snap, waits, w.Now)...), nil
+}
+
+// hooks tells of everybody who is asked before the person is even looked up.
+// They see the address and the program, so that what they say is not known here.
+func hooks(all []veto.Hook) []Step {
+	var steps []Step
+	for _, h := range all {
+		then := "refused for the time being"
+		if h.AllowOnError {
+			then = "let pass"
+		}
+		steps = append(steps, Step{Asked: "hook asked?", Config: h.Config,
+			Answer: fmt.Sprintf("yes: %s may refuse any try; while it cannot answer, tries are %s", h.Name, then)})
+	}
+	return steps
+}
+
+// waits looks at every budget that the service draws on. The first result says
+// who has to wait, by factor.
+func (w Walker) waits(ctx context.Context, who account.Subject, s way.Service) (map[string]bool, []Step, error) {
+	waits, ask, kinds := map[string]bool{}, w.Waits.WaitAlone, s.Kinds()
+	if s.HasDirectory() {
+		ask, kinds = w.Waits.Wait, append([]string{way.Directory}, kinds...)
+	}
+	var steps []Step
+	for _, kind := range kinds {
+		budget := kind
+		if kind == way.Directory {
+			budget = "" // that of the password
+		}
+		left, tries, err := ask(ctx, who.ID, budget)
+		if err != nil {
+			return nil, nil, err
+		}
+		if left <= 0 {
+			continue
+		}
+		waits[kind] = true
+		steps = append(steps, Step{Asked: "has to wait?", Answer: fmt.Sprintf("yes: up to %s for %s, after %d wrong tries; sallyport unlock %s lifts it",
+			(left + time.Second - 1).Truncate(time.Second), kind, tries, who.Name)})
+	}
+	if len(steps) == 0 {
+		steps = []Step{{Asked: "has to wait?", Answer: "no; whether the address that asks has to wait is not known here"}}
+	}
+	return waits, steps, nil
 }
 
 // person tells of the account itself. Only fitness decides.
@@ -79,12 +140,15 @@ func person(f account.Facts, now time.Time) []Step {
 }
 
 // ways tells of every way in of the service, and of the result.
-func ways(s way.Service, snap account.Snapshot, now time.Time) []Step {
+func ways(s way.Service, snap account.Snapshot, waits map[string]bool, now time.Time) []Step {
 	var steps []Step
-	open := false
+	open, later := false, false
 	for _, w := range s.Ways {
 		var parts []string
 		word := "open"
+		if slices.ContainsFunc(w.Factors, func(f string) bool { return waits[f] }) {
+			word = "open later"
+		}
 		for _, f := range w.Factors {
 			if f != way.Directory && !slices.ContainsFunc(snap.Records, func(r account.Record) bool {
 				return r.Factor == f && r.Active(now) && (len(r.Services) == 0 || slices.Contains(r.Services, s.Name))
@@ -94,11 +158,15 @@ func ways(s way.Service, snap account.Snapshot, now time.Time) []Step {
 			}
 			parts = append(parts, f)
 		}
-		open = open || word == "open"
+		open, later = open || word == "open", later || word == "open later"
 		steps = append(steps, Step{Asked: "way in?", Answer: word + ": needs " + strings.Join(parts, " and "), Config: w.Config})
 	}
 	end := Step{Asked: "result?", Answer: "can log in by any open way"}
 	switch {
+	case !open && later:
+		end = Step{Asked: "result?", Answer: "cannot log in now: whatever is tried has to wait, the right secret too", Stops: true}
+	case !open && waits[way.Directory]:
+		end = Step{Asked: "result?", Answer: "has to wait now; then the right password alone leads to the set-up and nothing else", Stops: true}
 	case !open && s.HasDirectory():
 		end = Step{Asked: "result?", Answer: "the right password alone leads to the set-up and nothing else", Stops: true}
 	case !open:

@@ -19,6 +19,8 @@ type Hook struct {
 	Hook hook.Hook
 	// AllowOnError lets an attempt go on when the hook cannot tell.
 	AllowOnError bool
+	// Config is where the hook stands, as "file:line key".
+	Config string
 }
 
 // Ask lets each hook say no; then the answer is to be given, and stop is true.

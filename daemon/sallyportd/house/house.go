@@ -219,7 +219,7 @@ func (h *House) buildThrottle(context.Context) (err error) {
 
 func (h *House) buildEngine(context.Context) (err error) {
 	cfg := check.Config{
-		Directory: h.directory, Store: h.store, Throttle: countedThrottle{h.throttle, h.metrics}, Journal: h.bus,
+		Directory: h.directory, Store: h.store, Throttle: countedThrottle{h.throttle, h.metrics}, Waits: h.throttle, Journal: h.bus,
 		Clock: h.clock, Rand: rand.Reader, MAC: h.ring.MAC,
 		MaxStale: max(0, h.cfg.Directory.MaxStale), Grid: h.cfg.Throttle.FailureGrid, Log: h.log,
 	}
@@ -236,7 +236,7 @@ func (h *House) buildEngine(context.Context) (err error) {
 		})
 	}
 	for _, k := range h.cfg.Hooks {
-		cfg.Hooks = append(cfg.Hooks, check.Hook{Name: k.Name, Hook: h.plugins.Hook(k.Name), AllowOnError: k.AllowOnError})
+		cfg.Hooks = append(cfg.Hooks, check.Hook{Name: k.Name, Hook: h.plugins.Hook(k.Name), AllowOnError: k.AllowOnError, Config: k.Config})
 	}
 	h.engine, err = check.New(cfg)
 	return err
