@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,33 +53,34 @@ user who runs it, so run it as the daemon's. Exit status: 0 usable, 2 not usable
 }
 
 func initCommand() *cobra.Command {
-	var kek, state string
+	var kek, state, owner string
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "Make the master key and the state folder",
 		Long: `init makes what the daemon will not make by itself: the master key (32 random
 bytes, mode 0400) and the state folder (mode 0700). What is there already stays
-as it is.
+as it is; with --user, root gives both to the user who will run the daemon.
 
 Keep a copy of the master key where the backups of the state are not: without
 it nobody can read the sealed records, and everybody has to set up anew.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			give, err := giver(owner)
+			if err != nil {
+				return err
+			}
 			for _, step := range []struct {
 				what, path string
 				make       func(string) error
+				given      bool
 			}{
-				{"state folder", state, machine.OwnFolder},
-				{"folder of the master key", filepath.Dir(kek), func(p string) error { return os.MkdirAll(p, 0o755) }},
-				{"master key", kek, createKEK},
+				{"state folder", state, machine.OwnFolder, true},
+				{"folder of the master key", filepath.Dir(kek), func(p string) error { return os.MkdirAll(p, 0o755) }, false},
+				{"master key", kek, createKEK, true},
 			} {
-				_, before := os.Lstat(step.path)
-				if err := step.make(step.path); err != nil {
+				did, err := makeOnce(step.path, step.make, give, step.given)
+				if err != nil {
 					return fmt.Errorf("making the %s: %w", step.what, err)
-				}
-				did := "is there"
-				if errors.Is(before, fs.ErrNotExist) {
-					did = "made"
 				}
 				cmd.Printf("%-8s %s: %s\n", did, step.what, step.path)
 			}
@@ -87,7 +90,48 @@ it nobody can read the sealed records, and everybody has to set up anew.`,
 	c.SetOut(os.Stdout)
 	c.Flags().StringVar(&kek, "kek", "/etc/sallyport/kek", "where the master key shall be")
 	c.Flags().StringVar(&state, "state", "/var/lib/sallyport", "where the state shall be")
+	c.Flags().StringVar(&owner, "user", "", "who will run the daemon; default: who runs this")
 	return c
+}
+
+// giver returns what gives a path to the named user, or nil for nobody.
+func giver(name string) (func(path string) error, error) {
+	if name == "" {
+		return nil, nil
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("there is no user %q on this machine; run: useradd --system %s", name, name)}
+	}
+	uid, uerr := strconv.Atoi(u.Uid)
+	gid, gerr := strconv.Atoi(u.Gid)
+	if err := errors.Join(uerr, gerr); err != nil {
+		return nil, fmt.Errorf("reading the ids of %s: %w", name, err)
+	}
+	// A link is not followed: it could lead to anything.
+	return func(path string) error { return os.Lchown(path, uid, gid) }, nil
+}
+
+// makeOnce makes a path, or has what is there looked at, and says which. What
+// is given away is theirs to look at, so then only its owner is set.
+func makeOnce(path string, create, give func(string) error, given bool) (string, error) {
+	given = given && give != nil
+	did := "is there"
+	_, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		did = "made"
+	}
+	if did == "made" || !given {
+		if err := create(path); err != nil {
+			return "", err
+		}
+	}
+	if given {
+		if err := give(path); err != nil {
+			return "", fmt.Errorf("giving it to the daemon's user: %w", err)
+		}
+	}
+	return did, nil
 }
 
 // createKEK makes a key, or makes sure that the one that is there can be used.

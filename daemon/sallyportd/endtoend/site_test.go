@@ -260,12 +260,15 @@ type process struct {
 	out  lockedBuffer
 }
 
-func startProcess(cmd *exec.Cmd) (*process, error) {
+func startProcess(cmd *exec.Cmd) (*process, error) { return startProcessAs(cmd, nil) }
+
+// startProcessAs starts it as another user, or as ours.
+func startProcessAs(cmd *exec.Cmd, who *syscall.Credential) (*process, error) {
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	cmd.Stdout = &p.out
 	// Plugins live as long as the daemon holds their pipe; a test that dies must
 	// not leave a daemon behind.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: who}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", cmd.Path, err)
 	}
