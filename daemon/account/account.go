@@ -8,6 +8,7 @@ package account
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 )
@@ -96,6 +97,19 @@ type Peer struct {
 	PID int
 	// Login is the operating system's name for UID, or empty.
 	Login string
+}
+
+// Name is how log and audit name the process's user: "login(uid)", or empty
+// where the kernel named none.
+func (p Peer) Name() string {
+	if p.UID < 0 || p == (Peer{}) {
+		return ""
+	}
+	login := p.Login
+	if login == "" {
+		login = "unknown"
+	}
+	return fmt.Sprintf("%s(%d)", login, p.UID)
 }
 
 // Attempt is one try to get in.

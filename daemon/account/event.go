@@ -52,6 +52,9 @@ type Event struct {
 	// Address is the client's IP address, or empty.
 	Address string
 	Agent   string
+	// Peer is the local program that asked, as "login(uid)", or empty. It is told
+	// in the log only: the audit names people.
+	Peer string
 	// Note is the reason an operator gave, or one line about an alarm.
 	Note string
 	// Ticket is the operator's ticket number.

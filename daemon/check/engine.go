@@ -174,6 +174,9 @@ func (e *Engine) Check(ctx context.Context, a account.Attempt) account.Answer {
 	return ans
 }
 
+// adminFrontEnd is where those who try are operators, and not the person.
+const adminFrontEnd = "admin"
+
 // event tells of the attempt without its secrets.
 func (t *try) event(ans account.Answer, took time.Duration) account.Event {
 	ev := account.Event{
@@ -182,7 +185,10 @@ func (t *try) event(ans account.Answer, took time.Duration) account.Event {
 		Service: t.Service, FrontEnd: t.FrontEnd,
 		Verdict: ans.Verdict, Reason: ans.Reason,
 		Record: t.used.ID, Label: t.used.Label, Factor: t.used.Factor,
-		Agent: t.Client.Agent, Took: took,
+		Agent: t.Client.Agent, Peer: t.Peer.Name(), Took: took,
+	}
+	if t.FrontEnd == adminFrontEnd && ev.Peer != "" {
+		ev.Actor = ev.Peer // an operator tries somebody's login
 	}
 	if t.noted != "" && ans.Verdict == factor.Deny {
 		ev.Reason = t.noted

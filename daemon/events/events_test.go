@@ -190,13 +190,14 @@ func TestLine(t *testing.T) {
 	e.Service = "dav\n{\"level\":\"INFO\",\"verdict\":\"accept\"}\x1b[2J\u202e"
 	e.FrontEnd = strings.Repeat("ü", 1000)
 	e.Agent = "secret agent"
+	e.Peer = "radicale(990)"
 	b.Record(e)
 	lines := w.lines(t)
 	if len(lines) != 1 {
 		t.Fatalf("%d lines", len(lines))
 	}
 	got := lines[0]
-	for k, want := range map[string]any{"msg": "check", "level": "INFO", "verdict": "deny", "reason": "code_wrong", "subject": "p4", "source": "192.0.2.7", "took_ms": 1.5} {
+	for k, want := range map[string]any{"msg": "check", "level": "INFO", "verdict": "deny", "reason": "code_wrong", "subject": "p4", "source": "192.0.2.7", "peer": "radicale(990)", "took_ms": 1.5} {
 		if got[k] != want {
 			t.Errorf("%s is %v, want %v", k, got[k], want)
 		}

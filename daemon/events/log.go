@@ -27,7 +27,7 @@ const (
 
 // clean bounds and defuses every text that may come from outside.
 func clean(e account.Event) account.Event {
-	for _, s := range []*string{&e.Name, &e.Actor, &e.Service, &e.FrontEnd, &e.Factor, &e.Record, &e.Label, &e.Address, &e.Agent, &e.Note, &e.Ticket} {
+	for _, s := range []*string{&e.Name, &e.Actor, &e.Service, &e.FrontEnd, &e.Factor, &e.Record, &e.Label, &e.Address, &e.Agent, &e.Peer, &e.Note, &e.Ticket} {
 		*s = cut(*s)
 	}
 	return e
@@ -96,6 +96,7 @@ func (b *Bus) log(e account.Event) {
 	add("subject", subject)
 	add("factor", e.Factor)
 	add("source", e.Address)
+	add("peer", e.Peer)
 	if e.Actor != "user" && e.Actor != "daemon" {
 		add("actor", e.Actor)
 	}
