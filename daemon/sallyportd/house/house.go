@@ -30,6 +30,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/pluginhost"
 	"github.com/sallyport/sallyport/daemon/sallyportd/clock"
 	"github.com/sallyport/sallyport/daemon/sallyportd/machine"
+	"github.com/sallyport/sallyport/daemon/sallyportd/watch"
 	"github.com/sallyport/sallyport/daemon/seal"
 	"github.com/sallyport/sallyport/daemon/store/sqlite"
 	"github.com/sallyport/sallyport/daemon/throttle"
@@ -50,7 +51,7 @@ type House struct {
 	directory *directory.Directory
 	plugins   *pluginhost.Host
 	bus       *events.Bus
-	throttle  *throttle.Throttle
+	throttle  *watch.Throttle
 	engine    *check.Engine
 	desk      *enroll.Desk
 	// parts are the factors by the part that they play on the page.
@@ -207,19 +208,23 @@ func (h *House) buildPlugins(ctx context.Context) (err error) {
 	return nil
 }
 
-func (h *House) buildThrottle(context.Context) (err error) {
+func (h *House) buildThrottle(context.Context) error {
 	t := h.cfg.Throttle
-	h.throttle, err = throttle.New(throttle.Limits{
+	rules, err := throttle.New(throttle.Limits{
 		SourcePerMinute: t.SourcePerMinute,
 		FirstQuick:      t.FirstFactorQuick, FirstMaxWait: t.FirstFactorMaxWait, FirstPerHour: t.FirstFactorPerHour,
 		SecondQuick: t.SecondFactorQuick, SecondPerDay: t.SecondFactorPerDay, SecondPerMonth: t.SecondFactorPerMonth,
 	}, h.store, h.clock.Now)
-	return err
+	if err != nil {
+		return err
+	}
+	h.throttle = watch.New(rules, h.metrics, h.log)
+	return nil
 }
 
 func (h *House) buildEngine(context.Context) (err error) {
 	cfg := check.Config{
-		Directory: h.directory, Store: h.store, Throttle: countedThrottle{h.throttle, h.metrics}, Waits: h.throttle, Journal: h.bus,
+		Directory: h.directory, Store: h.store, Throttle: h.throttle, Waits: h.throttle, Journal: h.bus,
 		Clock: h.clock, Rand: rand.Reader, MAC: h.ring.MAC,
 		MaxStale: max(0, h.cfg.Directory.MaxStale), Grid: h.cfg.Throttle.FailureGrid, Log: h.log,
 	}

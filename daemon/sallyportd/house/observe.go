@@ -10,7 +10,6 @@ import (
 	"github.com/sallyport/sallyport/daemon/events"
 	"github.com/sallyport/sallyport/daemon/listen"
 	"github.com/sallyport/sallyport/daemon/metrics"
-	"github.com/sallyport/sallyport/daemon/throttle"
 )
 
 const (
@@ -57,42 +56,6 @@ func (h *House) refusedPeer(frontEnd string) func(listen.Peer) {
 	}
 }
 
-// countedThrottle counts for monitoring whom the throttle makes wait.
-type countedThrottle struct {
-	*throttle.Throttle
-	metrics *metrics.Metrics
-}
-
-func (c countedThrottle) MaySend(client account.Client, service, name string) time.Duration {
-	wait := c.Throttle.MaySend(client, service, name)
-	c.count("source", wait)
-	return wait
-}
-
-func (c countedThrottle) First(ctx context.Context, id account.ID, familiar bool) (int64, time.Duration, error) {
-	number, wait, err := c.Throttle.First(ctx, id, familiar)
-	c.count("first", wait)
-	return number, wait, err
-}
-
-func (c countedThrottle) Second(ctx context.Context, id account.ID, kind string) (int64, time.Duration, error) {
-	number, wait, err := c.Throttle.Second(ctx, id, kind)
-	c.count("second", wait)
-	return number, wait, err
-}
-
-func (c countedThrottle) SecondAlone(ctx context.Context, id account.ID, kind string) (int64, time.Duration, error) {
-	number, wait, err := c.Throttle.SecondAlone(ctx, id, kind)
-	c.count("second", wait)
-	return number, wait, err
-}
-
-func (c countedThrottle) count(bucket string, wait time.Duration) {
-	if wait > 0 {
-		c.metrics.Throttled(bucket)
-	}
-}
-
 // buildHousekeeping counts and sweeps beside the work.
 func (h *House) buildHousekeeping(ctx context.Context) error {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -122,6 +85,7 @@ func (h *House) keepHouse(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-count.C:
+			h.throttle.Look()
 			h.census(ctx)
 		case <-sweep.C:
 			failed(sweeper.sweep(ctx))
