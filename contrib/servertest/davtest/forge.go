@@ -1,0 +1,98 @@
+package davtest
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/contrib/servertest"
+)
+
+// Places are two paths of a server: Own, which alice may read, and Foreign,
+// which she may not. Foreign is empty where nothing but her own has a path.
+type Places struct{ Own, Foreign string }
+
+// Forge shows that headers which a client writes itself change nothing: not the
+// service, not the address, not the person.
+func (s Server) Forge(t *testing.T, site *servertest.Site, p Places) {
+	t.Helper()
+	alice := servertest.Login{Name: "alice", Password: site.Person("alice").App}
+	for _, header := range []string{
+		"X-Sallyport-Service: ssh", // would refuse an app password
+		"X-Forwarded-For: 192.0.2.99",
+		"X-Forwarded-For: 192.0.2.99, 192.0.2.98", // would be malformed
+		"X-Real-IP: 192.0.2.99",
+		"X-Remote-Addr: 192.0.2.99",
+		"Forwarded: for=192.0.2.99",
+		"X-Remote-User: bert",
+		"X_Remote_User: bert", // the same to a program that reads CGI variables
+		"x-remote_user: bert",
+		"X-Sallyport-User: bert",
+		"X-Sallyport-Login: bert",
+		"X-Original-Method: OPTIONS",
+		"X-Forwarded-Method: OPTIONS",
+		"X-Forwarded-Uri: /bert/",
+		"X-Forwarded-Host: bert.example.org",
+	} {
+		t.Run(header, func(t *testing.T) {
+			expect := func(l servertest.Login, path string, right func(string) bool) {
+				t.Helper()
+				got, err := s.Status(l, "PROPFIND", path, "--header", header)
+				if err != nil || !right(got) {
+					t.Errorf("%s at %s: told %s, %v", l.Name, path, got, err)
+				}
+			}
+			expect(alice, p.Own, func(got string) bool { return got == "207" })
+			if p.Foreign != "" {
+				expect(alice, p.Foreign, func(got string) bool { return !strings.HasPrefix(got, "2") && !strings.HasPrefix(got, "5") })
+			}
+			expect(servertest.Login{Name: "alice", Password: servertest.WrongApp(t)}, p.Own, func(got string) bool { return got == "401" })
+		})
+	}
+	// Without the header that carries the person, nobody is in.
+	got, err := s.Status(alice, "PROPFIND", p.Own, "--header", "Connection: close, X-Remote-User, X-Sallyport-User, X-Sallyport-Service, Authorization")
+	if err != nil || got != "207" && strings.HasPrefix(got, "2") {
+		t.Errorf("with headers struck out: told %s, %v", got, err)
+	}
+	for _, try := range site.Tries() {
+		if try.Service != "dav" && try.Service != "files" || try.Source != "127.0.0.1" {
+			t.Errorf("the daemon was told service %q and address %q", try.Service, try.Source)
+		}
+	}
+}
+
+// Revoked shows that a connection which was let in a moment ago is refused when
+// the app password is revoked, although it is the same connection.
+func (s Server) Revoked(t *testing.T, site *servertest.Site, path string) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer client.CloseIdleConnections()
+	ask := func(want int, wantReused bool) {
+		t.Helper()
+		reused := false
+		trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }}
+		req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "PROPFIND", s.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Depth", "0")
+		req.SetBasicAuth("alice", site.Person("alice").App)
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		if _, err := io.Copy(io.Discard, res.Body); err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != want || reused != wantReused {
+			t.Errorf("told %d, want %d; the connection of before: %t, want %t", res.StatusCode, want, reused, wantReused)
+		}
+	}
+	ask(http.StatusMultiStatus, false)
+	ask(http.StatusMultiStatus, true)
+	site.Revoke("alice")
+	ask(http.StatusUnauthorized, true)
+}
