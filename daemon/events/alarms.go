@@ -106,7 +106,8 @@ func (b *Bus) audit(ctx context.Context) {
 	if len(events) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	// The end of the daemon does not break off a write: it would be done twice.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	if err := b.cfg.Journal.Commit(ctx, account.Change{Version: -1, Events: events}); err != nil {
 		b.cfg.Log.Warn("alarms could not be audited, trying again", "error", err.Error(), "waiting", len(events))

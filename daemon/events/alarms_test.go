@@ -55,6 +55,27 @@ func TestAnAlarmOfTheLastMomentIsAudited(t *testing.T) {
 	})
 }
 
+// TestTheEndBreaksOffNoWrite: a stop in the middle of a write neither loses nor
+// doubles what is being written.
+func TestTheEndBreaksOffNoWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, b := newWorld()
+		w.gate = make(chan struct{})
+		stop := start(t, b)
+		b.Record(try(1))
+		b.Record(anAlarm("", "in the middle"))
+		synctest.Wait()
+		go func() {
+			<-time.After(time.Second)
+			close(w.gate)
+		}()
+		stop()
+		if got := w.audited(); len(got) != 1 || len(w.tries) != 1 || strings.Contains(w.out.String(), "trying again") {
+			t.Errorf("audited %v, kept %v, logged %s", got, w.tries, w.out.String())
+		}
+	})
+}
+
 // TestAlarmsCannotFillTheAudit: the same one is audited once a minute, and says
 // then how many it stands for; different ones are bounded. All are counted.
 func TestAlarmsCannotFillTheAudit(t *testing.T) {

@@ -256,7 +256,8 @@ func (b *Bus) flush(ctx context.Context) bool {
 	if len(tries) == 0 && len(used) == 0 {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	// The end of the daemon does not break off a write: it would be done twice.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	err := b.cfg.Journal.Log(ctx, tries, used)
 	b.mu.Lock()

@@ -49,13 +49,21 @@ func (w *world) Lost(what string, n int) {
 	w.lost[what] += n
 }
 
+func (w *world) wait(ctx context.Context) error {
+	if w.gate == nil {
+		return nil
+	}
+	select {
+	case <-w.gate:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func (w *world) Log(ctx context.Context, tries []account.Event, used []account.Record) error {
-	if w.gate != nil {
-		select {
-		case <-w.gate:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := w.wait(ctx); err != nil {
+		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -79,7 +87,10 @@ func (w *world) Events(_ context.Context, after int64, limit int) ([]account.Eve
 	return out, nil
 }
 
-func (w *world) Commit(_ context.Context, c account.Change) error {
+func (w *world) Commit(ctx context.Context, c account.Change) error {
+	if err := w.wait(ctx); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.broken != nil {

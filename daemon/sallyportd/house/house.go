@@ -34,7 +34,18 @@ import (
 	"github.com/sallyport/sallyport/daemon/seal"
 	"github.com/sallyport/sallyport/daemon/store/sqlite"
 	"github.com/sallyport/sallyport/daemon/throttle"
+	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/hook"
 )
+
+// plugins are the plugin processes as the house uses them.
+type plugins interface {
+	Info(kind string) factor.Info
+	Factor(kind string) factor.Factor
+	Hook(name string) hook.Hook
+	Status() []pluginhost.Status
+	Close() error
+}
 
 // House is every part of the running daemon.
 type House struct {
@@ -49,7 +60,7 @@ type House struct {
 	ring      *seal.Ring
 	store     *sqlite.Store
 	directory *directory.Directory
-	plugins   *pluginhost.Host
+	plugins   plugins
 	bus       *events.Bus
 	throttle  *watch.Throttle
 	engine    *check.Engine
