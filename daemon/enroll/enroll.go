@@ -54,6 +54,9 @@ type View struct {
 	// AppPasswords are the active app passwords, newest use first; payloads
 	// are empty.
 	AppPasswords []account.Record
+	// Astray are the newest tries, one for each program and service, that came
+	// without an app password where only one helps, and have not been mended.
+	Astray []account.Event
 	// CodesLeft is the number of emergency codes left; -1 where the operator
 	// has none configured.
 	CodesLeft int

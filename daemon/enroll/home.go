@@ -53,6 +53,9 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 		}
 		return b.Created.Compare(a.Created)
 	})
+	if v.Astray, err = d.astray(ctx, s.who.ID, v.AppPasswords); err != nil {
+		return View{}, err
+	}
 	if d.cfg.Recovery != "" {
 		v.CodesLeft = 0
 		for _, r := range records.ActiveOf(snap, d.cfg.Recovery, now) {
