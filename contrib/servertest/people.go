@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 	"github.com/sallyport/sallyport/daemon/account"
@@ -111,32 +112,52 @@ func (s *Site) seed() error {
 	}
 	st := db.Store(ring)
 	defer st.Close()
-	for _, name := range []string{"alice", "bert", "carla", "müller"} {
-		p := &Person{Name: name, Password: name + "-password"}
-		if p.id, err = s.find(name); err != nil {
-			return err
-		}
-		c, err := p.enroll()
-		if err != nil {
-			return err
-		}
-		if err := st.Commit(ctx, c); err != nil {
-			return err
-		}
-		s.people[name] = p
+	names := []string{"alice", "bert", "carla", "müller"}
+	for i := range s.options.More {
+		names = append(names, fmt.Sprintf("u%06d", i+1))
+	}
+	return s.enroll(names, func(c account.Change) error { return st.Commit(ctx, c) })
+}
+
+// enroll sets people up, many at a time: the store writes what comes together
+// in one transaction.
+func (s *Site) enroll(names []string, commit func(account.Change) error) error {
+	people := make([]*Person, len(names))
+	var g errgroup.Group
+	g.SetLimit(64)
+	conn, err := ldap.DialURL(s.directory.URL)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.Bind(directorytest.BindDN, directorytest.BindPassword); err != nil {
+		return err
+	}
+	for i, name := range names {
+		g.Go(func() error {
+			p := &Person{Name: name, Password: name + "-password"}
+			var err error
+			if p.id, err = find(conn, name); err != nil {
+				return err
+			}
+			c, err := p.enroll()
+			if err != nil {
+				return err
+			}
+			people[i] = p
+			return commit(c)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, p := range people {
+		s.people[p.Name] = p
 	}
 	return nil
 }
 
-func (s *Site) find(name string) (account.ID, error) {
-	c, err := ldap.DialURL(s.directory.URL)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = c.Close() }()
-	if err := c.Bind(directorytest.BindDN, directorytest.BindPassword); err != nil {
-		return "", err
-	}
+func find(c *ldap.Conn, name string) (account.ID, error) {
 	res, err := c.Search(ldap.NewSearchRequest(directorytest.PersonDN(name), ldap.ScopeBaseObject, ldap.NeverDerefAliases,
 		1, 0, false, "(objectClass=*)", []string{"entryUUID"}, nil))
 	if err != nil {

@@ -43,6 +43,8 @@ type Options struct {
 	HTTP, Saslauthd, Dovecot string
 	// Config are further tables at the end of the config.
 	Config string
+	// More adds that many people, u000001 and on, set up like the others.
+	More int
 	// Dir is where the sockets are; empty means a folder of their own. Some
 	// servers find theirs only at a fixed place below one of their own.
 	Dir string
@@ -126,7 +128,7 @@ phone = "+49 30 1234567"
 [metrics]
 listen = "{{.Dir}}/metrics.sock"
 [throttle]
-failure_grid = "100ms"
+failure_grid = "50ms"
 [log]
 format = "json"
 level = "debug"
@@ -143,7 +145,7 @@ func Start(t testing.TB, o Options) *Site {
 	}
 	s := &Site{Dir: dir, Bin: binaries(t), t: t, options: o, people: map[string]*Person{}, log: &run.Buffer{}}
 	t.Cleanup(s.clean)
-	s.directory = directorytest.Start(t, directorytest.Options{})
+	s.directory = directorytest.Start(t, directorytest.Options{More: o.More})
 	s.must("opening the folder", os.Chmod(dir, 0o711))
 	if o.Dir == "" {
 		s.options.Dir = filepath.Join(dir, "run")

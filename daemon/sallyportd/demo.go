@@ -111,7 +111,7 @@ func invite(w io.Writer, cfg *config.Config, dir string) error {
   Page       %[1]s   sign in as alice, password alice-password
   People     alice, bert, carla, dora (disabled), müller; each NAME-password
   Metrics    http://%[2]s/metrics
-  Sockets    %[3]s/run/check.sock  %[3]s/run/admin.sock
+  Sockets    %[3]s/run/check.sock  %[3]s/run/saslauthd/mux  %[3]s/run/auth-client  %[3]s/run/admin.sock
   Log        %[3]s/sallyportd.log
 
 Next: open the page, set up a code app and make an app password. Then, in
