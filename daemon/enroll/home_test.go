@@ -217,7 +217,7 @@ func TestSupportSaysWhyAndLeavesATrace(t *testing.T) {
 	}
 	s.wait = time.Minute
 	o, err := s.support.User(ctx, "alice")
-	if err != nil || len(o.Blocks) != 3 || len(o.Snapshot.Records) != 3 {
+	if err != nil || len(o.Blocks) != 4 || len(o.Snapshot.Records) != 3 {
 		t.Errorf("%+v, %v", o, err)
 	}
 	for _, r := range o.Snapshot.Records {

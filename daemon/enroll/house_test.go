@@ -129,6 +129,10 @@ func (s *scene) Wait(context.Context, account.ID, string) (time.Duration, int, e
 	return s.wait, s.counted, nil
 }
 
+func (s *scene) WaitAlone(context.Context, account.ID, string) (time.Duration, int, error) {
+	return 0, 0, nil
+}
+
 func (s *scene) Buckets(id account.ID, kinds []string) []string {
 	return append([]string{"first " + string(id)}, kinds...)
 }

@@ -41,11 +41,11 @@ func (d *Desk) Invite(ctx context.Context, token, code account.Secret) error {
 		return err
 	}
 	if wait > 0 {
-		return &Refusal{Reason: account.Throttled, RetryAfter: wait}
+		return d.turnAway(ctx, s, &Refusal{Reason: account.Throttled, RetryAfter: wait})
 	}
 	folded, ok := crockford.Fold(strings.TrimSpace(code.Reveal()))
 	if !ok || !crockford.Valid(folded) {
-		return &Refusal{Reason: account.CodeWrong}
+		return d.turnAway(ctx, s, &Refusal{Reason: account.CodeWrong})
 	}
 	ref := account.TokenRef{Kind: account.TokenInvite, Hash: account.HashToken(d.cfg.MAC, account.TokenInvite, account.Secret(folded))}
 	tok, err := d.cfg.Store.Token(ctx, ref)
@@ -55,7 +55,7 @@ func (d *Desk) Invite(ctx context.Context, token, code account.Secret) error {
 		return fmt.Errorf("reading the invite code: %w", errors.Join(err, back))
 	}
 	if err != nil || tok.Subject != s.who.ID || !tok.Alive(d.cfg.Now()) {
-		return &Refusal{Reason: account.CodeWrong}
+		return d.turnAway(ctx, s, &Refusal{Reason: account.CodeWrong})
 	}
 	s.state.Invite = ref.Hash[:]
 	c := account.Change{Subject: s.who.ID, Version: -1, Refund: []int64{number}, TakeTokens: []account.TokenRef{s.ref()}}
@@ -63,6 +63,25 @@ func (d *Desk) Invite(ctx context.Context, token, code account.Secret) error {
 		return err
 	}
 	return d.ended(d.cfg.Commit(ctx, c))
+}
+
+// turnAway refuses an invite code, and tells of it as of a refused login: it
+// may be somebody who has the password and guesses. What is audited has cost a
+// counted try each, and so cannot fill the audit; a wait only comes to the log
+// and the last tries, which bound themselves.
+func (d *Desk) turnAway(ctx context.Context, s *session, no *Refusal) error {
+	ev := d.cfg.Event(account.ActCheck, s.who.Subject, "user")
+	ev.FrontEnd, ev.Factor, ev.Note = "page", records.InviteKind, "invite code"
+	ev.Verdict, ev.Reason = factor.Deny, no.Reason
+	if no.Reason == account.Throttled {
+		d.cfg.Journal.Record(ev)
+		return no
+	}
+	c := account.Change{Subject: s.who.ID, Version: -1, Events: []account.Event{ev}}
+	if err := d.cfg.Commit(context.WithoutCancel(ctx), c); err != nil {
+		return fmt.Errorf("auditing a wrong invite code: %w", err)
+	}
+	return no
 }
 
 // ended reads a lost race for the session's own token as the end of it.

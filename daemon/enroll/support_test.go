@@ -9,8 +9,6 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 )
 
-// A reset begins anew: somebody who was made to wait for wrong codes of the
-// phone that is gone does not wait with the new one. An unlock does only that.
 // A slip in an id is no reset: the phone would go on, and the desk be calm.
 func TestResetOfAnIDThatNobodyHas(t *testing.T) {
 	s := newScene(t, nil)
@@ -19,6 +17,8 @@ func TestResetOfAnIDThatNobodyHas(t *testing.T) {
 	}
 }
 
+// A reset begins anew: somebody who was made to wait for wrong codes of the
+// phone that is gone does not wait with the new one. An unlock does only that.
 func TestResetAndUnlockLiftTheThrottles(t *testing.T) {
 	ctx := context.Background()
 	for name, act := range map[string]func(s *scene) error{

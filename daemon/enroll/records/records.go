@@ -37,6 +37,7 @@ type Directory interface {
 type Throttle interface {
 	Second(ctx context.Context, id account.ID, kind string) (int64, time.Duration, error)
 	Wait(ctx context.Context, id account.ID, kind string) (time.Duration, int, error)
+	WaitAlone(ctx context.Context, id account.ID, kind string) (time.Duration, int, error)
 	Buckets(id account.ID, kinds []string) []string
 }
 

@@ -60,7 +60,8 @@ type Overview struct {
 
 // Block is one throttle that holds.
 type Block struct {
-	// What is "password", "code" or "recovery".
+	// What is "password", "code", "recovery" or "invite code"; the second and
+	// third also with " without a password", where a service asks for none.
 	What  string
 	Tries int
 	Until time.Time
@@ -114,19 +115,35 @@ func (s *Support) User(ctx context.Context, name string) (Overview, error) {
 	if o.Tries, err = s.cfg.Store.Tries(ctx, facts.ID, lastTries); err != nil {
 		return Overview{}, fmt.Errorf("loading the last tries: %w", err)
 	}
-	for what, kind := range map[string]string{"password": "", "code": s.cfg.Code, "recovery": s.cfg.Recovery} {
-		if what == "recovery" && kind == "" {
-			continue
-		}
-		wait, tries, err := s.cfg.Throttle.Wait(ctx, facts.ID, kind)
+	o.Blocks, err = s.blocks(ctx, facts.ID)
+	return o, err
+}
+
+// blocks are the throttles that hold for somebody, whatever they try.
+func (s *Support) blocks(ctx context.Context, id account.ID) ([]Block, error) {
+	type budget struct {
+		what, kind string
+		wait       func(context.Context, account.ID, string) (time.Duration, int, error)
+	}
+	t := s.cfg.Throttle
+	all := []budget{
+		{"password", "", t.Wait}, {"invite code", records.InviteKind, t.Wait},
+		{"code", s.cfg.Code, t.Wait}, {"code without a password", s.cfg.Code, t.WaitAlone},
+	}
+	if s.cfg.Recovery != "" {
+		all = append(all, budget{"recovery", s.cfg.Recovery, t.Wait}, budget{"recovery without a password", s.cfg.Recovery, t.WaitAlone})
+	}
+	var held []Block
+	for _, b := range all {
+		wait, tries, err := b.wait(ctx, id, b.kind)
 		if err != nil {
-			return Overview{}, err
+			return nil, err
 		}
 		if wait > 0 {
-			o.Blocks = append(o.Blocks, Block{What: what, Tries: tries, Until: s.cfg.Now().Add(wait)})
+			held = append(held, Block{What: b.what, Tries: tries, Until: s.cfg.Now().Add(wait)})
 		}
 	}
-	return o, nil
+	return held, nil
 }
 
 // Reset ends everything that the person has enrolled, and every session, and
