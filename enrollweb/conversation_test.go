@@ -153,7 +153,7 @@ func TestSetUpFromPasswordToAppPassword(t *testing.T) {
 	b.post("/setup/confirm", "code", "123 456").says(200, "k7m20-9qxvd-hz4t0", "identity card", "required")
 	b.post("/codes/kept", "kept", "yes").leads("/passwords/new?first=1").says(200, "Which devices sync your calendar?")
 	b.post("/passwords/new", "program", "thunderbird").says(200, "<span>k7m2</span>-<span>9qxv</span>", "alice", "Thunderbird")
-	b.get("/home").says(200, "Thunderbird", "Last used: never", "10 emergency codes")
+	b.get("/home").says(200, "Thunderbird", "not used yet", "10 emergency codes")
 	b.get("/passwords/remove?id=p1").says(200, "“Thunderbird” can then no longer sync")
 	b.post("/passwords/remove").leads("/home?note=removed").says(200, "no longer works", "None yet")
 	b.post("/sign-out").leads("/?bye=1").says(200, "You are signed out.")

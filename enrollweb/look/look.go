@@ -155,18 +155,6 @@ func (l *Look) Draw(name string, p Page) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// LastUsed says when a record was last used, in the person's words.
-func (p Page) LastUsed(r account.Record) string {
-	if r.LastUsed.IsZero() {
-		return p.T("used.never")
-	}
-	at := r.LastUsed.In(p.Now.Location())
-	if at.Format(time.DateOnly) == p.Now.Format(time.DateOnly) {
-		return p.T("used.today", "time", at.Format("15:04"))
-	}
-	return p.Day(at)
-}
-
 // MadeOn says when a record was made.
 func (p Page) MadeOn(r account.Record) string { return p.Day(r.Created.In(p.Now.Location())) }
 

@@ -1,0 +1,93 @@
+package look
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+)
+
+// Moment is a day and a time as people say them.
+func (p Page) Moment(t time.Time) string {
+	at := t.In(p.Now.Location())
+	if at.Format(time.DateOnly) == p.Now.Format(time.DateOnly) {
+		return p.T("used.today", "time", at.Format("15:04"))
+	}
+	return p.T("used.at", "day", p.Day(at), "time", at.Format("15:04"))
+}
+
+// LastUsed says when a record was last used, in the person's words.
+func (p Page) LastUsed(r account.Record) string {
+	if r.LastUsed.IsZero() {
+		return p.T("used.never")
+	}
+	return p.Moment(r.LastUsed)
+}
+
+// LastPlace says for what, with which program and from where a record was last
+// used, as far as that is known.
+func (p Page) LastPlace(r account.Record) string {
+	return p.place(r.LastService, r.LastAgent, r.LastFrom)
+}
+
+// Strayed says when, for what, with which program and from where a try came.
+func (p Page) Strayed(e account.Event) string {
+	return p.Moment(e.At) + p.place(e.Service, e.Agent, e.Address)
+}
+
+// place is a list, each part after a dot; it may be empty.
+func (p Page) place(service, agent, address string) string {
+	var parts []string
+	if service != "" {
+		parts = append(parts, p.ServiceName(service))
+	}
+	if name := p.program(agent); name != "" {
+		parts = append(parts, name)
+	}
+	if net := network(address); net != "" {
+		parts = append(parts, p.T("used.from", "net", net))
+	}
+	var out strings.Builder
+	for _, part := range parts {
+		out.WriteString(" · " + part)
+	}
+	return out.String()
+}
+
+// program names the program behind a User-Agent. Anybody can send one in
+// somebody else's name, so that of an unknown program only a plain first word
+// is shown: no sentence of a stranger belongs on this page.
+func (p Page) program(agent string) string {
+	for _, known := range []struct{ mark, key string }{
+		{"DAVx5", "program.android"}, {"Thunderbird", "program.thunderbird"},
+		{"CalDavSynchronizer", "program.outlook"}, {"Outlook", "program.outlook"},
+		{"iOS/", "program.iphone"}, {"macOS/", "program.mac"}, {"Mac OS X/", "program.mac"}, {"Mac_OS_X/", "program.mac"},
+	} {
+		if strings.Contains(agent, known.mark) {
+			return p.T(known.key)
+		}
+	}
+	word, _, _ := strings.Cut(agent, "/")
+	plain := func(r rune) bool {
+		return r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+	}
+	if len(word) > 24 || word == "Mozilla" || strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
+		return ""
+	}
+	return word
+}
+
+// network is what people can recognise of an address: all of an IPv4 address,
+// the household's part of an IPv6 address.
+func network(address string) string {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return ""
+	}
+	n := account.Client{Addr: addr}.Network()
+	if n.IsSingleIP() {
+		return n.Addr().String()
+	}
+	return n.String()
+}
