@@ -14,10 +14,16 @@
 // or to the daemon's own user and are writable by nobody else. The one
 // exception is a directory such as /tmp, world-writable, owned by root and
 // sticky, where the next name on the path is a directory of ours: nobody else
-// can rename or remove that. A pinned file is hashed and executed through one
-// open descriptor, so what was checked is what runs. (go-plugin's own
+// can rename or remove that. Links are followed by hand, and each is held to the
+// same rule; executed is what they led to, not the name. So is the interpreter of
+// a script, and the run directory. A pinned file is hashed and executed through
+// one open descriptor, so what was checked is what runs. (go-plugin's own
 // SecureConfig checks a path and then starts it by name, and one of them cannot
 // be used twice; it is not used here.)
+//
+// Nothing starts weaker than its Spec asks: a factor must say that it is in its
+// jail, unless it needs the network or NoJail is set; with MTLS, an end without
+// a certificate is not talked to; and what serves no hook is not taken for one.
 //
 // # How a plugin dies
 //

@@ -31,6 +31,9 @@ type Spec struct {
 	// MTLS authenticates both ends to each other with certificates made for
 	// this one process.
 	MTLS bool
+	// NoJail lets a factor without network run outside a jail; else one that
+	// does not say that it is in its jail is not started. Hooks have none.
+	NoJail bool
 	// Timeout bounds each call; 0 means DefaultTimeout. A new record may take
 	// ten times as long.
 	Timeout time.Duration
@@ -59,6 +62,7 @@ type Status struct {
 	Hook     bool
 	PID      int // 0 while down
 	Up       bool
+	Jailed   bool // false for a hook, and for a factor that needs the network
 	Restarts int
 	// Since is when the present state began.
 	Since time.Time
@@ -83,6 +87,9 @@ type Host struct {
 // and the error names the plugin. ctx bounds the start, not the life.
 func Start(ctx context.Context, cfg Config, specs, hooks []Spec) (_ *Host, err error) {
 	cfg = cfg.filled()
+	if err := checkPaths(cfg.RunDir, specs, hooks); err != nil {
+		return nil, err
+	}
 	dir, err := claimRunDir(cfg.RunDir)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the directory of the plugin sockets: %w", err)

@@ -26,6 +26,7 @@ type lineLog struct {
 
 	mu      sync.Mutex
 	line    []byte
+	last    string
 	cut     bool
 	window  time.Time
 	written int
@@ -62,6 +63,7 @@ func (l *lineLog) flush() {
 	if strings.TrimSpace(text) == "" {
 		return
 	}
+	l.last = text
 	now := time.Now()
 	if now.Sub(l.window) >= linesEvery {
 		if l.dropped > 0 {
@@ -74,6 +76,16 @@ func (l *lineLog) flush() {
 		return
 	}
 	l.log.Log(context.Background(), level(text), logMessage, "plugin", l.kind, "line", text)
+}
+
+// lastWords is the last line, made to follow an error, or empty.
+func (l *lineLog) lastWords() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == "" {
+		return ""
+	}
+	return "\nits last words: " + l.last
 }
 
 // level reads the prefix that plugins conventionally write.

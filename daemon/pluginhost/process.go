@@ -16,7 +16,6 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/pluginhost/child"
 	"github.com/sallyport/sallyport/daemon/pluginhost/trusted"
-	"github.com/sallyport/sallyport/plugins/hook"
 	"github.com/sallyport/sallyport/plugins/wire"
 )
 
@@ -26,7 +25,7 @@ type process struct {
 	client *plugin.Client
 	born   time.Time
 	factor *wire.FactorClient // nil for a hook
-	hook   hook.Hook          // nil for a factor
+	hook   *wire.HookClient   // nil for a factor
 
 	// answers counts calls that the plugin answered at all.
 	answers atomic.Uint64
@@ -48,7 +47,8 @@ func launch(ctx context.Context, s *supervisor) (_ *process, err error) {
 		return nil, err
 	}
 	p := &process{Child: child.New(s.launch, file), born: time.Now()}
-	p.client = plugin.NewClient(clientConfig(s, p.Child))
+	lines := newLineLog(s.cfg.Log, s.spec.Kind)
+	p.client = plugin.NewClient(clientConfig(s, p.Child, lines))
 	defer func() {
 		if err != nil {
 			p.bury()
@@ -58,7 +58,8 @@ func launch(ctx context.Context, s *supervisor) (_ *process, err error) {
 	defer context.AfterFunc(ctx, p.End)()
 	addr, err := p.client.Start()
 	if err != nil {
-		return nil, fmt.Errorf("running %s: %w", s.spec.Path, err)
+		p.bury() // its last words are all there when it is gone
+		return nil, fmt.Errorf("running %s: %w%s", s.spec.Path, err, lines.lastWords())
 	}
 	if err := p.connect(s.isHook); err != nil {
 		return nil, fmt.Errorf("connecting to the plugin: %w", err)
@@ -70,8 +71,7 @@ func launch(ctx context.Context, s *supervisor) (_ *process, err error) {
 }
 
 // config is made anew for every start: go-plugin's client cannot be used twice.
-func clientConfig(s *supervisor, c *child.Child) *plugin.ClientConfig {
-	lines := newLineLog(s.cfg.Log, s.spec.Kind)
+func clientConfig(s *supervisor, c *child.Child, lines *lineLog) *plugin.ClientConfig {
 	return &plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),
 		Plugins:          wire.Plugins(time.Now),
@@ -86,6 +86,9 @@ func clientConfig(s *supervisor, c *child.Child) *plugin.ClientConfig {
 		SyncStdout:       lines, // what the plugin's code prints
 		SyncStderr:       lines,
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {
+			if s.spec.NoJail {
+				cmd.Env = append(cmd.Env, wire.NoJail)
+			}
 			return c, c.Prepare(cmd, dir)
 		},
 	}
@@ -108,7 +111,7 @@ func (p *process) connect(isHook bool) error {
 	switch end := end.(type) {
 	case *wire.FactorClient:
 		p.factor = end
-	case hook.Hook:
+	case *wire.HookClient:
 		p.hook = end
 	default:
 		return errors.New("the plugin serves neither contract")

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/sallyport/sallyport/daemon/pluginhost/trusted"
 )
 
 // maxSocketPath is what the kernel takes as the name of a Unix socket, and
@@ -14,6 +16,26 @@ const (
 	maxSocketPath = 107
 	socketNames   = len("/plugin-dir4294967295/plugin4294967295")
 )
+
+// checkPaths looks at all programs and at the run directory at once, so that
+// one error names every path that others may write to. Each program is looked
+// at again whenever it is started.
+func checkPaths(base string, lists ...[]Spec) error {
+	base, err := filepath.Abs(base)
+	if err != nil {
+		return err
+	}
+	paths := []string{base}
+	for _, list := range lists {
+		for _, s := range list {
+			paths = append(paths, s.Path)
+		}
+	}
+	if err := trusted.Check(paths...); err != nil {
+		return fmt.Errorf("plugins and their sockets are %w", err)
+	}
+	return nil
+}
 
 // runDir is the directory in which this Host, and no other, keeps sockets.
 type runDir struct {
@@ -33,12 +55,8 @@ func claimRunDir(base string) (*runDir, error) {
 		return nil, fmt.Errorf("%s is too long for the name of a Unix socket; choose a run directory of at most %d characters",
 			path, maxSocketPath-socketNames-len("/plugins"))
 	}
-	st, err := os.Stat(base)
-	if err != nil {
+	if _, err := os.Stat(base); err != nil {
 		return nil, err
-	}
-	if st.Mode().Perm()&0o022 != 0 {
-		return nil, fmt.Errorf("%s can be written to by others; `chmod go-w %s` mends that", base, base)
 	}
 	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {

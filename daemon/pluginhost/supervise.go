@@ -33,6 +33,9 @@ const (
 var errChanged = errors.New("the plugin no longer says of itself what it said when the daemon started; " +
 	"restart the daemon to use the new one")
 
+var errNoJail = errors.New("the plugin does not say that it is in a jail; " +
+	"where it cannot be, `jail = false` in its [[factor]] runs it without one")
+
 // supervisor keeps one plugin running.
 type supervisor struct {
 	cfg    Config
@@ -67,6 +70,9 @@ func (s *supervisor) start(ctx context.Context) error {
 		p.bury()
 		return err
 	}
+	if !s.isHook && !p.jailed() {
+		s.cfg.Log.Warn("plugin runs without a jail", "plugin", s.spec.Kind, "needs_network", s.info.Network)
+	}
 	s.running.Store(p)
 	s.note("")
 	s.cfg.Up(s.spec.Kind, true)
@@ -76,7 +82,7 @@ func (s *supervisor) start(ctx context.Context) error {
 // accept holds the plugin to its kind, and to what it said the first time.
 func (s *supervisor) accept(ctx context.Context, p *process) error {
 	if s.isHook {
-		return nil
+		return p.hook.Ready(ctx)
 	}
 	info, err := p.factor.Info(ctx)
 	if err != nil {
@@ -84,6 +90,11 @@ func (s *supervisor) accept(ctx context.Context, p *process) error {
 	}
 	if info.Kind != s.spec.Kind {
 		return fmt.Errorf("%s is a plugin of kind %q, not %q", s.spec.Path, info.Kind, s.spec.Kind)
+	}
+	// A factor that needs the network says so, and is known by it; every other
+	// is in its jail, unless the config has it otherwise.
+	if !p.factor.Jailed() && !info.Network && !s.spec.NoJail {
+		return errNoJail
 	}
 	if s.info.Kind == "" {
 		s.info = info
@@ -93,6 +104,9 @@ func (s *supervisor) accept(ctx context.Context, p *process) error {
 	}
 	return nil
 }
+
+// jailed tells whether the process said that it is.
+func (p *process) jailed() bool { return p.factor != nil && p.factor.Jailed() }
 
 // supervise restarts the plugin whenever it ends, until the Host is closed.
 func (s *supervisor) supervise(life context.Context) {
@@ -166,7 +180,7 @@ func (s *supervisor) note(problem string) {
 func (s *supervisor) status() Status {
 	out := Status{Kind: s.spec.Kind, Hook: s.isHook}
 	if p := s.running.Load(); p != nil {
-		out.PID, out.Up = p.PID(), true
+		out.PID, out.Up, out.Jailed = p.PID(), true, p.jailed()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -43,6 +43,19 @@ func servePlugin(name string) {
 		fmt.Println("hello, I speak no protocol")
 	case "silent":
 		select {}
+	case "unjailable":
+		spoilJail()
+		wire.Serve(echo{info: echoInfo(name)})
+	case "foreign":
+		serveForeign()
+	case "network":
+		info := echoInfo(name)
+		info.Network = true
+		wire.Serve(echo{info: info})
+	case "plain":
+		// As if it knew nothing of the certificate that the host has sent.
+		_ = os.Unsetenv("PLUGIN_CLIENT_CERT")
+		wire.Serve(echo{info: echoInfo(name)})
 	case "chatty":
 		fmt.Fprint(os.Stderr, "[WARN] one \x1b[31mred\x1b[0m line\n"+strings.Repeat("x", 5000)+"\n")
 		wire.Serve(echo{info: echoInfo("chatty")})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -23,6 +24,7 @@ var ErrNoAnswer = errors.New("no answer from the plugin")
 type FactorClient struct {
 	pb     pb.FactorClient
 	verify *mux
+	jailed atomic.Bool
 }
 
 var _ factor.Factor = (*FactorClient)(nil)
@@ -37,8 +39,13 @@ func (c *FactorClient) Info(ctx context.Context) (factor.Info, error) {
 	if err != nil {
 		return factor.Info{}, callError("info", err)
 	}
+	c.jailed.Store(r.GetJailed())
 	return infoFromWire(r)
 }
+
+// Jailed tells whether the plugin said, when it was last asked for its Info,
+// that its process is in a jail. Before that, and by default, it is not.
+func (c *FactorClient) Jailed() bool { return c.jailed.Load() }
 
 // Enroll asks the plugin for the payload of a new record.
 func (c *FactorClient) Enroll(ctx context.Context, e factor.Enrollment) (factor.Issued, error) {
@@ -65,12 +72,21 @@ func (c *FactorClient) Verify(ctx context.Context, r factor.Request) (factor.Res
 // A host that misses replies sees by it whether the process still lives.
 func (c *FactorClient) Replies() uint64 { return c.verify.replies.Load() }
 
-// hookClient is the host's end of a hook in another process.
-type hookClient struct{ pb pb.HookClient }
+// HookClient is the host's end of a hook in another process.
+type HookClient struct{ pb pb.HookClient }
 
-var _ hook.Hook = (*hookClient)(nil)
+var _ hook.Hook = (*HookClient)(nil)
 
-func (c *hookClient) Before(ctx context.Context, a hook.Attempt) (hook.Veto, error) {
+// Ready fails unless there is a hook at the other end.
+func (c *HookClient) Ready(ctx context.Context) error {
+	if _, err := c.pb.Ready(ctx, &pb.ReadyRequest{}); err != nil {
+		return callError("ready", err)
+	}
+	return nil
+}
+
+// Before asks the hook for its veto.
+func (c *HookClient) Before(ctx context.Context, a hook.Attempt) (hook.Veto, error) {
 	r, err := c.pb.Before(ctx, attemptToWire(a))
 	if err != nil {
 		return hook.Veto{}, callError("before", err)
@@ -78,7 +94,8 @@ func (c *hookClient) Before(ctx context.Context, a hook.Attempt) (hook.Veto, err
 	return vetoFromWire(r), nil
 }
 
-func (c *hookClient) After(ctx context.Context, e hook.Event) error {
+// After tells the hook of one act.
+func (c *HookClient) After(ctx context.Context, e hook.Event) error {
 	if _, err := c.pb.After(ctx, eventToWire(e)); err != nil {
 		return callError("after", err)
 	}

@@ -25,7 +25,9 @@
 // writes to; it ignores SIGINT, SIGTERM and SIGHUP, which a terminal or a
 // service manager sends to the whole group while the daemon still drains; it
 // cannot be dumped or traced; and unless the factor declares Network it gives
-// up opening files, making sockets and starting programs, see package jail.
+// up opening files, making sockets and starting programs, see package jail, and
+// says so in its Info. A process that cannot do the last two ends with an error:
+// it runs without a jail only if its host told it to, with NoJail.
 package wire
 
 //go:generate ./generate.sh

@@ -19,6 +19,15 @@ const (
 	HookName   = "hook"
 )
 
+// NoJail in the environment of a plugin's process, as NAME=value, lets it run
+// without a jail. The environment is made by the host alone.
+const NoJail = noJailName + "=" + noJailValue
+
+const (
+	noJailName  = "SALLYPORT_PLUGIN_JAIL"
+	noJailValue = "off"
+)
+
 // Sizes of one message, in bytes. A request may hold fifty records of the
 // largest payload and more; a reply holds one.
 const (
@@ -43,7 +52,7 @@ func Handshake() plugin.HandshakeConfig {
 }
 
 // Plugins is what the host can dispense: FactorName gives a *FactorClient,
-// HookName a hook.Hook. Now is the clock by which deadlines are counted down.
+// HookName a *HookClient. Now is the clock by which deadlines are counted down.
 func Plugins(now func() time.Time) plugin.PluginSet {
 	return plugin.PluginSet{
 		FactorName: &factorPlugin{now: now},
@@ -75,19 +84,22 @@ func serverOptions() []grpc.ServerOption {
 	}
 }
 
-// factorPlugin is a factor as go-plugin knows it: impl is set in the plugin,
-// now in the host.
+// factorPlugin is a factor as go-plugin knows it: impl and jailed are set in
+// the plugin, now in the host.
 type factorPlugin struct {
 	plugin.NetRPCUnsupportedPlugin
-	impl factor.Factor
-	now  func() time.Time
+	impl   factor.Factor
+	jailed bool
+	now    func() time.Time
 }
 
 func (p *factorPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
 	if p.impl == nil {
 		return errNoSuchEnd
 	}
-	pb.RegisterFactorServer(s, newFactorServer(p.impl))
+	end := newFactorServer(p.impl)
+	end.jailed = p.jailed
+	pb.RegisterFactorServer(s, end)
 	return nil
 }
 
@@ -110,5 +122,5 @@ func (p *hookPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
 }
 
 func (p *hookPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, c *grpc.ClientConn) (any, error) {
-	return &hookClient{pb: pb.NewHookClient(c)}, nil
+	return &HookClient{pb: pb.NewHookClient(c)}, nil
 }

@@ -22,19 +22,28 @@ import (
 func Serve(f factor.Factor) {
 	info, err := f.Info(context.Background())
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "asking the factor what it is: %v\n", err)
-		os.Exit(1)
+		fatal("asking the factor what it is: %v", err)
 	}
-	serve(plugin.PluginSet{FactorName: &factorPlugin{impl: f}}, !info.Network)
+	end := &factorPlugin{impl: f}
+	serve(plugin.PluginSet{FactorName: end}, func() {
+		if info.Network || os.Getenv(noJailName) == noJailValue {
+			return
+		}
+		if err := jail.Enter(); err != nil {
+			fatal("entering the jail: %v; `jail = false` in the [[factor]] of this plugin runs it without one", err)
+		}
+		end.jailed = true
+	})
 }
 
 // ServeHook is the main of a hook plugin. It returns when the host is gone. A
 // hook exists to tell others, so it is not jailed.
 func ServeHook(h hook.Hook) {
-	serve(plugin.PluginSet{HookName: &hookPlugin{impl: h}}, false)
+	serve(plugin.PluginSet{HookName: &hookPlugin{impl: h}}, func() {})
 }
 
-func serve(set plugin.PluginSet, jailed bool) {
+// serve calls giveUp when the process has all that it needs, and no sooner.
+func serve(set plugin.PluginSet, giveUp func()) {
 	// A check is a few microseconds of work: handing it to another thread costs
 	// more than it, and on a small machine takes the host's processor away.
 	runtime.GOMAXPROCS(1)
@@ -49,26 +58,30 @@ func serve(set plugin.PluginSet, jailed bool) {
 		// The server is made after the socket and the certificate, and before
 		// the first byte from the host: the right moment to give up the rest.
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
-			if jailed {
-				if err := jail.Enter(); err != nil {
-					fmt.Fprintf(os.Stderr, "[WARN] running without a jail: %v\n", err)
-				}
-			}
+			giveUp()
 			return grpc.NewServer(append(opts, serverOptions()...)...)
 		},
 	})
 }
 
-// harden keeps secrets from reaching a core file or a debugger, as far as the
-// kernel lets us: on one that does not, the plugin still works.
+// harden keeps secrets from reaching a core file or a debugger. The kernel
+// makes no core file of a process that cannot be dumped; the limit only says so
+// a second time, and a service manager may have forbidden to set limits.
 func harden() {
 	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
 		fmt.Fprintf(os.Stderr, "[WARN] forbidding core files: %v\n", err)
 	}
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); errno != 0 {
-		fmt.Fprintf(os.Stderr, "[WARN] forbidding dumps of the process: %v\n", errno)
+		fatal("forbidding dumps of the process: %v", errno)
 	}
 	signal.Ignore(syscall.SIGTERM, syscall.SIGHUP)
+}
+
+// fatal ends a plugin that could only run weaker than it must. The host logs
+// the line and gives it as the reason why the plugin does not start.
+func fatal(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "[ERROR] "+format+"\n", args...)
+	os.Exit(1)
 }
 
 // dieWithHost ends the process when the host's end of standard input closes,

@@ -28,8 +28,9 @@ var errPanic = errors.New("the factor panicked")
 // factorServer is the plugin's end of a factor.
 type factorServer struct {
 	pb.UnimplementedFactorServer
-	impl  factor.Factor
-	slots chan struct{}
+	impl   factor.Factor
+	jailed bool // set before the first call
+	slots  chan struct{}
 }
 
 func newFactorServer(f factor.Factor) *factorServer {
@@ -42,7 +43,9 @@ func (s *factorServer) Info(ctx context.Context, _ *pb.InfoRequest) (reply *pb.I
 	if err != nil {
 		return nil, err
 	}
-	return infoToWire(i), nil
+	reply = infoToWire(i)
+	reply.Jailed = s.jailed
+	return reply, nil
 }
 
 func (s *factorServer) Enroll(ctx context.Context, r *pb.EnrollRequest) (reply *pb.EnrollReply, err error) {
@@ -122,6 +125,10 @@ func (s *factorServer) verify(ctx context.Context, r factor.Request) (result fac
 type hookServer struct {
 	pb.UnimplementedHookServer
 	impl hook.Hook
+}
+
+func (s *hookServer) Ready(context.Context, *pb.ReadyRequest) (*pb.ReadyReply, error) {
+	return &pb.ReadyReply{}, nil
 }
 
 func (s *hookServer) Before(ctx context.Context, r *pb.BeforeRequest) (reply *pb.BeforeReply, err error) {

@@ -114,15 +114,20 @@ func (*InfoRequest) Descriptor() ([]byte, []int) {
 }
 
 type InfoReply struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Format        uint32                 `protobuf:"varint,2,opt,name=format,proto3" json:"format,omitempty"`
-	Shape         string                 `protobuf:"bytes,3,opt,name=shape,proto3" json:"shape,omitempty"`
-	Claims        bool                   `protobuf:"varint,4,opt,name=claims,proto3" json:"claims,omitempty"`
-	Digits        int64                  `protobuf:"varint,5,opt,name=digits,proto3" json:"digits,omitempty"`
-	MaxRecords    int64                  `protobuf:"varint,6,opt,name=max_records,json=maxRecords,proto3" json:"max_records,omitempty"`
-	Guessable     bool                   `protobuf:"varint,7,opt,name=guessable,proto3" json:"guessable,omitempty"`
-	Network       bool                   `protobuf:"varint,8,opt,name=network,proto3" json:"network,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Kind       string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Format     uint32                 `protobuf:"varint,2,opt,name=format,proto3" json:"format,omitempty"`
+	Shape      string                 `protobuf:"bytes,3,opt,name=shape,proto3" json:"shape,omitempty"`
+	Claims     bool                   `protobuf:"varint,4,opt,name=claims,proto3" json:"claims,omitempty"`
+	Digits     int64                  `protobuf:"varint,5,opt,name=digits,proto3" json:"digits,omitempty"`
+	MaxRecords int64                  `protobuf:"varint,6,opt,name=max_records,json=maxRecords,proto3" json:"max_records,omitempty"`
+	Guessable  bool                   `protobuf:"varint,7,opt,name=guessable,proto3" json:"guessable,omitempty"`
+	Network    bool                   `protobuf:"varint,8,opt,name=network,proto3" json:"network,omitempty"`
+	// The process has given up opening files, making sockets and starting
+	// programs. Where this is not said, the host refuses a factor without
+	// network, unless its config says `jail = false`; the process then finds
+	// SALLYPORT_PLUGIN_JAIL=off in its environment, which only the host makes.
+	Jailed        bool `protobuf:"varint,9,opt,name=jailed,proto3" json:"jailed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -209,6 +214,13 @@ func (x *InfoReply) GetGuessable() bool {
 func (x *InfoReply) GetNetwork() bool {
 	if x != nil {
 		return x.Network
+	}
+	return false
+}
+
+func (x *InfoReply) GetJailed() bool {
+	if x != nil {
+		return x.Jailed
 	}
 	return false
 }
@@ -632,7 +644,7 @@ var File_factor_proto protoreflect.FileDescriptor
 const file_factor_proto_rawDesc = "" +
 	"\n" +
 	"\ffactor.proto\x12\x13sallyport.factor.v1\"\r\n" +
-	"\vInfoRequest\"\xd6\x01\n" +
+	"\vInfoRequest\"\xee\x01\n" +
 	"\tInfoReply\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\rR\x06format\x12\x14\n" +
@@ -642,7 +654,8 @@ const file_factor_proto_rawDesc = "" +
 	"\vmax_records\x18\x06 \x01(\x03R\n" +
 	"maxRecords\x12\x1c\n" +
 	"\tguessable\x18\a \x01(\bR\tguessable\x12\x18\n" +
-	"\anetwork\x18\b \x01(\bR\anetwork\"\x85\x02\n" +
+	"\anetwork\x18\b \x01(\bR\anetwork\x12\x16\n" +
+	"\x06jailed\x18\t \x01(\bR\x06jailed\"\x85\x02\n" +
 	"\rEnrollRequest\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x16\n" +
 	"\x06issuer\x18\x02 \x01(\fR\x06issuer\x12\x18\n" +

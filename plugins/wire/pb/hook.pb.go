@@ -28,6 +28,78 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type ReadyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadyRequest) Reset() {
+	*x = ReadyRequest{}
+	mi := &file_hook_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadyRequest) ProtoMessage() {}
+
+func (x *ReadyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hook_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadyRequest.ProtoReflect.Descriptor instead.
+func (*ReadyRequest) Descriptor() ([]byte, []int) {
+	return file_hook_proto_rawDescGZIP(), []int{0}
+}
+
+type ReadyReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadyReply) Reset() {
+	*x = ReadyReply{}
+	mi := &file_hook_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadyReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadyReply) ProtoMessage() {}
+
+func (x *ReadyReply) ProtoReflect() protoreflect.Message {
+	mi := &file_hook_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadyReply.ProtoReflect.Descriptor instead.
+func (*ReadyReply) Descriptor() ([]byte, []int) {
+	return file_hook_proto_rawDescGZIP(), []int{1}
+}
+
 type BeforeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Service       []byte                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
@@ -41,7 +113,7 @@ type BeforeRequest struct {
 
 func (x *BeforeRequest) Reset() {
 	*x = BeforeRequest{}
-	mi := &file_hook_proto_msgTypes[0]
+	mi := &file_hook_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -53,7 +125,7 @@ func (x *BeforeRequest) String() string {
 func (*BeforeRequest) ProtoMessage() {}
 
 func (x *BeforeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hook_proto_msgTypes[0]
+	mi := &file_hook_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -66,7 +138,7 @@ func (x *BeforeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeforeRequest.ProtoReflect.Descriptor instead.
 func (*BeforeRequest) Descriptor() ([]byte, []int) {
-	return file_hook_proto_rawDescGZIP(), []int{0}
+	return file_hook_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *BeforeRequest) GetService() []byte {
@@ -114,7 +186,7 @@ type BeforeReply struct {
 
 func (x *BeforeReply) Reset() {
 	*x = BeforeReply{}
-	mi := &file_hook_proto_msgTypes[1]
+	mi := &file_hook_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -126,7 +198,7 @@ func (x *BeforeReply) String() string {
 func (*BeforeReply) ProtoMessage() {}
 
 func (x *BeforeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_hook_proto_msgTypes[1]
+	mi := &file_hook_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -139,7 +211,7 @@ func (x *BeforeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeforeReply.ProtoReflect.Descriptor instead.
 func (*BeforeReply) Descriptor() ([]byte, []int) {
-	return file_hook_proto_rawDescGZIP(), []int{1}
+	return file_hook_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *BeforeReply) GetRefuse() bool {
@@ -175,7 +247,7 @@ type AfterRequest struct {
 
 func (x *AfterRequest) Reset() {
 	*x = AfterRequest{}
-	mi := &file_hook_proto_msgTypes[2]
+	mi := &file_hook_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -187,7 +259,7 @@ func (x *AfterRequest) String() string {
 func (*AfterRequest) ProtoMessage() {}
 
 func (x *AfterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hook_proto_msgTypes[2]
+	mi := &file_hook_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -200,7 +272,7 @@ func (x *AfterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AfterRequest.ProtoReflect.Descriptor instead.
 func (*AfterRequest) Descriptor() ([]byte, []int) {
-	return file_hook_proto_rawDescGZIP(), []int{2}
+	return file_hook_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AfterRequest) GetSeq() int64 {
@@ -281,7 +353,7 @@ type AfterReply struct {
 
 func (x *AfterReply) Reset() {
 	*x = AfterReply{}
-	mi := &file_hook_proto_msgTypes[3]
+	mi := &file_hook_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -293,7 +365,7 @@ func (x *AfterReply) String() string {
 func (*AfterReply) ProtoMessage() {}
 
 func (x *AfterReply) ProtoReflect() protoreflect.Message {
-	mi := &file_hook_proto_msgTypes[3]
+	mi := &file_hook_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -306,7 +378,7 @@ func (x *AfterReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AfterReply.ProtoReflect.Descriptor instead.
 func (*AfterReply) Descriptor() ([]byte, []int) {
-	return file_hook_proto_rawDescGZIP(), []int{3}
+	return file_hook_proto_rawDescGZIP(), []int{5}
 }
 
 var File_hook_proto protoreflect.FileDescriptor
@@ -314,7 +386,10 @@ var File_hook_proto protoreflect.FileDescriptor
 const file_hook_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"hook.proto\x12\x11sallyport.hook.v1\"\x8a\x01\n" +
+	"hook.proto\x12\x11sallyport.hook.v1\"\x0e\n" +
+	"\fReadyRequest\"\f\n" +
+	"\n" +
+	"ReadyReply\"\x8a\x01\n" +
 	"\rBeforeRequest\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\fR\aservice\x12\x1b\n" +
 	"\tfront_end\x18\x02 \x01(\fR\bfrontEnd\x12\x12\n" +
@@ -338,8 +413,9 @@ const file_hook_proto_rawDesc = "" +
 	" \x01(\fR\aaddressB\x05\n" +
 	"\x03_at\"\f\n" +
 	"\n" +
-	"AfterReply2\x9b\x01\n" +
-	"\x04Hook\x12J\n" +
+	"AfterReply2\xe4\x01\n" +
+	"\x04Hook\x12G\n" +
+	"\x05Ready\x12\x1f.sallyport.hook.v1.ReadyRequest\x1a\x1d.sallyport.hook.v1.ReadyReply\x12J\n" +
 	"\x06Before\x12 .sallyport.hook.v1.BeforeRequest\x1a\x1e.sallyport.hook.v1.BeforeReply\x12G\n" +
 	"\x05After\x12\x1f.sallyport.hook.v1.AfterRequest\x1a\x1d.sallyport.hook.v1.AfterReplyB0Z.github.com/sallyport/sallyport/plugins/wire/pbb\x06proto3"
 
@@ -355,20 +431,24 @@ func file_hook_proto_rawDescGZIP() []byte {
 	return file_hook_proto_rawDescData
 }
 
-var file_hook_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_hook_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_hook_proto_goTypes = []any{
-	(*BeforeRequest)(nil), // 0: sallyport.hook.v1.BeforeRequest
-	(*BeforeReply)(nil),   // 1: sallyport.hook.v1.BeforeReply
-	(*AfterRequest)(nil),  // 2: sallyport.hook.v1.AfterRequest
-	(*AfterReply)(nil),    // 3: sallyport.hook.v1.AfterReply
+	(*ReadyRequest)(nil),  // 0: sallyport.hook.v1.ReadyRequest
+	(*ReadyReply)(nil),    // 1: sallyport.hook.v1.ReadyReply
+	(*BeforeRequest)(nil), // 2: sallyport.hook.v1.BeforeRequest
+	(*BeforeReply)(nil),   // 3: sallyport.hook.v1.BeforeReply
+	(*AfterRequest)(nil),  // 4: sallyport.hook.v1.AfterRequest
+	(*AfterReply)(nil),    // 5: sallyport.hook.v1.AfterReply
 }
 var file_hook_proto_depIdxs = []int32{
-	0, // 0: sallyport.hook.v1.Hook.Before:input_type -> sallyport.hook.v1.BeforeRequest
-	2, // 1: sallyport.hook.v1.Hook.After:input_type -> sallyport.hook.v1.AfterRequest
-	1, // 2: sallyport.hook.v1.Hook.Before:output_type -> sallyport.hook.v1.BeforeReply
-	3, // 3: sallyport.hook.v1.Hook.After:output_type -> sallyport.hook.v1.AfterReply
-	2, // [2:4] is the sub-list for method output_type
-	0, // [0:2] is the sub-list for method input_type
+	0, // 0: sallyport.hook.v1.Hook.Ready:input_type -> sallyport.hook.v1.ReadyRequest
+	2, // 1: sallyport.hook.v1.Hook.Before:input_type -> sallyport.hook.v1.BeforeRequest
+	4, // 2: sallyport.hook.v1.Hook.After:input_type -> sallyport.hook.v1.AfterRequest
+	1, // 3: sallyport.hook.v1.Hook.Ready:output_type -> sallyport.hook.v1.ReadyReply
+	3, // 4: sallyport.hook.v1.Hook.Before:output_type -> sallyport.hook.v1.BeforeReply
+	5, // 5: sallyport.hook.v1.Hook.After:output_type -> sallyport.hook.v1.AfterReply
+	3, // [3:6] is the sub-list for method output_type
+	0, // [0:3] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
 	0, // [0:0] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
@@ -379,14 +459,14 @@ func file_hook_proto_init() {
 	if File_hook_proto != nil {
 		return
 	}
-	file_hook_proto_msgTypes[2].OneofWrappers = []any{}
+	file_hook_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hook_proto_rawDesc), len(file_hook_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -26,6 +26,7 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
+	Hook_Ready_FullMethodName  = "/sallyport.hook.v1.Hook/Ready"
 	Hook_Before_FullMethodName = "/sallyport.hook.v1.Hook/Before"
 	Hook_After_FullMethodName  = "/sallyport.hook.v1.Hook/After"
 )
@@ -34,6 +35,9 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type HookClient interface {
+	// Ready succeeds when the hook can be asked. The host calls it at each start,
+	// so that no other program is taken for a hook that happens to fail.
+	Ready(ctx context.Context, in *ReadyRequest, opts ...grpc.CallOption) (*ReadyReply, error)
 	// Before may veto an attempt. A failed call means that nobody could tell.
 	Before(ctx context.Context, in *BeforeRequest, opts ...grpc.CallOption) (*BeforeReply, error)
 	// After is told of one audited act, again and again until it succeeds.
@@ -46,6 +50,16 @@ type hookClient struct {
 
 func NewHookClient(cc grpc.ClientConnInterface) HookClient {
 	return &hookClient{cc}
+}
+
+func (c *hookClient) Ready(ctx context.Context, in *ReadyRequest, opts ...grpc.CallOption) (*ReadyReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReadyReply)
+	err := c.cc.Invoke(ctx, Hook_Ready_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (c *hookClient) Before(ctx context.Context, in *BeforeRequest, opts ...grpc.CallOption) (*BeforeReply, error) {
@@ -72,6 +86,9 @@ func (c *hookClient) After(ctx context.Context, in *AfterRequest, opts ...grpc.C
 // All implementations must embed UnimplementedHookServer
 // for forward compatibility.
 type HookServer interface {
+	// Ready succeeds when the hook can be asked. The host calls it at each start,
+	// so that no other program is taken for a hook that happens to fail.
+	Ready(context.Context, *ReadyRequest) (*ReadyReply, error)
 	// Before may veto an attempt. A failed call means that nobody could tell.
 	Before(context.Context, *BeforeRequest) (*BeforeReply, error)
 	// After is told of one audited act, again and again until it succeeds.
@@ -86,6 +103,9 @@ type HookServer interface {
 // pointer dereference when methods are called.
 type UnimplementedHookServer struct{}
 
+func (UnimplementedHookServer) Ready(context.Context, *ReadyRequest) (*ReadyReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Ready not implemented")
+}
 func (UnimplementedHookServer) Before(context.Context, *BeforeRequest) (*BeforeReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Before not implemented")
 }
@@ -111,6 +131,24 @@ func RegisterHookServer(s grpc.ServiceRegistrar, srv HookServer) {
 		t.testEmbeddedByValue()
 	}
 	s.RegisterService(&Hook_ServiceDesc, srv)
+}
+
+func _Hook_Ready_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReadyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HookServer).Ready(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Hook_Ready_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HookServer).Ready(ctx, req.(*ReadyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
 }
 
 func _Hook_Before_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
@@ -156,6 +194,10 @@ var Hook_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "sallyport.hook.v1.Hook",
 	HandlerType: (*HookServer)(nil),
 	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Ready",
+			Handler:    _Hook_Ready_Handler,
+		},
 		{
 			MethodName: "Before",
 			Handler:    _Hook_Before_Handler,
