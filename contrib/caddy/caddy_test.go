@@ -1,0 +1,105 @@
+package caddy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/contrib/servertest"
+	"github.com/sallyport/sallyport/contrib/servertest/davtest"
+	"github.com/sallyport/sallyport/contrib/servertest/run"
+)
+
+func TestRadicale(t *testing.T) {
+	run.NeedRoot(t)
+	s := servertest.Start(t, servertest.Options{Peers: []string{"caddy"}})
+	dav := start(t, s)
+	servertest.Prove(t, s, servertest.Proof{
+		Server: "Radicale 3.1", Mechanism: "Caddy forward_auth, header X-Remote-User", Client: "vdirsyncer",
+		Sync: func(l servertest.Login) error { return dav.VdirSync(t, l) },
+		Ask:  func(l servertest.Login) (string, error) { return dav.Status(l, "PROPFIND", "/") },
+		Foreign: func(l servertest.Login, owner string) (string, error) {
+			return dav.Status(l, "PROPFIND", "/"+owner+"/")
+		},
+		OK: "207", Refused: "401", Outage: "503", Address: "127.0.0.1", Canonical: true,
+		Note: "logins must be ASCII",
+	})
+}
+
+func TestNoClientIsBelieved(t *testing.T) {
+	run.NeedRoot(t)
+	s := servertest.Start(t, servertest.Options{Peers: []string{"caddy"}})
+	dav := start(t, s)
+	dav.Forge(t, s, davtest.Places{Own: "/alice/", Foreign: "/bert/"})
+	dav.Revoked(t, s, "/alice/")
+}
+
+// TestWhatIsSaid: what the daemon says reaches the client, with its text and
+// with the time after which to try again.
+func TestWhatIsSaid(t *testing.T) {
+	run.NeedRoot(t)
+	s := servertest.Start(t, servertest.Options{Peers: []string{"caddy"}})
+	dav := start(t, s)
+	carla := servertest.Login{Name: "carla", Password: s.Person("carla").App}
+	// Once known, carla would be served from memory for a while.
+	alice := s.Person("alice")
+	status, header, body := ask(t, dav, servertest.Login{Name: alice.Name, Password: alice.Password})
+	if status != http.StatusUnauthorized || !strings.HasPrefix(header.Get("WWW-Authenticate"), "Basic ") {
+		t.Errorf("the normal password: told %d %v", status, header)
+	}
+	for _, part := range []string{"App-Passwort", "app password", "\n" + servertest.PageURL + "\n"} {
+		if !strings.Contains(body, part) {
+			t.Errorf("the text lacks %q: %s", part, body)
+		}
+	}
+	s.Directory().Kill()
+	status, header, body = ask(t, dav, carla)
+	if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || header.Get("X-Sallyport-Reason") != "directory_unavailable" {
+		t.Errorf("without a directory: told %d %v %s", status, header, body)
+	}
+	s.Stop()
+	status, header, body = ask(t, dav, carla)
+	if status != http.StatusServiceUnavailable || header.Get("Retry-After") != "30" {
+		t.Errorf("without the daemon: told %d %v %s", status, header, body)
+	}
+}
+
+func ask(t *testing.T, dav davtest.Server, l servertest.Login) (int, http.Header, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "PROPFIND", dav.URL+"/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(l.Name, l.Password)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, res.Header, string(body)
+}
+
+func start(t *testing.T, s *servertest.Site) davtest.Server {
+	t.Helper()
+	caddy := run.Need(t, "caddy", "caddy")
+	backend, front := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)), fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+	davtest.Radicale(t, s, run.Config(t, "../radicale/radicale-nginx.conf",
+		"127.0.0.1:5232", backend, "/var/lib/radicale/collections", davtest.Collections(s)), backend)
+	run.Own(t, s.Dir+"/caddy", "caddy")
+	run.Write(t, s.Dir+"/Caddyfile", "{\n\tadmin off\n}\n"+run.Config(t, "Caddyfile",
+		"calendar.example.org", "http://"+front, "/run/sallyport/check.sock", s.HTTP, "127.0.0.1:5232", backend), 0o644)
+	run.Background(t, run.Command{
+		Path: caddy, Args: []string{"run", "--config", s.Dir + "/Caddyfile", "--adapter", "caddyfile"},
+		Dir: s.Dir, User: run.AsUser(t, "caddy"), Env: []string{"HOME=" + s.Dir + "/caddy"},
+	})
+	if err := run.Listening(front); err != nil {
+		t.Fatal(err)
+	}
+	return davtest.Server{URL: "http://" + front}
+}
