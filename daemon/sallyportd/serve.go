@@ -30,7 +30,14 @@ finish. It logs to standard error and tells systemd when it is ready.`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			cfg, err := config.Load(path, machine.Here(true))
 			if err != nil {
-				return usageError{fmt.Errorf("the config is not usable:\n%w", err)}
+				err = fmt.Errorf("the config is not usable:\n%w", err)
+				var problems config.Problems
+				if errors.As(err, &problems) {
+					if h := asRoot(problems, "serve", path); h != "" {
+						err = fmt.Errorf("%w\n%s", err, h)
+					}
+				}
+				return usageError{err}
 			}
 			out := lines.New(os.Stderr)
 			defer func() { err = errors.Join(err, out.Close()) }()

@@ -34,8 +34,8 @@ user who runs it, so run it as the daemon's. Exit status: 0 usable, 2 not usable
 				for _, p := range problems {
 					cmd.PrintErrln(p)
 				}
-				if os.Geteuid() == 0 {
-					cmd.PrintErrln("(Asked by root, this took root for the daemon's user. If it is another: sudo -u USER sallyportd check-config --config " + path + ")")
+				if h := asRoot(problems, "check-config", path); h != "" {
+					cmd.PrintErrln(h)
 				}
 				return usageError{fmt.Errorf("%s is not usable: %d to mend", path, len(problems))}
 			}
@@ -50,6 +50,17 @@ user who runs it, so run it as the daemon's. Exit status: 0 usable, 2 not usable
 	configFlag(c, &path)
 	c.SetOut(os.Stdout)
 	return c
+}
+
+// asRoot is a hint for root, whom the daemon takes for its own user: what
+// belongs to the real one then looks like somebody else's, and must not be
+// taken away from them.
+func asRoot(problems config.Problems, command, path string) string {
+	if os.Geteuid() != 0 || !strings.Contains(problems.Error(), "belongs to uid ") {
+		return ""
+	}
+	return "(You are root, and were taken for the daemon's user. If that is another, change no owner, but run: sudo -u USER sallyportd " +
+		command + " --config " + path + ")"
 }
 
 func initCommand() *cobra.Command {

@@ -248,6 +248,27 @@ func (b *builder) edit(config string) {
 	b.must("writing the config", os.WriteFile(config, []byte(fit), 0o644))
 }
 
+// mendAs leaves key and state with root, who made them, and does what
+// check-config then tells its user to do.
+func (b *builder) mendAs(who *syscall.Credential, cmd *exec.Cmd) {
+	b.t.Helper()
+	for _, path := range []string{"sys/etc/sallyport/kek", "sys/var/lib/sallyport"} {
+		b.must("taking it away", os.Chown(b.site.path(path), 0, 0))
+	}
+	asked := exec.Command(cmd.Path, cmd.Args[1:]...)
+	asked.Dir, asked.SysProcAttr = cmd.Dir, &syscall.SysProcAttr{Credential: who}
+	said, err := asked.CombinedOutput()
+	mends := regexp.MustCompile(`toml:\d+: (?:state|keys\.kek): .*permission denied; run: (chown \d+ \S+)\n`).FindAllStringSubmatch(string(said), -1)
+	if err == nil || len(mends) != 2 {
+		b.t.Fatalf("want two commands, got %v and:\n%s", err, said)
+	}
+	for _, m := range mends {
+		if out, err := exec.Command("sh", "-c", m[1]).CombinedOutput(); err != nil {
+			b.t.Fatalf("%s: %v\n%s", m[1], err, out)
+		}
+	}
+}
+
 // asUser runs a command of the daemon as somebody else; "serve" until it
 // answers.
 func (b *builder) asUser(u *user.User, cmd *exec.Cmd) {
@@ -258,6 +279,12 @@ func (b *builder) asUser(u *user.User, cmd *exec.Cmd) {
 	who := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	cmd.Dir = "/"
 	if cmd.Args[1] != "serve" {
+		// Root sees files of somebody else there, and is told who to be.
+		said, err := exec.Command(cmd.Path, cmd.Args[1:]...).CombinedOutput()
+		if err == nil || !strings.Contains(string(said), "sudo -u USER sallyportd check-config --config ") {
+			b.t.Errorf("%s as root: %v\n%s", cmd, err, said)
+		}
+		b.mendAs(who, cmd)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.t.Fatalf("%s: %v\n%s", cmd, err, out)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // OwnFolder makes a folder of mode 0700 with those above it, or refuses one that
@@ -28,6 +30,9 @@ func judge(path string) error {
 	}
 	if sys, ok := st.Sys().(*syscall.Stat_t); ok && sys.Uid != 0 && int(sys.Uid) != os.Geteuid() {
 		return fmt.Errorf("state folder %s belongs to uid %d, who could replace what is in it; run: chown %d %s", path, sys.Uid, os.Geteuid(), path)
+	}
+	if err := unix.Access(path, unix.R_OK|unix.W_OK|unix.X_OK); err != nil {
+		return fmt.Errorf("state folder %s cannot be used: %w; run: chown %d %s", path, err, os.Geteuid(), path)
 	}
 	return nil
 }
