@@ -110,12 +110,13 @@ func generalizedTime(text string) (time.Time, bool) {
 }
 
 // fileTime reads Active Directory's time, which counts tenths of microseconds
-// from 1601. Zero and the largest number there is stand for no time.
+// from 1601. Zero stands for no time; the largest number, which does so too, is
+// 28,000 years away.
 func fileTime(text string) (at time.Time, none, ok bool) {
 	ticks, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || ticks < 0 {
 		return time.Time{}, false, false
 	}
 	const from1601 = 11_644_473_600
-	return time.Unix(ticks/1e7-from1601, ticks%1e7*100).UTC(), ticks == 0 || ticks == 1<<63-1, true
+	return time.Unix(ticks/1e7-from1601, ticks%1e7*100).UTC(), ticks == 0, true
 }

@@ -102,6 +102,13 @@ func TestAJumpSweepsNothing(t *testing.T) {
 			}
 		}
 		sweep(1, "before")
+		for range 60 * 24 { // running for long earns no longer jump
+			h.pass(time.Hour)
+			if err := sweeper.sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.calls = s.calls[:1]
 		h.wall = h.wall.Add(by)
 		h.unsafe = true
 		sweep(1, "not settled")
@@ -115,8 +122,23 @@ func TestAJumpSweepsNothing(t *testing.T) {
 		sweep(3, "an hour later")
 		h.wall = time.Unix(0, 0) // no battery
 		sweep(4, "in 1970")
-		h.wall = time.Unix(1_900_000_000, 0).Add(8 * time.Hour)
+		h.wall = time.Unix(1_900_000_000, 0).Add(61 * 24 * time.Hour)
 		sweep(5, "set right again")
+	}
+}
+
+// TestAClockThatHasNotSettledSweepsNothing, however small its jump.
+func TestAClockThatHasNotSettledSweepsNothing(t *testing.T) {
+	h, s := &hours{wall: time.Unix(1_900_000_000, 0), unsafe: true}, &swept{}
+	sweeper := h.sweeper(s)
+	for h.unsafe = true; ; h.unsafe = false {
+		h.pass(time.Hour)
+		if err := sweeper.sweep(t.Context()); err != nil || (len(s.calls) > 0) == h.unsafe {
+			t.Errorf("not settled %v: %d sweeps, %v", h.unsafe, len(s.calls), err)
+		}
+		if !h.unsafe {
+			return
+		}
 	}
 }
 
