@@ -70,6 +70,7 @@ func isTestSupport(dir string) bool {
 		"daemon/directory/directorytest",
 		"daemon/store/storetest",
 		"plugins/factor/factortest",
+		"plugins/wire/jail/jailtest",
 		"contrib/servertest",
 		"contrib/servertest/davtest",
 		"contrib/servertest/run",

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/hook"
 	"github.com/sallyport/sallyport/plugins/wire"
+	"github.com/sallyport/sallyport/plugins/wire/jail/jailtest"
 )
 
 // The test binary is its own plugin: started with the handshake's cookie, it
@@ -44,7 +45,9 @@ func servePlugin(name string) {
 	case "silent":
 		select {}
 	case "unjailable":
-		spoilJail()
+		if err := jailtest.NoSeccomp(); err != nil {
+			panic(err)
+		}
 		wire.Serve(echo{info: echoInfo(name)})
 	case "foreign":
 		serveForeign()

@@ -5,40 +5,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
-	"unsafe"
 
 	"github.com/hashicorp/go-plugin"
-	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
 
 	"github.com/sallyport/sallyport/daemon/pluginhost"
 	"github.com/sallyport/sallyport/plugins/wire"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 )
-
-// spoilJail makes it impossible to put all threads of this process into one
-// filter: one of them has a filter of its own, for ever.
-func spoilJail() {
-	done := make(chan struct{})
-	go func() {
-		runtime.LockOSThread()
-		allow := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW}
-		prog := unix.SockFprog{Len: 1, Filter: &allow}
-		err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-		if err == nil {
-			err = unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0)
-		}
-		if err != nil {
-			panic(err)
-		}
-		close(done)
-		select {}
-	}()
-	<-done
-}
 
 // foreign is a factor that was written without package wire: it knows nothing
 // of jails.

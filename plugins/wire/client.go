@@ -79,10 +79,8 @@ var _ hook.Hook = (*HookClient)(nil)
 
 // Ready fails unless there is a hook at the other end.
 func (c *HookClient) Ready(ctx context.Context) error {
-	if _, err := c.pb.Ready(ctx, &pb.ReadyRequest{}); err != nil {
-		return callError("ready", err)
-	}
-	return nil
+	_, err := c.pb.Ready(ctx, &pb.ReadyRequest{})
+	return callError("ready", err)
 }
 
 // Before asks the hook for its veto.
@@ -96,16 +94,16 @@ func (c *HookClient) Before(ctx context.Context, a hook.Attempt) (hook.Veto, err
 
 // After tells the hook of one act.
 func (c *HookClient) After(ctx context.Context, e hook.Event) error {
-	if _, err := c.pb.After(ctx, eventToWire(e)); err != nil {
-		return callError("after", err)
-	}
-	return nil
+	_, err := c.pb.After(ctx, eventToWire(e))
+	return callError("after", err)
 }
 
 // callError keeps the status code's name and one clean line of the message.
 func callError(call string, err error) error {
 	s := status.Convert(err)
 	switch s.Code() {
+	case codes.OK:
+		return nil
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		return fmt.Errorf("%w to %s: %s: %s", ErrNoAnswer, call, s.Code(), clean(s.Message()))
 	}

@@ -19,14 +19,9 @@ const (
 	HookName   = "hook"
 )
 
-// NoJail in the environment of a plugin's process, as NAME=value, lets it run
-// without a jail. The environment is made by the host alone.
-const NoJail = noJailName + "=" + noJailValue
-
-const (
-	noJailName  = "SALLYPORT_PLUGIN_JAIL"
-	noJailValue = "off"
-)
+// NoJail in the environment of a plugin's process lets it run without a jail.
+// That environment is made by the host alone.
+const NoJail = "SALLYPORT_PLUGIN_JAIL=off"
 
 // Sizes of one message, in bytes. A request may hold fifty records of the
 // largest payload and more; a reply holds one.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"github.com/hashicorp/go-hclog"
@@ -26,7 +27,7 @@ func Serve(f factor.Factor) {
 	}
 	end := &factorPlugin{impl: f}
 	serve(plugin.PluginSet{FactorName: end}, func() {
-		if info.Network || os.Getenv(noJailName) == noJailValue {
+		if info.Network || slices.Contains(os.Environ(), NoJail) {
 			return
 		}
 		if err := jail.Enter(); err != nil {
@@ -48,7 +49,10 @@ func serve(set plugin.PluginSet, giveUp func()) {
 	// more than it, and on a small machine takes the host's processor away.
 	runtime.GOMAXPROCS(1)
 	if shake := Handshake(); os.Getenv(shake.MagicCookieKey) == shake.MagicCookieValue {
-		harden()
+		if err := jail.NoDumps(); err != nil {
+			fatal("forbidding dumps of the process: %v", err)
+		}
+		signal.Ignore(syscall.SIGTERM, syscall.SIGHUP)
 		go dieWithHost(os.Stdin)
 	}
 	plugin.Serve(&plugin.ServeConfig{
@@ -62,19 +66,6 @@ func serve(set plugin.PluginSet, giveUp func()) {
 			return grpc.NewServer(append(opts, serverOptions()...)...)
 		},
 	})
-}
-
-// harden keeps secrets from reaching a core file or a debugger. The kernel
-// makes no core file of a process that cannot be dumped; the limit only says so
-// a second time, and a service manager may have forbidden to set limits.
-func harden() {
-	if err := syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}); err != nil {
-		fmt.Fprintf(os.Stderr, "[WARN] forbidding core files: %v\n", err)
-	}
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); errno != 0 {
-		fatal("forbidding dumps of the process: %v", errno)
-	}
-	signal.Ignore(syscall.SIGTERM, syscall.SIGHUP)
 }
 
 // fatal ends a plugin that could only run weaker than it must. The host logs

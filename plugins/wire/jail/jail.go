@@ -1,6 +1,6 @@
 // Package jail takes from a plugin's process what a plugin without network
 // never needs: opening files, making sockets, starting programs, touching
-// other processes. It is a seccomp filter, and nothing beside it: once no file
+// other processes, being looked into. The jail is a seccomp filter: once no file
 // can be opened and no socket made, Landlock would forbid nothing more, and its
 // Go library reaches all threads of a cgo build only with the help of C.
 //
@@ -83,6 +83,17 @@ func Enter() error {
 		return fmt.Errorf("installing the system call filter: %w", err)
 	}
 	return tryTheDoor()
+}
+
+// NoDumps keeps what the process holds from core files and debuggers. A process
+// that cannot be dumped leaves no core file; the limit only says so again, so it
+// is no fault if a service manager has forbidden to set limits.
+func NoDumps() error {
+	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_DUMPABLE, 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // tryTheDoor makes one forbidden call. The kernel reports some failures to

@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"testing"
 
-	seccomp "github.com/elastic/go-seccomp-bpf"
-
 	"github.com/sallyport/sallyport/plugins/wire/jail"
+	"github.com/sallyport/sallyport/plugins/wire/jail/jailtest"
 )
 
 // The tests run this binary again as a process that may be jailed.
@@ -17,19 +15,9 @@ const inside = "SALLYPORT_TEST_JAIL"
 
 func TestMain(m *testing.M) {
 	spoil := map[string]func() error{
-		"fine": func() error { return nil },
-		// As a kernel without the call.
-		"no seccomp": func() error { return filter("seccomp", seccomp.FilterFlagTSync) },
-		// The kernel reports this one by a number that looks like success.
-		"another thread has a filter of its own": func() error {
-			done := make(chan error)
-			go func() {
-				runtime.LockOSThread()
-				done <- filter("acct", 0)
-				select {}
-			}()
-			return <-done
-		},
+		"fine":                                   func() error { return nil },
+		"no seccomp":                             jailtest.NoSeccomp,
+		"another thread has a filter of its own": jailtest.OddThread,
 	}[os.Getenv(inside)]
 	if spoil == nil {
 		os.Exit(m.Run())
@@ -46,13 +34,6 @@ func TestMain(m *testing.M) {
 		fmt.Println("in the jail, and read a file")
 		os.Exit(2)
 	}
-}
-
-func filter(call string, flag seccomp.FilterFlag) error {
-	return seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: flag, Policy: seccomp.Policy{
-		DefaultAction: seccomp.ActionAllow,
-		Syscalls:      []seccomp.SyscallGroup{{Names: []string{call}, Action: seccomp.ActionErrno}},
-	}})
 }
 
 // Enter says yes only where the door is shut behind it.
