@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"text/template"
@@ -41,6 +42,9 @@ type Options struct {
 	// dav, files and mail (app passwords) and ssh (password and code); without
 	// a line that says otherwise dav is asked.
 	HTTP, Saslauthd, Dovecot string
+	// Recipe is the file of a recipe with its [[listen]], which is taken as it
+	// is, but for the path, in place of the usual one of that protocol.
+	Recipe string
 	// Config are further tables at the end of the config.
 	Config string
 	// More adds that many people, u000001 and on, set up like the others.
@@ -106,7 +110,9 @@ accept = [["app-password"]]
 [[service]]
 name = "mail"
 accept = [["app-password"]]
-{{range .Sockets}}
+{{range .Sockets}}{{if .Recipe}}
+{{.Recipe}}
+{{else}}
 [[listen]]
 protocol = "{{.Protocol}}"
 path = "{{.Path}}"
@@ -114,7 +120,7 @@ mode = "0666"
 allow = [{{$.Allow}}]
 services = ["dav", "files", "mail", "ssh"]
 {{.More}}
-{{end}}
+{{end}}{{end}}
 [[listen]]
 protocol = "admin"
 path = "{{.Dir}}/admin.sock"
@@ -165,7 +171,7 @@ func Start(t testing.TB, o Options) *Site {
 }
 
 func (s *Site) configure() error {
-	type socket struct{ Protocol, Path, More string }
+	type socket struct{ Protocol, Path, More, Recipe string }
 	allow := `"root"`
 	for _, p := range s.options.Peers {
 		allow += fmt.Sprintf(", %q", p)
@@ -177,14 +183,26 @@ func (s *Site) configure() error {
 		return given + "\ndefault_service = \"dav\""
 	}
 	var text bytes.Buffer
+	sockets := []socket{
+		{Protocol: "http", Path: s.HTTP, More: lines(s.options.HTTP)},
+		{Protocol: "saslauthd", Path: s.Saslauthd, More: lines(s.options.Saslauthd)},
+		{Protocol: "dovecot", Path: s.Dovecot, More: lines(s.options.Dovecot)},
+	}
+	if s.options.Recipe != "" {
+		recipe, err := os.ReadFile(s.options.Recipe)
+		if err != nil {
+			return err
+		}
+		for i := range sockets {
+			if bytes.Contains(recipe, []byte("\nprotocol = \""+sockets[i].Protocol+"\"\n")) {
+				sockets[i].Recipe = regexp.MustCompile(`(?m)^path = ".*"$`).ReplaceAllString(string(recipe), "path = \""+sockets[i].Path+"\"")
+			}
+		}
+	}
 	err := template.Must(template.New("").Parse(configText)).Execute(&text, map[string]any{
 		"LDAP": s.directory.URL, "BindDN": directorytest.BindDN, "Base": directorytest.PeopleDN, "Decoy": directorytest.DecoyDN,
 		"Dir": s.Dir, "Page": PageURL, "Allow": allow, "More": s.options.Config,
-		"Sockets": []socket{
-			{"http", s.HTTP, lines(s.options.HTTP)},
-			{"saslauthd", s.Saslauthd, lines(s.options.Saslauthd)},
-			{"dovecot", s.Dovecot, lines(s.options.Dovecot)},
-		},
+		"Sockets": sockets,
 	})
 	if err != nil {
 		return err
