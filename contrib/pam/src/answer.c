@@ -20,6 +20,25 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+static bool is_plain(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (is_control(text.at[i]) && text.at[i] != '\t')
+			return false;
+	return true;
+}
+
+/* Letters, digits, hyphens and underscores: no blank, so no folded line. */
+static bool is_name(struct span text)
+{
+	static const char in[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+
+	for (size_t i = 0; i < text.len; i++)
+		if (memchr(in, text.at[i], sizeof in - 1) == NULL)
+			return false;
+	return text.len > 0;
+}
+
 /* HTTP/1.1, three digits, and words for people. */
 static bool read_status(struct span line, int *status)
 {
@@ -55,16 +74,12 @@ static bool read_header(struct span line, struct answer *out)
 {
 	const char *colon = memchr(line.at, ':', line.len);
 
-	if (colon == NULL || colon == line.at)
+	if (colon == NULL)
 		return false;
 	struct span name = {line.at, (size_t)(colon - line.at)};
-	for (size_t i = 0; i < name.len; i++)
-		if (name.at[i] <= ' ' || name.at[i] == 0x7f)
-			return false; /* a blank here is also what begins a folded line */
 	struct span value = {colon + 1, line.len - name.len - 1};
-	for (size_t i = 0; i < value.len; i++)
-		if (is_control(value.at[i]) && value.at[i] != '\t')
-			return false;
+	if (!is_name(name))
+		return false;
 	while (value.len > 0 && is_blank(value.at[0])) {
 		value.at++;
 		value.len--;
@@ -84,7 +99,7 @@ static bool read_head(struct span head, struct answer *out)
 	for (bool first = true; head.len > 0; first = false) {
 		const char *end = memmem(head.at, head.len, "\r\n", 2);
 		struct span line = {head.at, (size_t)(end - head.at)};
-		if (!(first ? read_status(line, &out->status) : read_header(line, out)))
+		if (!is_plain(line) || !(first ? read_status(line, &out->status) : read_header(line, out)))
 			return false;
 		head.at += line.len + 2;
 		head.len -= line.len + 2;

@@ -1,0 +1,186 @@
+package pam
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/contrib/servertest/run"
+)
+
+// sanitized is how the tests build what must not leak, overrun or overflow.
+const sanitized = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+
+// build makes the module from a copy of this folder, as a packager would, and
+// returns the copy; the module is build/pam_sallyport.so below it.
+func build(t *testing.T, sanitize string) string {
+	t.Helper()
+	dir := folder(t)
+	run.Need(t, "gcc", "gcc libc6-dev")
+	if _, err := os.Stat("/usr/include/security/pam_modules.h"); err != nil {
+		lacks(t, "libpam0g-dev")
+	}
+	if err := os.CopyFS(filepath.Join(dir, "pam"), os.DirFS(".")); err != nil {
+		t.Fatalf("copying the sources: %v", err)
+	}
+	dir = filepath.Join(dir, "pam")
+	_ = os.RemoveAll(filepath.Join(dir, "build")) // whatever somebody built here before
+	run.Need(t, "make", "make")
+	if said, err := run.Run(run.Command{Path: "make", Dir: dir, Args: []string{"CC=gcc", "SANITIZE=" + sanitize}}); err != nil {
+		t.Fatalf("building: %v\n%s", err, said)
+	}
+	return dir
+}
+
+// lacks ends a test for which a Debian package is missing.
+func lacks(t *testing.T, debian string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("missing: apt install %s", debian)
+	}
+	t.Skipf("missing: apt install %s", debian)
+}
+
+// folder is a temporary one with a short name, which everybody may enter.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sppam")
+	if err != nil {
+		t.Fatalf("making a folder: %v", err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatalf("opening the folder: %v", err)
+	}
+	return dir
+}
+
+// compile builds one of the test's own C programs with sanitizers.
+func compile(t *testing.T, dir, name string, more ...string) string {
+	t.Helper()
+	out := filepath.Join(dir, name)
+	args := append(strings.Fields(sanitized), "-O1", "-g", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
+		"-rdynamic", "-I", filepath.Join(dir, "src"), "-o", out, filepath.Join("testdata", name+".c"))
+	if said, err := run.Run(run.Command{Path: "gcc", Args: append(args, more...), Dir: dir}); err != nil {
+		t.Fatalf("compiling: %v\n%s", err, said)
+	}
+	return out
+}
+
+// desk is a service file, and somebody who logs in by it.
+type desk struct {
+	module string // path of pam_sallyport.so
+	driver string // the sanitized program, or empty
+	conf   string // where the driver finds its service files
+}
+
+// newDesk builds module and driver with sanitizers.
+func newDesk(t *testing.T) desk {
+	t.Helper()
+	dir := build(t, sanitized)
+	d := desk{module: filepath.Join(dir, "build", "pam_sallyport.so"), driver: compile(t, dir, "driver", "-lpam"), conf: filepath.Join(dir, "conf")}
+	run.Write(t, filepath.Join(d.conf, "other"), "auth required pam_deny.so\n", 0o644) // libpam complains where it is missing
+	return d
+}
+
+// login is one conversation.
+type login struct {
+	user, host, options string
+	answers             []string
+	flags               string
+	stack               string // a whole service file; %s is the module
+}
+
+// heard is how it went.
+type heard struct {
+	result  string // in libpam's words; "yes" for success
+	asked   []string
+	told    []string
+	logged  []string
+	other   map[string]string // account, credentials ...
+	said    string
+	unasked bool
+}
+
+// serviceFile is a file for a module with these options.
+func (d desk) serviceFile(l login) string {
+	if l.stack != "" {
+		return strings.ReplaceAll(l.stack, "%s", d.module)
+	}
+	line := d.module + " " + l.options + "\n"
+	return "auth required " + line + "account required " + line + "session required " + line + "password required " + line
+}
+
+// talk has the driver hold the conversation.
+func (d desk) talk(t *testing.T, l login) heard {
+	t.Helper()
+	f, err := os.CreateTemp(d.conf, "service")
+	if err != nil {
+		t.Fatalf("writing a service file: %v", err)
+	}
+	_ = f.Close()
+	run.Write(t, f.Name(), d.serviceFile(l), 0o644)
+	out, err := run.Run(run.Command{Path: d.driver, Args: append([]string{d.conf, filepath.Base(f.Name()), l.user, l.host, l.flags}, l.answers...)})
+	if err != nil {
+		t.Fatalf("the program did not end well: %v", err)
+	}
+	h := heard{said: out, other: map[string]string{}}
+	for _, line := range strings.Split(strings.TrimSuffix(out, "\n"), "\n") {
+		key, value, _ := strings.Cut(line, ": ")
+		switch key {
+		case "result":
+			h.result = value
+		case "asked":
+			h.asked = append(h.asked, value)
+		case "told":
+			h.told = append(h.told, value)
+		case "logged":
+			h.logged = append(h.logged, value)
+		case "unasked":
+			h.unasked = true
+		case "account", "credentials", "session", "session's end", "new password":
+			h.other[key] = value
+		default: // files left open, and whatever nobody should have printed
+			t.Errorf("unexpected: %q", line)
+		}
+	}
+	return h
+}
+
+// What libpam says.
+const (
+	yes         = "yes"
+	authErr     = "Authentication failure"
+	maxTries    = "Have exhausted maximum number of retries for service"
+	unavailable = "Authentication service cannot retrieve authentication info"
+	userUnknown = "User not known to the underlying authentication module"
+	serviceErr  = "Error in service module"
+)
+
+// want compares the result, how often was asked, and that no secret was said
+// aloud or logged.
+func (h heard) want(t *testing.T, result string, asked int, secrets ...string) {
+	t.Helper()
+	if h.result != result || len(h.asked) != asked {
+		t.Errorf("result %q after %d prompts, want %q after %d:\n%s", h.result, len(h.asked), result, asked, h.said)
+	}
+	for _, s := range secrets {
+		if s != "" && strings.Contains(h.said, s) {
+			t.Errorf("a secret was told:\n%s", h.said)
+		}
+	}
+}
+
+func (h heard) wantLogged(t *testing.T, text string) {
+	t.Helper()
+	if !strings.Contains(strings.Join(h.logged, "\n"), text) {
+		t.Errorf("nothing logged of %q:\n%s", text, h.said)
+	}
+}
+
+// options are those of a socket, with more behind them.
+func options(socket string, more ...string) string {
+	return fmt.Sprintf("socket=%s %s", socket, strings.Join(more, " "))
+}

@@ -1,0 +1,122 @@
+/*
+ * A program that logs somebody in by PAM, for the tests: it answers prompts
+ * from its arguments and tells everything that happens, one line for each.
+ *
+ *   driver FOLDER SERVICE USER RHOST FLAGS ANSWER...
+ *
+ * FOLDER holds the service files. RHOST may be empty. FLAGS: s PAM_SILENT, a
+ * then PAM account management, c credentials, o a session, p a new password.
+ */
+#include <dirent.h>
+#include <security/pam_appl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct answers {
+	char **next;
+	int left;
+};
+
+static int converse(int n, const struct pam_message **msg, struct pam_response **resp, void *data)
+{
+	struct answers *a = data;
+	struct pam_response *r = calloc((size_t)n, sizeof *r);
+
+	for (int i = 0; i < n; i++) {
+		if (msg[i]->msg_style == PAM_TEXT_INFO || msg[i]->msg_style == PAM_ERROR_MSG) {
+			printf("told: %s\n", msg[i]->msg);
+			continue;
+		}
+		printf("asked%s: %s\n", msg[i]->msg_style == PAM_PROMPT_ECHO_ON ? " aloud" : "", msg[i]->msg);
+		if (a->left == 0) {
+			for (int k = 0; k < i; k++)
+				free(r[k].resp);
+			free(r);
+			return PAM_CONV_ERR;
+		}
+		r[i].resp = strdup(*a->next++);
+		a->left--;
+	}
+	*resp = r;
+	return PAM_SUCCESS;
+}
+
+/* libpam's lines for syslog come here, because the program is found first. */
+static void log_line(const char *format, va_list args)
+{
+	printf("logged: ");
+	vprintf(format, args);
+	printf("\n");
+}
+
+void syslog(int priority, const char *format, ...)
+{
+	va_list args;
+	(void)priority;
+	va_start(args, format);
+	log_line(format, args);
+	va_end(args);
+}
+
+void __syslog_chk(int priority, int flag, const char *format, ...);
+void __syslog_chk(int priority, int flag, const char *format, ...)
+{
+	va_list args;
+	(void)priority, (void)flag;
+	va_start(args, format);
+	log_line(format, args);
+	va_end(args);
+}
+
+static int open_files(void)
+{
+	int n = 0;
+	DIR *d = opendir("/proc/self/fd");
+
+	while (d != NULL && readdir(d) != NULL)
+		n++;
+	if (d != NULL)
+		closedir(d);
+	return n;
+}
+
+static void show(pam_handle_t *h, const char *what, int result)
+{
+	printf("%s: %s\n", what, result == PAM_SUCCESS ? "yes" : pam_strerror(h, result));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 6)
+		return 2;
+	struct answers a = {argv + 6, argc - 6};
+	struct pam_conv conv = {converse, &a};
+	const char *flags = argv[5];
+	pam_handle_t *h = NULL;
+	int before = open_files();
+
+	if (pam_start_confdir(argv[2], argv[3], &conv, argv[1], &h) != PAM_SUCCESS)
+		return 2;
+	if (argv[4][0] != '\0')
+		pam_set_item(h, PAM_RHOST, argv[4]);
+	int result = pam_authenticate(h, strchr(flags, 's') ? PAM_SILENT : 0);
+	show(h, "result", result);
+	if (strchr(flags, 'a'))
+		show(h, "account", pam_acct_mgmt(h, 0));
+	if (strchr(flags, 'c'))
+		show(h, "credentials", pam_setcred(h, PAM_ESTABLISH_CRED));
+	if (strchr(flags, 'o')) {
+		show(h, "session", pam_open_session(h, 0));
+		show(h, "session's end", pam_close_session(h, 0));
+	}
+	if (strchr(flags, 'p'))
+		show(h, "new password", pam_chauthtok(h, 0));
+	pam_end(h, result);
+	if (open_files() != before)
+		printf("files: %d open before, %d after\n", before, open_files());
+	if (a.left > 0)
+		printf("unasked: %d\n", a.left);
+	return 0;
+}
