@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,15 +15,15 @@ import (
 
 // texts are the few sentences by which the tour knows that it reads the right
 // language.
-type texts struct{ signIn, refused, wrongCode, once, gone, invite string }
+type texts struct{ signIn, refused, wrongCode, once, gone, invite, stray string }
 
 func textsOf(lang string) texts {
 	if lang == "de" {
 		return texts{"Anmelden", "Anmeldename oder Passwort stimmt nicht", "Dieser Code passt nicht",
-			"nur jetzt", "Das App-Passwort ist entfernt", "Freischaltcode"}
+			"nur jetzt", "Das App-Passwort ist entfernt", "Freischaltcode", "benutzen noch Ihr normales Passwort"}
 	}
 	return texts{"Sign in", "The login name or the password is not right", "This code does not fit",
-		"We show it only now", "The app password is removed", "unlock code"}
+		"We show it only now", "The app password is removed", "unlock code", "still use your normal password"}
 }
 
 // TestTour does the whole way in a real browser, on several devices.
@@ -171,12 +172,37 @@ func (v *visitor) appPassword() {
 	if strings.Contains(v.words(), secret) {
 		v.t.Errorf("%s: the app password is shown a second time", v.dev.name)
 	}
+	v.strays()
 	v.press(`a[href^="/passwords/remove"]`)
 	v.look("remove")
 	v.press(`form[action="/passwords/remove"] button.main`)
 	v.expect(".notice", v.texts.gone)
 	v.look("removed")
 	v.answers(401, secret)
+}
+
+// strays are programs that still send the normal password, while another is set
+// up: the page names all three.
+func (v *visitor) strays() {
+	for _, agent := range []string{"iOS/17.1 (21B74) dataaccessd/1.0", "DAVx5/4.3.1-ose (okhttp/4.11.0) Android/13"} {
+		r := &http.Request{Header: http.Header{}}
+		r.SetBasicAuth(v.name, v.name+"-password")
+		a, err := v.site.check().ask(request{method: http.MethodGet, path: "/v1/auth", headers: []string{
+			"Authorization: " + r.Header.Get("Authorization"), "X-Sallyport-Service: dav",
+			"X-Forwarded-For: 2001:db8:1:2::3", "User-Agent: " + agent}})
+		v.must("asking the socket", err)
+		v.must("asking the socket", expectStatus(a, http.StatusUnauthorized))
+	}
+	v.must("waiting for the tries", within(patience, func() error {
+		v.open("/home")
+		if strays, unused := ask[int](v.chromium, `document.querySelectorAll("#astray li").length`), ask[int](v.chromium, `document.querySelectorAll(".mark").length`); strays != 2 || unused != 0 {
+			return fmt.Errorf("%d strays, %d unused app passwords", strays, unused)
+		}
+		return nil
+	}))
+	v.look("home-strays")
+	v.expect("#astray", v.texts.stray)
+	v.expect("#astray", "2001:db8:1:2::/64")
 }
 
 func (v *visitor) answers(want int, secret string) {
