@@ -67,6 +67,9 @@ type Factor struct {
 	SHA256 string
 	// MTLS encrypts the way to the plugin; false is for runtimes that cannot.
 	MTLS bool
+	// Jail keeps the plugin from files and network; false is for kernels and
+	// runtimes that cannot.
+	Jail bool
 	// Timeout bounds one call, 50 ms to 10 s.
 	Timeout time.Duration
 	// Standalone says that the factor may be the only one of a way in.

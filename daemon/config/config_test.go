@@ -132,7 +132,7 @@ func TestMeaning(t *testing.T) {
 	if c.Store != "/etc/sallyport/var/state.db" || c.KEK != "/etc/sallyport/kek" || c.Listeners[0].Path != "/etc/sallyport/check.sock" {
 		t.Errorf("relative paths: %q %q %q", c.Store, c.KEK, c.Listeners[0].Path)
 	}
-	if f := c.Factors[0]; f.Path != "/usr/libexec/sallyport-totp" || !f.MTLS || f.Timeout != 300*time.Millisecond || f.Settings["digits"] != "6" {
+	if f := c.Factors[0]; f.Path != "/usr/libexec/sallyport-totp" || !f.MTLS || !f.Jail || f.Timeout != 300*time.Millisecond || f.Settings["digits"] != "6" {
 		t.Errorf("factor: %+v", f)
 	}
 	if !c.Factors[1].Standalone || c.Factors[0].Standalone {

@@ -62,6 +62,7 @@ func readFactors(ts []table) []Factor {
 		}
 		f.Path, f.SHA256 = t.program(filepath.Join(t.bin, "sallyport-"+f.Kind))
 		f.MTLS = t.Flag("mtls", true)
+		f.Jail = t.Flag("jail", true)
 		f.Timeout = t.Duration("timeout", 300*time.Millisecond, 50*time.Millisecond, 10*time.Second)
 		f.Standalone = t.Flag("standalone", false)
 		settings := t.sub("settings")

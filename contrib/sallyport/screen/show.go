@@ -80,7 +80,11 @@ func (s *Screen) Status(d api.Status) {
 		if p.PID > 0 {
 			line += fmt.Sprintf(", pid %d", p.PID)
 		}
-		rows = append(rows, []string{"plugin", p.Kind, line + ", restarted " + plural(p.Restarts, "time")})
+		line += ", restarted " + plural(p.Restarts, "time")
+		if p.Unjailed {
+			line += ", without a jail"
+		}
+		rows = append(rows, []string{"plugin", p.Kind, line})
 	}
 	rows = append(rows,
 		[]string{"store", or(d.Store.Kind, "-"), okNot(d.Store.OK, d.Store.Note) + fmt.Sprintf(", %d KiB, %d audited events",

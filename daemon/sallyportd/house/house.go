@@ -199,7 +199,7 @@ func (h *House) buildDirectory(context.Context) (err error) {
 func (h *House) buildPlugins(ctx context.Context) (err error) {
 	var factors, hooks []pluginhost.Spec
 	for _, f := range h.cfg.Factors {
-		factors = append(factors, pluginhost.Spec{Kind: f.Kind, Path: f.Path, SHA256: f.SHA256, MTLS: f.MTLS, Timeout: f.Timeout, Settings: f.Settings})
+		factors = append(factors, pluginhost.Spec{Kind: f.Kind, Path: f.Path, SHA256: f.SHA256, MTLS: f.MTLS, NoJail: !f.Jail, Timeout: f.Timeout, Settings: f.Settings})
 	}
 	for _, k := range h.cfg.Hooks {
 		hooks = append(hooks, pluginhost.Spec{Kind: k.Name, Path: k.Path, SHA256: k.SHA256, MTLS: true, Timeout: k.Timeout})

@@ -33,7 +33,7 @@ func (h *House) Status(ctx context.Context) (api.Status, error) {
 		s.Directory = append(s.Directory, api.Server{URL: d.Server, Up: d.Up, Since: d.Since, Note: d.Error})
 	}
 	for _, p := range h.plugins.Status() {
-		s.Plugins = append(s.Plugins, api.Plugin{Kind: p.Kind, Up: p.Up, PID: p.PID, Restarts: p.Restarts})
+		s.Plugins = append(s.Plugins, api.Plugin{Kind: p.Kind, Up: p.Up, PID: p.PID, Restarts: p.Restarts, Unjailed: p.Up && !p.Jailed})
 	}
 	for _, l := range h.cfg.Listeners {
 		s.Listeners = append(s.Listeners, api.Listening{Protocol: l.Protocol, Address: l.Path})

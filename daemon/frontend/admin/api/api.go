@@ -68,6 +68,8 @@ type Plugin struct {
 	Up       bool   `json:"up"`
 	PID      int    `json:"pid,omitempty"`
 	Restarts int    `json:"restarts"`
+	// Unjailed says that it runs, and could open files and use the network.
+	Unjailed bool `json:"unjailed,omitempty"`
 }
 
 // Store is the state of the store and of the audit in it.
