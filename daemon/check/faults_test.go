@@ -66,8 +66,9 @@ func (f *faulty) Fail(ctx context.Context, t account.Try) (int64, time.Duration,
 	return f.keeper.Fail(ctx, t)
 }
 
-// An outage at any point is an outage, for members and strangers alike, and
-// never a wrong password; and it is never counted.
+// Fail open, the first of what must never happen: an outage at any point is an
+// outage, for members and strangers alike, no yes and never a wrong password;
+// and it is never counted.
 func TestNeverTellsAnOutageAsAWrongPassword(t *testing.T) {
 	store := func(where string) func(*scene, *crooked) {
 		return func(s *scene, _ *crooked) { s.store.(*faulty).fail(where, errOutage) }

@@ -68,7 +68,7 @@ func TestNeverAcceptsACodeTwice(t *testing.T) {
 						Service: "web", Name: name, Password: account.Secret(name + "-password"), Code: code, Client: home(),
 					})
 				})
-				if c.roomy && n != 1 || n > 1 {
+				if n != 1 {
 					t.Fatalf("round %d: %d accepts, %v", round, n, others)
 				}
 				for r := range others {
@@ -88,7 +88,7 @@ func TestNeverAcceptsATicketTwice(t *testing.T) {
 	codes := strings.Split(sheet, "\n")
 	ticket := s.ticket("alice")
 	// Each of them has a good code of its own: only the ticket is one.
-	n, others := parallel(100, func(i int) account.Answer {
+	n, others := parallel(40, func(i int) account.Answer {
 		return s.engine.Check(context.Background(), account.Attempt{Service: "web", Ticket: ticket, Code: account.Secret(codes[i%10]), Client: home()})
 	})
 	if n != 1 {

@@ -59,7 +59,8 @@ func (l *ledger) add(e *entry) {
 }
 
 // TestKills cuts the daemon's power at any moment, again and again, and compares
-// what is left with a ledger of everything that was acknowledged.
+// what is left with a ledger of everything that was acknowledged. Lose an
+// acknowledged enrollment, revocation or reset is what must never happen.
 func TestKills(t *testing.T) {
 	t.Parallel()
 	rounds := 20
