@@ -73,6 +73,7 @@ func isTestSupport(dir string) bool {
 		"plugins/wire/jail/jailtest",
 		"contrib/servertest",
 		"contrib/servertest/davtest",
+		"contrib/servertest/mailtest",
 		"contrib/servertest/run",
 	}, dir)
 }

@@ -1,0 +1,141 @@
+package postfix
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/contrib/servertest"
+	"github.com/sallyport/sallyport/contrib/servertest/mailtest"
+	"github.com/sallyport/sallyport/contrib/servertest/run"
+)
+
+// rest is what the recipe leaves as it is. Mail goes nowhere.
+const rest = `
+compatibility_level = 3.6
+queue_directory = %[1]s/queue
+data_directory = %[1]s/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = mail.example.org
+mydestination =
+mynetworks = 192.0.2.0/24
+inet_interfaces = loopback-only
+default_transport = discard
+alias_maps =
+local_recipient_maps =
+maillog_file = %[1]s/log
+maillog_file_prefixes = %[1]s
+`
+
+// services are those of Debian's master.cf that a mail meets here. Its smtpd is
+// chrooted, and so is this one.
+const services = `%[1]s inet n - y - - smtpd
+cleanup unix n - y - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - y - - trivial-rewrite
+bounce unix - - y - 0 bounce
+defer unix - - y - 0 bounce
+discard unix - - y - - discard
+anvil unix - - y - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+`
+
+// site runs sallyport with its sockets inside a queue folder, and Postfix with
+// the recipe in the given folder.
+func site(t *testing.T, recipe string) (*servertest.Site, mailtest.Server) {
+	t.Helper()
+	run.NeedRoot(t)
+	postfix := run.Need(t, "postfix", "postfix")
+	dir, err := os.MkdirTemp("", "pf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{"/queue", "/queue/sallyport"} {
+		if err := os.Mkdir(dir+d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run.Own(t, dir+"/data", "postfix")
+	s := servertest.Start(t, servertest.Options{Dir: dir + "/queue/sallyport", Recipe: recipe + "sallyport.toml"})
+	address := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+	etc := dir + "/etc"
+	run.Write(t, etc+"/main.cf", run.Config(t, recipe+"main.cf")+fmt.Sprintf(rest, dir), 0o644)
+	run.Write(t, etc+"/sender_login", run.Config(t, "sender_login"), 0o644)
+	run.Write(t, etc+"/master.cf", fmt.Sprintf(services, address), 0o644)
+	if recipe != "" {
+		run.Write(t, etc+"/sasl/smtpd.conf", run.Config(t, recipe+"smtpd.conf"), 0o644)
+	}
+	run.Background(t, run.Command{Path: postfix, Args: []string{"-c", etc, "start-fg"}})
+	t.Cleanup(func() {
+		_, _ = run.Run(run.Command{Path: postfix, Args: []string{"-c", etc, "abort"}})
+		if log, err := os.ReadFile(dir + "/log"); err == nil && t.Failed() {
+			t.Logf("Postfix logged:\n%s", run.Tail(string(log)))
+		}
+	})
+	if err := run.Listening(address); err != nil {
+		t.Fatal(err)
+	}
+	return s, mailtest.Server{Address: address}
+}
+
+func TestPostfix(t *testing.T) {
+	s, mail := site(t, "")
+	servertest.Prove(t, s, servertest.Proof{
+		Server: "Postfix 3.7", Mechanism: "Dovecot socket", Client: "Go's net/smtp",
+		Sync: mail.Send, Ask: mail.Ask, Foreign: foreign(mail),
+		OK: "235", Refused: "535", Outage: "454", Address: "127.0.0.1", Canonical: true,
+		Note: "shows the reason to the remote user",
+	})
+}
+
+func TestPostfixOverSaslauthd(t *testing.T) {
+	s, mail := site(t, "saslauthd/")
+	servertest.Prove(t, s, servertest.Proof{
+		Server: "Postfix 3.7", Mechanism: "saslauthd socket", Client: "Go's net/smtp",
+		Sync: mail.Send, Ask: mail.Ask, Foreign: foreign(mail),
+		OK: "235", Refused: "535", Outage: "454",
+	})
+}
+
+// foreign sends a mail as somebody; what the table of codes calls OK is 235.
+func foreign(mail mailtest.Server) func(servertest.Login, string) (string, error) {
+	return func(l servertest.Login, owner string) (string, error) {
+		got, err := mail.SendAs(l, owner)
+		if got == "250" {
+			got = "235"
+		}
+		return got, err
+	}
+}
+
+// Whoever still sends the normal password reads what helps, in plain ASCII; a
+// stranger reads the same for every name.
+func TestTheReasonReachesTheRemoteUser(t *testing.T) {
+	s, mail := site(t, "")
+	alice := s.Person("alice")
+	for _, c := range []struct {
+		login servertest.Login
+		want  string
+	}{
+		{servertest.Login{Name: "alice", Password: alice.Password}, "535 5.7.8 Error: authentication failed: Only an app password works here. Your normal password and the code from the app do not. " + servertest.PageURL},
+		{servertest.Login{Name: "nobody", Password: alice.Password}, "535 5.7.8 Error: authentication failed: Only an app password works here. Your normal password and the code from the app do not. " + servertest.PageURL},
+		{servertest.Login{Name: "alice", Password: servertest.WrongApp(t)}, "535 5.7.8 Error: authentication failed: The login name or the password is not right."},
+		{servertest.Login{Name: "nobody", Password: servertest.WrongApp(t)}, "535 5.7.8 Error: authentication failed: The login name or the password is not right."},
+	} {
+		got, err := mail.Reply(c.login)
+		if err != nil || got != c.want {
+			t.Errorf("%s reads %q, %v; want %q", c.login.Name, got, err, c.want)
+		}
+		if strings.ContainsFunc(got, func(r rune) bool { return r > 126 }) {
+			t.Errorf("%q is not plain ASCII", got)
+		}
+	}
+}
