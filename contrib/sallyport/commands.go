@@ -18,7 +18,7 @@ type why struct {
 
 func (y *why) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&y.Reason, "reason", "", "why, for the audit (3 to 500 characters; compulsory)")
-	cmd.Flags().StringVar(&y.Ticket, "ticket", "", "number of the ticket, for the audit")
+	cmd.Flags().StringVar(&y.Ticket, "ticket", "", "number of the ticket, for the audit (at most 64 characters)")
 	_ = cmd.MarkFlagRequired("reason") // fails only for a flag that does not exist
 }
 

@@ -23,7 +23,7 @@ func TestExplainTellsWhoHasToWait(t *testing.T) {
 	for i := range 3 {
 		s.try("web", "alice", account.Secret("wrong-"+string(rune('a'+i))), "")
 	}
-	waits := "has to wait? yes: up to 1s for directory, after 3 wrong tries; sallyport unlock alice lifts it\n"
+	waits := "has to wait? yes: up to 1s for the password, after 3 wrong tries; sallyport unlock alice lifts it\n"
 	for service, want := range map[string]string{
 		"web": waits + "way in? open later: needs totp and directory <c.toml:8 accept>\n" +
 			"way in? closed: needs recovery (nothing enrolled) and directory <c.toml:8 accept>\n" +

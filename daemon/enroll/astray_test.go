@@ -102,3 +102,40 @@ type noTries struct{ records.Store }
 func (noTries) Tries(context.Context, account.ID, int) ([]account.Event, error) {
 	return nil, account.ErrUnavailable
 }
+
+// The list of app passwords begins with the newest use; those never used come
+// last, the newest of them first.
+func TestTheNewestUseComesFirst(t *testing.T) {
+	s, ctx := newScene(t, nil), context.Background()
+	token := s.open(account.TicketEntry, "alice")
+	for _, label := range []string{"old", "never", "new", "never either"} {
+		if _, err := s.desk.Issue(ctx, token, enroll.Wish{Label: label}); err != nil {
+			t.Fatal(err)
+		}
+		s.move(time.Minute)
+	}
+	for _, r := range s.load("alice").Records {
+		switch r.Label {
+		case "old":
+			r.LastUsed = s.clock()
+		case "new":
+			r.LastUsed = s.clock().Add(time.Minute)
+		default:
+			continue
+		}
+		if err := s.store.Log(ctx, nil, []account.Record{r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v, err := s.desk.View(ctx, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range v.AppPasswords {
+		got = append(got, r.Label)
+	}
+	if want := "new, old, never either, never"; strings.Join(got, ", ") != want {
+		t.Errorf("got %q, want %s", got, want)
+	}
+}

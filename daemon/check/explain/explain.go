@@ -101,9 +101,9 @@ func (w Walker) waits(ctx context.Context, who account.Subject, s way.Service) (
 	}
 	var steps []Step
 	for _, kind := range kinds {
-		budget := kind
+		budget, word := kind, kind
 		if kind == way.Directory {
-			budget = "" // that of the password
+			budget, word = "", "the password"
 		}
 		left, tries, err := ask(ctx, who.ID, budget)
 		if err != nil {
@@ -114,7 +114,7 @@ func (w Walker) waits(ctx context.Context, who account.Subject, s way.Service) (
 		}
 		waits[kind] = true
 		steps = append(steps, Step{Asked: "has to wait?", Answer: fmt.Sprintf("yes: up to %s for %s, after %d wrong tries; sallyport unlock %s lifts it",
-			(left + time.Second - 1).Truncate(time.Second), kind, tries, who.Name)})
+			(left + time.Second - 1).Truncate(time.Second), word, tries, who.Name)})
 	}
 	if len(steps) == 0 {
 		steps = []Step{{Asked: "has to wait?", Answer: "no; whether the address that asks has to wait is not known here"}}
