@@ -1,7 +1,6 @@
 package nginx
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/sallyport/sallyport/contrib/servertest"
@@ -11,17 +10,8 @@ import (
 
 func TestRadicale(t *testing.T) {
 	run.NeedRoot(t)
-	radicale := run.Need(t, "radicale", "radicale")
 	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
-	backend, front := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)), fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
-	run.Write(t, s.Dir+"/radicale.conf", run.Config(t, "../radicale/radicale-nginx.conf",
-		"127.0.0.1:5232", backend, "/var/lib/radicale/collections", s.Dir+"/collections"), 0o644)
-	run.Background(t, run.Command{Path: radicale, Args: []string{"--config", s.Dir + "/radicale.conf"}, Dir: s.Dir})
-	start(t, s, "radicale.conf", "127.0.0.1:8008", front, "127.0.0.1:5232", backend)
-	if err := run.Listening(backend); err != nil {
-		t.Fatal(err)
-	}
-	dav := davtest.Server{URL: "http://" + front}
+	dav := radicale(t, s, front{})
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Radicale 3.1", Mechanism: "nginx auth_request, header X-Remote-User", Client: "vdirsyncer",
 		Sync: func(l servertest.Login) error { return dav.VdirSync(t, l) },
@@ -32,4 +22,23 @@ func TestRadicale(t *testing.T) {
 		OK: "207", Refused: "401", Outage: "503", Address: "127.0.0.1", Canonical: true,
 		Note: "logins must be ASCII",
 	})
+}
+
+func TestRadicaleBelievesNoClient(t *testing.T) {
+	run.NeedRoot(t)
+	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
+	dav := radicale(t, s, front{})
+	dav.Forge(t, s, davtest.Places{Own: "/alice/", Foreign: "/bert/"})
+	dav.Revoked(t, s, "/alice/")
+}
+
+// radicale runs Radicale behind nginx, and adds the recipe to what the front
+// says already.
+func radicale(t *testing.T, s *servertest.Site, f front) davtest.Server {
+	t.Helper()
+	backend := loopback(t)
+	davtest.Radicale(t, s, run.Config(t, "../radicale/radicale-nginx.conf",
+		"127.0.0.1:5232", backend, "/var/lib/radicale/collections", davtest.Collections(s)), backend)
+	f.Recipe, f.Moved = "radicale.conf", []string{"127.0.0.1:8008", loopback(t), "127.0.0.1:5232", backend}
+	return davtest.Server{URL: f.start(t, s)}
 }

@@ -50,6 +50,9 @@ END:VEVENT
 END:VCALENDAR
 `
 
+// Event is a calendar entry; what differs in uid is another one.
+func Event(uid string) string { return fmt.Sprintf(event, uid) }
+
 const card = `BEGIN:VCARD
 VERSION:3.0
 UID:sallyport-%[1]s

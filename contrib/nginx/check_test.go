@@ -1,0 +1,170 @@
+package nginx
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/contrib/servertest"
+	"github.com/sallyport/sallyport/contrib/servertest/run"
+)
+
+// TestConnectionsToTheCheckAreKept: 200 requests, each over a connection of its
+// own, are asked about over very few.
+func TestConnectionsToTheCheckAreKept(t *testing.T) {
+	run.NeedRoot(t)
+	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
+	relay := listenIn(t, s.HTTP)
+	f := front{Recipe: "files.conf", Check: relay.path, Moved: files(t, s)}
+	url, alice := f.start(t, s), s.Person("alice")
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	const requests = 200
+	for range requests {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth(alice.Name, alice.App)
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			t.Fatalf("told %d", res.StatusCode)
+		}
+	}
+	if n := relay.accepted.Load(); n < 1 || n > 4 {
+		t.Errorf("%d connections for %d requests", n, requests)
+	}
+}
+
+// relay hands connections through and counts them.
+type relay struct {
+	path     string
+	accepted atomic.Int32
+}
+
+func listenIn(t *testing.T, target string) *relay {
+	t.Helper()
+	r := &relay{path: target + ".relay"}
+	l, err := net.Listen("unix", r.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	if err := os.Chmod(r.path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r.accepted.Add(1)
+			go func() {
+				defer func() { _ = in.Close() }()
+				out, err := net.Dial("unix", target)
+				if err != nil {
+					return
+				}
+				defer func() { _ = out.Close() }()
+				go func() { _, _ = io.Copy(out, in); _ = out.Close() }()
+				_, _ = io.Copy(in, out)
+			}()
+		}
+	}()
+	return r
+}
+
+// TestManyHeaders: a request with 60 KiB of headers is nginx's to refuse; where
+// nginx is told to take it, the check is not bothered with it.
+func TestManyHeaders(t *testing.T) {
+	run.NeedRoot(t)
+	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
+	for _, c := range []struct {
+		name, http string
+		want       int
+	}{
+		{"as it comes", "", http.StatusBadRequest},
+		{"with large buffers", "large_client_header_buffers 16 8k;", http.StatusOK},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			url, alice := front{Recipe: "files.conf", HTTP: c.http, Moved: files(t, s)}.start(t, s), s.Person("alice")
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.SetBasicAuth(alice.Name, alice.App)
+			for i := range 15 {
+				req.Header.Set(fmt.Sprintf("X-Long-%d", i), strings.Repeat("x", 4<<10))
+			}
+			before := len(s.Tries())
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != c.want {
+				t.Errorf("told %d, want %d", res.StatusCode, c.want)
+			}
+			if asked := len(s.Tries()) > before; asked && c.want != http.StatusOK {
+				t.Error("the check was asked")
+			}
+		})
+	}
+}
+
+// TestUploadsDoNotHang: the check is asked about an upload without its body, of
+// known length or not, let in or refused.
+func TestUploadsDoNotHang(t *testing.T) {
+	run.NeedRoot(t)
+	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
+	url, alice := front{Recipe: "files.conf", Moved: files(t, s)}.start(t, s), s.Person("alice")
+	body := bytes.Repeat([]byte("two doors "), 400_000)
+	client := http.Client{Timeout: 4 * time.Second}
+	for _, c := range []struct {
+		name, password string
+		length         int64
+		want           int
+	}{
+		{"known length", alice.App, int64(len(body)), http.StatusCreated},
+		{"unknown length", alice.App, -1, http.StatusCreated},
+		{"refused", alice.Password, int64(len(body)), http.StatusUnauthorized},
+		{"refused, unknown length", alice.Password, -1, http.StatusUnauthorized},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			name := "/" + strings.ReplaceAll(c.name, " ", "-")
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+name, io.NopCloser(bytes.NewReader(body)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.ContentLength = c.length
+			req.Header.Set("Expect", "100-continue")
+			req.SetBasicAuth(alice.Name, c.password)
+			res, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != c.want {
+				t.Errorf("told %d, want %d", res.StatusCode, c.want)
+			}
+			got, err := os.ReadFile(folders(s) + "/alice" + name)
+			if c.want == http.StatusCreated && !bytes.Equal(got, body) {
+				t.Errorf("%d of %d bytes arrived: %v", len(got), len(body), err)
+			}
+			if c.want != http.StatusCreated && err == nil {
+				t.Error("a file was written")
+			}
+		})
+	}
+}
