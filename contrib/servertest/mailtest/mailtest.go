@@ -24,9 +24,10 @@ type Server struct{ Address string }
 // Send logs in and sends a mail from the login's own address.
 func (s Server) Send(l servertest.Login) error { return s.send(l, l.Name) }
 
-// SendAs tries to send from somebody else's address and returns the code.
-func (s Server) SendAs(l servertest.Login, owner string) (string, error) {
-	return code(s.send(l, owner), "250")
+// Foreign tries to send from the owner's address and returns the code of the
+// refusal, or the one of a login that is let in: "235".
+func (s Server) Foreign(l servertest.Login, owner string) (string, error) {
+	return code(s.send(l, owner), "235")
 }
 
 func (s Server) send(l servertest.Login, sender string) error {
