@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
@@ -123,6 +124,22 @@ func seccomp(t *testing.T, pid int) string {
 	_, rest, _ := strings.Cut(string(b), "\nSeccomp:")
 	line, _, _ := strings.Cut(rest, "\n")
 	return strings.TrimSpace(line)
+}
+
+// What became wrong while the plugin ran is found when it is started again.
+func TestARestartIsHeldToTheSame(t *testing.T) {
+	path := place(t, "echo")
+	h := start(t, pluginhost.Config{}, []pluginhost.Spec{{Kind: "echo", Path: path, MTLS: true}}, nil)
+	if err := os.Chmod(path, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = ask(t, h.Factor("echo"), "crash")
+	eventually(t, 5*time.Second, "the problem is known", func() bool {
+		return strings.Contains(h.Status()[0].Problem, "`chmod go-w "+path+"`")
+	})
+	if got, err := ask(t, h.Factor("echo"), "accept:r1"); err == nil {
+		t.Errorf("got %v", got)
+	}
 }
 
 // Who runs without a jail is seen, in the log and in the status.
