@@ -43,6 +43,8 @@ type Waits interface {
 
 // Walker is what a walk reads from, at one moment.
 type Walker struct {
+	// Services are all of the config, by name.
+	Services map[string]way.Service
 	// Find looks a person up by a typed name, Load reads what they have.
 	Find  func(ctx context.Context, name string) (account.Facts, error)
 	Load  func(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
@@ -51,9 +53,14 @@ type Walker struct {
 	Now   time.Time
 }
 
-// Walk explains what a name would meet at a service that is known. The error
-// wraps account.ErrUnavailable.
-func (w Walker) Walk(ctx context.Context, name string, s way.Service) ([]Step, error) {
+// Walk explains what a name would meet at a service. The error wraps
+// account.ErrNotFound for a service that is not known, else
+// account.ErrUnavailable.
+func (w Walker) Walk(ctx context.Context, name, service string) ([]Step, error) {
+	s, known := w.Services[service]
+	if !known {
+		return nil, fmt.Errorf("no service %q: %w", service, account.ErrNotFound)
+	}
 	steps := append([]Step{{Asked: "service known?", Answer: "yes", Config: s.Config}}, hooks(w.Hooks)...)
 	facts, err := w.Find(ctx, name)
 	if errors.Is(err, account.ErrNotFound) {
