@@ -147,7 +147,7 @@ func checkInterpreters(head []byte) error {
 		line, _, _ = bytes.Cut(line, []byte("\n"))
 		words := strings.Fields(string(line))
 		if len(words) == 0 || !filepath.IsAbs(words[0]) {
-			return errors.New("its first line names no absolute path after #!")
+			return errors.New("after #! its first line names no absolute path")
 		}
 		f, err := open(words[0])
 		if err != nil {
