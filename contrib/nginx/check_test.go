@@ -16,8 +16,9 @@ import (
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
 
-// TestConnectionsToTheCheckAreKept: 200 requests, each over a connection of its
-// own, are asked about over very few.
+// TestConnectionsToTheCheckAreKept: 200 uploads, each over a connection of its
+// own, are asked about over very few. A check that announced the body would be
+// answered and then cut.
 func TestConnectionsToTheCheckAreKept(t *testing.T) {
 	run.NeedRoot(t)
 	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
@@ -27,7 +28,7 @@ func TestConnectionsToTheCheckAreKept(t *testing.T) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	const requests = 200
 	for range requests {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/", nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/upload.txt", strings.NewReader("two doors"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +38,7 @@ func TestConnectionsToTheCheckAreKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = res.Body.Close()
-		if res.StatusCode != http.StatusOK {
+		if res.StatusCode/100 != 2 {
 			t.Fatalf("told %d", res.StatusCode)
 		}
 	}
@@ -86,16 +87,18 @@ func listenIn(t *testing.T, target string) *relay {
 }
 
 // TestManyHeaders: a request with 60 KiB of headers is nginx's to refuse; where
-// nginx is told to take it, the check is not bothered with it.
+// nginx is told to take it, the check is not bothered with it, although with
+// twice as much it would be too much for the daemon.
 func TestManyHeaders(t *testing.T) {
 	run.NeedRoot(t)
 	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
 	for _, c := range []struct {
 		name, http string
-		want       int
+		kib, want  int
 	}{
-		{"as it comes", "", http.StatusBadRequest},
-		{"with large buffers", "large_client_header_buffers 16 8k;", http.StatusOK},
+		{"as it comes", "", 60, http.StatusBadRequest},
+		{"with large buffers", "large_client_header_buffers 16 8k;", 60, http.StatusOK},
+		{"with very large buffers", "large_client_header_buffers 32 8k;", 120, http.StatusOK},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url, alice := front{Recipe: "files.conf", HTTP: c.http, Moved: files(t, s)}.start(t, s), s.Person("alice")
@@ -104,7 +107,7 @@ func TestManyHeaders(t *testing.T) {
 				t.Fatal(err)
 			}
 			req.SetBasicAuth(alice.Name, alice.App)
-			for i := range 15 {
+			for i := range c.kib / 4 {
 				req.Header.Set(fmt.Sprintf("X-Long-%d", i), strings.Repeat("x", 4<<10))
 			}
 			before := len(s.Tries())
