@@ -3,7 +3,6 @@ package check
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/hint"
@@ -67,7 +66,7 @@ func (t *try) judgeAppPassword(ctx context.Context, kind string) (ans account.An
 		if !got.Rewritten {
 			// The journal writes it later and coarsely: a right app password
 			// writes nothing in the path of the verdict.
-			t.cfg.Journal.Used(t.usedNow(account.Record{ID: got.Record.ID, Subject: got.Record.Subject, Factor: kind}))
+			t.cfg.Journal.Used(witness.Used(account.Record{ID: got.Record.ID, Subject: got.Record.Subject, Factor: kind}, t.Attempt, t.started))
 			ans = verdict.Accept()
 			ans.Subject, ans.Factors, ans.Scope = t.facts.Subject, w.Factors, got.Record.Services
 			return ans, true
@@ -84,9 +83,7 @@ func (t *try) judgeAppPassword(ctx context.Context, kind string) (ans account.An
 // whyNot looks whether the input was right once. Only a right secret is told
 // what became of it; a wrong one slows down its source.
 func (t *try) whyNot(ctx context.Context, kind string, snap account.Snapshot) account.Answer {
-	ended := slices.DeleteFunc(witness.OfKind(snap, kind), func(r account.Record) bool {
-		return r.Pending || r.Active(t.started)
-	})
+	ended := witness.Ended(snap, kind, t.started)
 	if len(ended) > 0 {
 		got, err := t.ask(ctx, kind, t.Password, ended)
 		if err != nil {
@@ -130,13 +127,4 @@ func (t *try) ask(ctx context.Context, kind string, input account.Secret, record
 		t.cfg.Log.Error("asking a factor", "factor", kind, "error", err)
 	}
 	return got, err
-}
-
-// usedNow notes place and time of this attempt in the record.
-func (t *try) usedNow(r account.Record) account.Record {
-	r.LastUsed, r.LastAgent, r.LastService = t.started, t.Client.Agent, t.Service
-	if t.Client.Addr.IsValid() {
-		r.LastFrom = t.Client.Addr.String()
-	}
-	return r
 }

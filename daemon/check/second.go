@@ -120,7 +120,7 @@ func (t *try) judgeCode(ctx context.Context, kind string, snap account.Snapshot,
 func (t *try) refuse(ctx context.Context, found map[string]verdict.Finding) account.Answer {
 	ans, refund := verdict.Refusal(t.codeKinds(), found)
 	t.refund = append(t.refund, refund...)
-	wrong := ans.Reason == account.CodeWrong && (counted(found) || t.audited.First(t.fingerprint("audited", ""), t.started))
+	wrong := ans.Reason == account.CodeWrong && (verdict.Counted(found) || t.audited.First(t.fingerprint("audited", ""), t.started))
 	if t.service.HasDirectory() && (wrong || ans.Reason == account.CodeUsed) {
 		t.audit = append(t.audit, t.event(ans, t.cfg.Clock.Now().Sub(t.started)))
 	}
@@ -129,14 +129,4 @@ func (t *try) refuse(ctx context.Context, found map[string]verdict.Finding) acco
 		t.slow() // a wait too, or nothing would slow down who goes on and on
 	}
 	return ans
-}
-
-// counted tells whether any of the findings cost a try.
-func counted(found map[string]verdict.Finding) bool {
-	for _, f := range found {
-		if f.Number != 0 {
-			return true
-		}
-	}
-	return false
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/ticket"
 	"github.com/sallyport/sallyport/daemon/check/verdict"
+	"github.com/sallyport/sallyport/daemon/check/witness"
 )
 
 // newTicket makes a ticket of the kind for the attempt's subject.
@@ -112,7 +113,7 @@ func (t *try) entry(yes verdict.Yes) (account.Change, account.Secret, error) {
 		c.Version = -1
 	}
 	for _, r := range yes.Put {
-		c.Put = append(c.Put, t.usedNow(r))
+		c.Put = append(c.Put, witness.Used(r, t.Attempt, t.started))
 	}
 	if t.redeemed != nil {
 		c.TakeTokens = append(c.TakeTokens, account.TokenRef{Kind: t.redeemed.Kind, Hash: t.redeemed.Hash})

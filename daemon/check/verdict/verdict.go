@@ -110,3 +110,13 @@ func Refusal(kinds []string, found map[string]Finding) (ans account.Answer, refu
 	}
 	return ans, refund
 }
+
+// Counted tells whether any of the findings cost a try.
+func Counted(found map[string]Finding) bool {
+	for _, f := range found {
+		if f.Number != 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -113,14 +113,28 @@ func believe(res factor.Result, r account.Record) Testimony {
 	return t
 }
 
-// OfKind returns the records of one factor.
-func OfKind(snap account.Snapshot, kind string) []account.Record {
+// ofKind returns the records of one factor.
+func ofKind(snap account.Snapshot, kind string) []account.Record {
 	return slices.DeleteFunc(slices.Clone(snap.Records), func(r account.Record) bool { return r.Factor != kind })
 }
 
 // Active returns the records of one factor that can let somebody in.
 func Active(snap account.Snapshot, kind string, now time.Time) []account.Record {
-	return slices.DeleteFunc(OfKind(snap, kind), func(r account.Record) bool { return !r.Active(now) })
+	return slices.DeleteFunc(ofKind(snap, kind), func(r account.Record) bool { return !r.Active(now) })
+}
+
+// Ended returns the records of one factor that once could, and explain a no.
+func Ended(snap account.Snapshot, kind string, now time.Time) []account.Record {
+	return slices.DeleteFunc(ofKind(snap, kind), func(r account.Record) bool { return r.Pending || r.Active(now) })
+}
+
+// Used notes place and time of an attempt in the record.
+func Used(r account.Record, a account.Attempt, now time.Time) account.Record {
+	r.LastUsed, r.LastAgent, r.LastService = now, a.Client.Agent, a.Service
+	if a.Client.Addr.IsValid() {
+		r.LastFrom = a.Client.Addr.String()
+	}
+	return r
 }
 
 // GoodFor tells whether the record may be used at the service.
