@@ -88,6 +88,8 @@ func TestMutatedAnswers(t *testing.T) {
 		inputs = append(inputs, []byte(s))
 	}
 	r := rand.New(rand.NewPCG(1, 2))
+	endless := "HTTP/1.1 200 x\r\nX: " + strings.Repeat("x", 16<<10)
+	inputs = append(inputs, []byte(endless[:16<<10-1]), []byte(endless[:16<<10]), []byte(endless))
 	for range 10_000 {
 		inputs = append(inputs, mutate(r, seeds()[r.IntN(len(seeds()))]))
 	}
@@ -101,6 +103,9 @@ func TestMutatedAnswers(t *testing.T) {
 		_, names, _ = strings.Cut(line, fmt.Sprintf("%d %d %d ", reading, same, status))
 		user, reason, _ := strings.Cut(strings.TrimSuffix(names, "."), " ")
 		kinds[fmt.Sprintf("reading %d, accept %v", reading, reading == 2 && status == 204)]++
+		if reading == 1 && len(inputs[i]) >= 16<<10 {
+			t.Errorf("waits for the end of %d bytes", len(inputs[i]))
+		}
 		if same != 1 {
 			t.Errorf("another answer when it comes in pieces: %q", inputs[i])
 		}

@@ -60,8 +60,13 @@ func folder(t *testing.T) string {
 // compile builds one of the test's own C programs with sanitizers.
 func compile(t *testing.T, dir, name string, more ...string) string {
 	t.Helper()
+	return compilePlain(t, dir, name, append(more, strings.Fields(sanitized)...)...)
+}
+
+func compilePlain(t *testing.T, dir, name string, more ...string) string {
+	t.Helper()
 	out := filepath.Join(dir, name)
-	args := append(strings.Fields(sanitized), "-O1", "-g", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
+	args := append([]string{}, "-O1", "-g", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
 		"-rdynamic", "-I", filepath.Join(dir, "src"), "-o", out, filepath.Join("testdata", name+".c"))
 	if said, err := run.Run(run.Command{Path: "gcc", Args: append(args, more...), Dir: dir}); err != nil {
 		t.Fatalf("compiling: %v\n%s", err, said)
@@ -80,7 +85,12 @@ type desk struct {
 func newDesk(t *testing.T) desk {
 	t.Helper()
 	dir := build(t, sanitized)
-	d := desk{module: filepath.Join(dir, "build", "pam_sallyport.so"), driver: compile(t, dir, "driver", "-lpam"), conf: filepath.Join(dir, "conf")}
+	return deskAt(t, dir, compile(t, dir, "driver", "-lpam"))
+}
+
+func deskAt(t *testing.T, dir, driver string) desk {
+	t.Helper()
+	d := desk{module: filepath.Join(dir, "build", "pam_sallyport.so"), driver: driver, conf: filepath.Join(dir, "conf")}
 	run.Write(t, filepath.Join(d.conf, "other"), "auth required pam_deny.so\n", 0o644) // libpam complains where it is missing
 	return d
 }
@@ -91,6 +101,7 @@ type login struct {
 	answers             []string
 	flags               string
 	stack               string // a whole service file; %s is the module
+	left                string // what must not be found in memory, in hex
 }
 
 // heard is how it went.
@@ -102,6 +113,7 @@ type heard struct {
 	other   map[string]string // account, credentials ...
 	said    string
 	unasked bool
+	left    string
 }
 
 // serviceFile is a file for a module with these options.
@@ -122,7 +134,7 @@ func (d desk) talk(t *testing.T, l login) heard {
 	}
 	_ = f.Close()
 	run.Write(t, f.Name(), d.serviceFile(l), 0o644)
-	out, err := run.Run(run.Command{Path: d.driver, Args: append([]string{d.conf, filepath.Base(f.Name()), l.user, l.host, l.flags}, l.answers...)})
+	out, err := run.Run(run.Command{Path: d.driver, Args: append([]string{d.conf, filepath.Base(f.Name()), l.user, l.host, l.flags}, l.answers...), Env: []string{"LEFT=" + l.left}})
 	if err != nil {
 		t.Fatalf("the program did not end well: %v", err)
 	}
@@ -140,6 +152,8 @@ func (d desk) talk(t *testing.T, l login) heard {
 			h.logged = append(h.logged, value)
 		case "unasked":
 			h.unasked = true
+		case "left":
+			h.left = value
 		case "account", "credentials", "session", "session's end", "new password":
 			h.other[key] = value
 		default: // files left open, and whatever nobody should have printed

@@ -6,8 +6,13 @@
  *
  * FOLDER holds the service files. RHOST may be empty. FLAGS: s PAM_SILENT, a
  * then PAM account management, c credentials, o a session, p a new password.
+ * And hard times: i a signal every 5 ms, f no more files from the first prompt
+ * on, m look through the memory for what the environment's LEFT says, in hex.
  */
 #include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <security/pam_appl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +22,7 @@
 struct answers {
 	char **next;
 	int left;
+	int no_files;
 };
 
 static int converse(int n, const struct pam_message **msg, struct pam_response **resp, void *data)
@@ -38,6 +44,8 @@ static int converse(int n, const struct pam_message **msg, struct pam_response *
 		}
 		r[i].resp = strdup(*a->next++);
 		a->left--;
+		if (a->no_files)
+			setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, 4096});
 	}
 	*resp = r;
 	return PAM_SUCCESS;
@@ -82,6 +90,57 @@ static int open_files(void)
 	return n;
 }
 
+static int on_signal_count;
+
+static void on_signal(int s)
+{
+	(void)s;
+	on_signal_count++;
+}
+
+static void disturb(void)
+{
+	struct sigaction sa = {.sa_handler = on_signal}; /* no SA_RESTART */
+	struct itimerval often = {{0, 5000}, {0, 5000}};
+
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+}
+
+static int digit(char c)
+{
+	return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+/* Whether the bytes here are those of the hex; never puts them together. */
+static int is_here(const unsigned char *at, const char *hex)
+{
+	for (; hex[0] != '\0' && hex[0] != ','; hex += 2, at++)
+		if (*at != (digit(hex[0]) << 4 | digit(hex[1])))
+			return 0;
+	return 1;
+}
+
+/* How often one of the texts lies in memory that can be written. */
+static int count_left(const char *hexes)
+{
+	char line[512], mode[8];
+	unsigned long from, to;
+	int n = 0;
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 || strncmp(mode, "rw", 2) != 0 || strstr(line, "[v") != NULL)
+			continue;
+		for (const char *hex = hexes; hex != NULL; hex = strchr(hex, ',') ? strchr(hex, ',') + 1 : NULL)
+			for (unsigned long at = from; at + 64 < to; at++)
+				n += is_here((const unsigned char *)at, hex);
+	}
+	if (maps != NULL)
+		fclose(maps);
+	return n;
+}
+
 static void show(pam_handle_t *h, const char *what, int result)
 {
 	printf("%s: %s\n", what, result == PAM_SUCCESS ? "yes" : pam_strerror(h, result));
@@ -91,9 +150,9 @@ int main(int argc, char **argv)
 {
 	if (argc < 6)
 		return 2;
-	struct answers a = {argv + 6, argc - 6};
-	struct pam_conv conv = {converse, &a};
 	const char *flags = argv[5];
+	struct answers a = {argv + 6, argc - 6, strchr(flags, 'f') != NULL};
+	struct pam_conv conv = {converse, &a};
 	pam_handle_t *h = NULL;
 	int before = open_files();
 
@@ -101,7 +160,13 @@ int main(int argc, char **argv)
 		return 2;
 	if (argv[4][0] != '\0')
 		pam_set_item(h, PAM_RHOST, argv[4]);
+	if (strchr(flags, 'i'))
+		disturb();
 	int result = pam_authenticate(h, strchr(flags, 's') ? PAM_SILENT : 0);
+	if (strchr(flags, 'm'))
+		printf("left: %d\n", count_left(getenv("LEFT")));
+	if (strchr(flags, 'i') && on_signal_count < 10)
+		printf("signals: %d\n", on_signal_count);
 	show(h, "result", result);
 	if (strchr(flags, 'a'))
 		show(h, "account", pam_acct_mgmt(h, 0));
@@ -114,6 +179,8 @@ int main(int argc, char **argv)
 	if (strchr(flags, 'p'))
 		show(h, "new password", pam_chauthtok(h, 0));
 	pam_end(h, result);
+	if (a.no_files)
+		setrlimit(RLIMIT_NOFILE, &(struct rlimit){4096, 4096});
 	if (open_files() != before)
 		printf("files: %d open before, %d after\n", before, open_files());
 	if (a.left > 0)
