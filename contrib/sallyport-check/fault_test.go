@@ -80,14 +80,14 @@ func answers(ts *testscript.TestScript, path string, lines []string) (net.Listen
 			if err != nil {
 				return
 			}
-			go answer(c, lines[min(i, len(lines)-1)])
+			go reply(c, lines[min(i, len(lines)-1)])
 		}
 	}()
 	return l, nil
 }
 
-// answer reads a question to its end and gives the answer.
-func answer(c net.Conn, line string) {
+// reply reads a question to its end and gives the answer.
+func reply(c net.Conn, line string) {
 	defer c.Close()
 	in := bufio.NewReader(c)
 	for {
@@ -142,7 +142,7 @@ func crowd(ts *testscript.TestScript, path string, calm bool) error {
 			if err != nil {
 				return
 			}
-			go answer(c, welcome)
+			go reply(c, welcome)
 		}
 	})
 	ts.Defer(func() { timer.Stop() })

@@ -40,7 +40,7 @@ const (
 )
 
 func main() {
-	os.Exit(run(&process{args: os.Args, in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+	os.Exit(answer(&process{args: os.Args, in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
 // process is what a mode may touch of its surroundings.
@@ -94,7 +94,7 @@ func refusal(sentence string) error { return problem{verdict: factor.Deny, sente
 // misused is a question that the calling program spoiled.
 func misused(sentence string) error { return problem{misuse: true, sentence: sentence} }
 
-func run(p *process) int {
+func answer(p *process) int {
 	o, status := parse(p)
 	if status != goOn {
 		return status

@@ -137,7 +137,7 @@ func TestACallerThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
 		var said bytes.Buffer
-		if got := run(&process{args: []string{"x", "pipe"}, in: r, out: io.Discard, err: &said}); got != exitMisuse {
+		if got := answer(&process{args: []string{"x", "pipe"}, in: r, out: io.Discard, err: &said}); got != exitMisuse {
 			t.Errorf("status %d", got)
 		}
 		if !strings.Contains(said.String(), "did not come in time") {

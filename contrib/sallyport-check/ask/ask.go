@@ -32,6 +32,10 @@ const (
 const (
 	firstWait   = 50 * time.Millisecond
 	longestWait = 500 * time.Millisecond
+	// maxClosed bounds the tries that end in a connection closed without an
+	// answer: a daemon that goes down does so once, one that does not know the
+	// asking user does so always, and writes each into its log.
+	maxClosed = 3
 )
 
 // Question is what somebody typed, and where.
@@ -74,13 +78,26 @@ func (d Daemon) Ask(ctx context.Context, q Question) Answer {
 	if err != nil {
 		return Answer{Verdict: factor.Deny, Why: err.Error()}
 	}
+	closed := 0
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
-		a, again := d.once(ctx, request)
-		if !again || !pause(ctx, wait) {
+		a, end := d.once(ctx, request)
+		if end == cutOff {
+			closed++
+		}
+		if end == final || closed == maxClosed || !pause(ctx, wait) {
 			return a
 		}
 	}
 }
+
+// end says what another try would be good for.
+type end uint8
+
+const (
+	final  end = iota
+	absent     // nobody could be asked, or an outage was told
+	cutOff     // the connection was closed without an answer
+)
 
 // pause waits; it is false where the time was up before.
 func pause(ctx context.Context, d time.Duration) bool {
@@ -94,11 +111,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// once asks one time; again tells that another try may help.
-func (d Daemon) once(ctx context.Context, request []byte) (a Answer, again bool) {
+// once asks one time.
+func (d Daemon) once(ctx context.Context, request []byte) (Answer, end) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", d.Socket)
 	if err != nil {
-		return Answer{Why: d.sentence(err)}, true
+		return Answer{Why: d.sentence(err)}, absent
 	}
 	defer conn.Close()
 	if deadline, ok := ctx.Deadline(); ok {
@@ -106,19 +123,21 @@ func (d Daemon) once(ctx context.Context, request []byte) (a Answer, again bool)
 	}
 	// The question holds a password: first of all, who is there?
 	if err := d.trusted(conn.(*net.UnixConn)); err != nil {
-		return Answer{Why: err.Error()}, false
+		return Answer{Why: err.Error()}, final
 	}
 	if _, err := conn.Write(request); err != nil {
-		return Answer{Why: d.sentence(err)}, true
+		return Answer{Why: d.sentence(err)}, cutOff
 	}
 	r, err := readReply(conn)
 	switch {
 	case errors.Is(err, errForeign):
-		return Answer{Why: d.sentence(err)}, false
+		return Answer{Why: d.sentence(err)}, final
 	case err != nil:
-		return Answer{Why: d.sentence(err)}, true
+		return Answer{Why: d.sentence(err)}, cutOff
+	case r.status == 503:
+		return r.answer(), absent
 	}
-	return r.answer(), r.status == 503
+	return r.answer(), final
 }
 
 // sentence says why there is no answer, and what to do.
