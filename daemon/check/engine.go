@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/check/roster"
 	"github.com/sallyport/sallyport/daemon/check/stale"
 	"github.com/sallyport/sallyport/daemon/check/ticket"
+	"github.com/sallyport/sallyport/daemon/check/verdict"
 	"github.com/sallyport/sallyport/daemon/check/veto"
 	"github.com/sallyport/sallyport/daemon/check/way"
 	"github.com/sallyport/sallyport/plugins/factor"
@@ -159,10 +160,15 @@ func New(cfg Config) (*Engine, error) {
 func (e *Engine) Check(ctx context.Context, a account.Attempt) account.Answer {
 	ctx, end := patience.Answer(ctx)
 	defer end()
-	work, cancel := patience.Work(ctx)
-	defer cancel()
 	t := &try{Engine: e, Attempt: a, started: e.cfg.Clock.Now()}
-	ans := t.judge(work)
+	ans, done := patience.Do(ctx, t.judge)
+	if !done {
+		// The attempt is still held by a part that keeps to no deadline: nothing
+		// that it may write is read any more.
+		t = &try{Engine: e, Attempt: a, started: t.started}
+		ans = verdict.Unavailable(account.StoreUnavailable)
+		e.cfg.Log.Error("an attempt was given up: a part of the house does not answer, and keeps to no deadline", "service", a.Service)
+	}
 	took := e.cfg.Clock.Now().Sub(t.started)
 	e.cfg.Journal.Record(t.event(ans, took))
 	if ans.Verdict == factor.Deny {

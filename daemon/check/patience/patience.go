@@ -11,6 +11,8 @@ package patience
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"time"
 )
 
@@ -21,6 +23,8 @@ const (
 	longest = 3 * time.Second
 	// last is what remains then to take back what was counted.
 	last = 700 * time.Millisecond
+	// enough is when a part that keeps to no deadline is waited for no more.
+	enough = longest + last + 100*time.Millisecond
 )
 
 // Answer is the context within which the answer is given, whatever still waits.
@@ -29,12 +33,48 @@ func Answer(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, whole)
 }
 
-// Work is the context to work on. A caller that hangs up does not end it: what
+// Do does the work on a context of its own. It is false where the work is given
+// up, because a part of it keeps to no deadline (a file on a disk that hangs);
+// that then goes on by itself, and what it comes to is lost. What it panics
+// with, Do panics with.
+func Do[T any](ctx context.Context, work func(context.Context) T) (T, bool) {
+	type outcome struct {
+		result T
+		panics error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		defer func() {
+			if p := recover(); p != nil {
+				o.panics = fmt.Errorf("working on an attempt: %v\n%s", p, debug.Stack())
+			}
+			done <- o
+		}()
+		ctx, cancel := during(ctx)
+		defer cancel()
+		o.result = work(ctx)
+	}()
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), enough)
+	defer cancel()
+	select {
+	case o := <-done:
+		if o.panics != nil {
+			panic(o.panics)
+		}
+		return o.result, true
+	case <-limit.Done():
+		var none T
+		return none, false
+	}
+}
+
+// during is the context to work on. A caller that hangs up does not end it: what
 // was begun is finished and stays counted, or hanging up early would be a way
 // to try without being counted. The caller's deadline holds; without one, or
 // with one far away, a part that hangs has three seconds. The CancelFunc must
 // be called.
-func Work(ctx context.Context) (context.Context, context.CancelFunc) {
+func during(ctx context.Context) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
 	end, ok := ctx.Deadline()
 	if !ok {
