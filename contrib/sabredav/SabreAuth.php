@@ -1,0 +1,150 @@
+<?php
+// SPDX-License-Identifier: Apache-2.0
+
+namespace Sallyport;
+
+use Sabre\DAV\Auth\Backend\AbstractBasic;
+use Sabre\DAV\Exception\ServiceUnavailable;
+use Sabre\DAV\Server;
+
+/**
+ * sabre/dav asks sallyport whether a login and an app password are right.
+ *
+ * One file for sabre/dav 1.8 (Debian's php-sabre-dav) and for 3.x and 4.x; it
+ * needs PHP 7 or later with curl and mbstring. It asks GET /v1/auth on the
+ * daemon's check socket for every request and keeps nothing: a revoked app
+ * password is dead at once.
+ *
+ *     $auth = new Sallyport\SabreAuth('dav', '/run/sallyport/check.sock');
+ *
+ * Yes and no are the daemon's. Everything else, an outage above all, is an
+ * exception that becomes a 503, which a calendar program tries again, where a 401
+ * would make it ask for another password.
+ */
+class SabreAuth extends AbstractBasic
+{
+    /** Milliseconds for the whole question; the daemon needs no more. */
+    const TIME_LIMIT = 4000;
+
+    private $service;
+    private $socket;
+    private $welcome;
+    private $login;
+
+    /**
+     * @param string        $service the service to ask for
+     * @param string        $socket  path of the daemon's check socket
+     * @param callable|null $welcome is called with the login of everybody who is
+     *                               let in, before sabre looks at its tree
+     */
+    public function __construct($service = 'dav', $socket = '/run/sallyport/check.sock', $welcome = null)
+    {
+        if (!preg_match('/\A[a-z0-9_.-]+\z/', $service)) {
+            throw new \InvalidArgumentException('that is no name of a service');
+        }
+        $this->service = $service;
+        $this->socket = $socket;
+        $this->welcome = $welcome;
+    }
+
+    /** sabre/dav 1.8 asks here who is logged in. */
+    public function getCurrentUser()
+    {
+        return $this->login;
+    }
+
+    /** sabre/dav 3 and later wants the principal as soon as it has asked. */
+    public function check($request, $response)
+    {
+        $result = parent::check($request, $response);
+        return $result[0] ? [true, $this->principalPrefix . $this->login] : $result;
+    }
+
+    // What is in the parameters would be in the trace of an exception. An older
+    // PHP reads the lines with # as comments.
+    protected function validateUserPass(
+        $username,
+        #[\SensitiveParameter]
+        $password
+    ) {
+        $this->login = null;
+        $pair = $username . ':' . $password;
+        if (!mb_check_encoding($pair, 'UTF-8')) {
+            // Some programs can send nothing else. The daemon reads it alike.
+            $pair = mb_convert_encoding($pair, 'UTF-8', 'ISO-8859-1');
+            $username = mb_convert_encoding($username, 'UTF-8', 'ISO-8859-1');
+        }
+        // A colon would move the border to the password. With a slash somebody
+        // could be another principal: alice/calendar-proxy-write.
+        if ($username === '' || strpbrk($username, ':/') !== false) {
+            return false;
+        }
+        list($status, $login) = $this->ask($pair);
+        if ($status === 401) {
+            return false;
+        }
+        if ($status !== 204 || $login === '') {
+            throw new SallyportUnavailable("sallyport answers with status $status");
+        }
+        // To sabre Alice and alice are two people with two calendars, and what
+        // was typed is in the addresses that the program goes on with.
+        if ($login !== $username) {
+            return false;
+        }
+        $this->login = $login;
+        if ($this->welcome) {
+            call_user_func($this->welcome, $login);
+        }
+        return true;
+    }
+
+    /** Returns the status and the canonical login, which is "" where there is none. */
+    private function ask(
+        #[\SensitiveParameter]
+        $pair
+    ) {
+        $headers = [
+            'Authorization: Basic ' . base64_encode($pair),
+            'X-Sallyport-Service: ' . $this->service,
+        ];
+        // Nothing of the client's goes into a header as it is: a line break in it
+        // would begin another header.
+        $address = isset($_SERVER['REMOTE_ADDR']) ? $_SERVER['REMOTE_ADDR'] : '';
+        if (filter_var($address, FILTER_VALIDATE_IP)) {
+            $headers[] = 'X-Forwarded-For: ' . $address;
+        }
+        $agent = isset($_SERVER['HTTP_USER_AGENT']) ? $_SERVER['HTTP_USER_AGENT'] : '';
+        if (preg_match('/\A[\x21-\x7e][\x20-\x7e]{0,255}\z/', $agent)) {
+            $headers[] = 'User-Agent: ' . $agent;
+        }
+        $login = '';
+        $curl = curl_init('http://sallyport/v1/auth');
+        curl_setopt_array($curl, [
+            CURLOPT_UNIX_SOCKET_PATH => $this->socket,
+            CURLOPT_PROXY => '', // whatever the environment says
+            CURLOPT_NOSIGNAL => true,
+            CURLOPT_TIMEOUT_MS => static::TIME_LIMIT,
+            CURLOPT_HTTPHEADER => $headers,
+            CURLOPT_RETURNTRANSFER => true,
+            CURLOPT_HEADERFUNCTION => function ($curl, $line) use (&$login) {
+                if (stripos($line, 'X-Sallyport-User:') === 0) {
+                    $login = trim(substr($line, strlen('X-Sallyport-User:')));
+                }
+                return strlen($line);
+            },
+        ]);
+        if (curl_exec($curl) === false) {
+            throw new SallyportUnavailable("sallyport gives no answer at $this->socket: " . curl_error($curl));
+        }
+        return [curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $login];
+    }
+}
+
+/** There was neither a yes nor a no: 503, and come back later. */
+class SallyportUnavailable extends ServiceUnavailable
+{
+    public function getHTTPHeaders(Server $server)
+    {
+        return ['Retry-After' => '30'];
+    }
+}
