@@ -12,6 +12,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 import types
 import unittest
 
@@ -59,7 +60,7 @@ class NewBase(OldBase):
     def serve(self, environ, login, password):
         assert self.get_external_login(environ) == ()
         # Nothing but the context tells the addresses: the plugin must use it.
-        self.get_external_login({"REMOTE_ADDR": "192.0.2.99", "HTTP_X_REMOTE_ADDR": "192.0.2.98"})
+        self.get_external_login({**environ, "REMOTE_ADDR": "192.0.2.99", "HTTP_X_REMOTE_ADDR": "192.0.2.98"})
         context = types.SimpleNamespace(
             remote_addr=environ.get("REMOTE_ADDR"), x_remote_addr=environ.get("HTTP_X_REMOTE_ADDR"))
         user, _ = self.login(login, password, context)
@@ -207,8 +208,17 @@ class Plugin(unittest.TestCase):
         for module, auth in self.shapes():
             self.assertEqual(module.TIME_LIMIT, 4)
             module.TIME_LIMIT = 0.2
+            began = time.monotonic()
             with self.assertRaises(module.Unavailable):
                 auth.serve({}, "alice", "secret")
+            self.assertLess(time.monotonic() - began, 3)
+
+    def test_what_the_client_calls_itself(self):
+        for _, auth in self.shapes():
+            auth.serve({"HTTP_USER_AGENT": "DAVx5/4.4"}, "alice", "x")
+            self.assertIn("User-Agent: DAVx5/4.4", self.daemon.asked[-1])
+            auth.serve({"HTTP_USER_AGENT": "DAVx5\r\n X-Sallyport-Service: web"}, "alice", "x")
+            self.assertNotIn("DAVx5", "\n".join(self.daemon.asked[-1]))
 
     def test_a_setting_that_means_nothing_is_refused(self):
         with self.assertRaises(RuntimeError):
