@@ -28,6 +28,96 @@ func (r rig) example(t *testing.T, pattern string) string {
 	return mode.ReplaceAllStringFunc(text, func(s string) string { return s + " --socket " + r.HTTP })
 }
 
+// fetch gets diary.txt, or else the status.
+func fetch(t *testing.T, at, name, password string) string {
+	t.Helper()
+	req, err := http.NewRequest("GET", "http://"+at+"/diary.txt", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(name, password)
+	res, err := (&http.Client{Timeout: run.Patience}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b := make([]byte, 100)
+	n, _ := res.Body.Read(b)
+	if res.StatusCode != http.StatusOK {
+		return res.Status[:3]
+	}
+	return string(b[:n])
+}
+
+const apacheConfig = `
+ServerName test
+ServerRoot DIR
+Listen 127.0.0.1:PORT
+PidFile DIR/pid
+DefaultRuntimeDir DIR
+ErrorLog DIR/error.log
+User www-data
+Group www-data
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authn_core_module /usr/lib/apache2/modules/mod_authn_core.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule authz_user_module /usr/lib/apache2/modules/mod_authz_user.so
+LoadModule auth_basic_module /usr/lib/apache2/modules/mod_auth_basic.so
+LoadModule authnz_external_module /usr/lib/apache2/modules/mod_authnz_external.so
+DocumentRoot DIR/files
+EXAMPLE
+<Directory DIR/files>
+  AuthType Basic
+  AuthName test
+  AuthBasicProvider external
+  AuthExternal sallyport
+  Require valid-user
+</Directory>
+`
+
+// apache has mod_authnz_external.
+func (r rig) apache(t *testing.T) {
+	bin := run.Need(t, "apache2", "apache2 libapache2-mod-authnz-external")
+	dir := filepath.Join(r.Dir, "apache")
+	run.Write(t, filepath.Join(dir, "files", "diary.txt"), "of everybody", 0o644)
+	port := fmt.Sprint(run.FreePort(t))
+	conf := strings.NewReplacer("DIR", dir, "PORT", port, "EXAMPLE", r.example(t, `^(DefineExternalAuth .*)$`)).Replace(apacheConfig)
+	run.Write(t, filepath.Join(dir, "apache.conf"), conf, 0o644)
+	run.Background(t, run.Command{Path: bin, Args: []string{"-D", "FOREGROUND", "-f", filepath.Join(dir, "apache.conf")}})
+	at := "127.0.0.1:" + port
+	if err := run.Listening(at); err != nil {
+		t.Fatal(err)
+	}
+	bert := r.Person("bert")
+	expect := func(name, password, want string) {
+		t.Helper()
+		if got := fetch(t, at, name, password); got != want {
+			t.Errorf("%s got %q, want %q", name, got, want)
+		}
+	}
+	expect("bert", bert.App, "of everybody")
+	expect("bert", bert.Password, "401")
+	expect("BERT", bert.App, "401")
+	expect("bert\nalice", bert.App, "401")
+	r.logged(t, "dav", "127.0.0.1")
+	r.Stop()
+	expect("bert", bert.App, "401") // Apache has no other word
+	r.Restart()
+	expect("bert", bert.App, "of everybody")
+	said, err := os.ReadFile(filepath.Join(dir, "error.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"refused: app_password_required", "refused: wrong_spelling", "not judged: there is no socket"} {
+		if !strings.Contains(string(said), want) {
+			t.Errorf("Apache's log does not tell %q: %s", want, said)
+		}
+	}
+	if strings.Contains(string(said), bert.App) || strings.Contains(string(said), bert.Password) {
+		t.Errorf("Apache's log tells a password: %s", said)
+	}
+}
+
 // rclone serves a folder for each login, over WebDAV.
 func (r rig) rclone(t *testing.T) {
 	bin := run.Need(t, "rclone", "rclone")
@@ -41,24 +131,7 @@ func (r rig) rclone(t *testing.T) {
 	if err := run.Listening(at); err != nil {
 		t.Fatal(err)
 	}
-	get := func(name, password string) string {
-		req, err := http.NewRequest("GET", "http://"+at+"/diary.txt", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.SetBasicAuth(name, password)
-		res, err := (&http.Client{Timeout: run.Patience}).Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		b := make([]byte, 100)
-		n, _ := res.Body.Read(b)
-		if res.StatusCode != http.StatusOK {
-			return res.Status[:3]
-		}
-		return string(b[:n])
-	}
+	get := func(name, password string) string { return fetch(t, at, name, password) }
 	for _, c := range []struct{ name, password, want string }{
 		{"bert", r.Person("bert").Password, "401"},
 		{"alice", r.Person("bert").App, "401"},

@@ -22,13 +22,14 @@ type rig struct {
 // then without the daemon.
 func TestSite(t *testing.T) {
 	run.NeedRoot(t)
-	site := servertest.Start(t, servertest.Options{Peers: []string{"nobody", "dovecot"}})
+	site := servertest.Start(t, servertest.Options{Peers: []string{"nobody", "dovecot", "www-data"}})
 	r := rig{site, filepath.Join(site.Dir, "sallyport-check-pipe")}
 	if err := os.Symlink(filepath.Join(site.Bin, program), r.link); err != nil {
 		t.Fatal(err)
 	}
 	t.Run("modes", r.modes)
 	t.Run("as another user", r.otherUser)
+	t.Run("apache", r.apache)
 	t.Run("rclone", r.rclone)
 	t.Run("dovecot", r.dovecot)
 	t.Run("pam_exec", r.pamExec)
