@@ -43,7 +43,8 @@ type Options struct {
 	// a line that says otherwise dav is asked.
 	HTTP, Saslauthd, Dovecot string
 	// Recipe is the file of a recipe with its [[listen]], which is taken as it
-	// is, but for the path, in place of the usual one of that protocol.
+	// is, in place of the usual one of that protocol; only the path is put
+	// elsewhere, and root, who runs the tests, may connect, too.
 	Recipe string
 	// Config are further tables at the end of the config.
 	Config string
@@ -195,7 +196,8 @@ func (s *Site) configure() error {
 		}
 		for i := range sockets {
 			if bytes.Contains(recipe, []byte("\nprotocol = \""+sockets[i].Protocol+"\"\n")) {
-				sockets[i].Recipe = regexp.MustCompile(`(?m)^path = ".*"$`).ReplaceAllString(string(recipe), "path = \""+sockets[i].Path+"\"")
+				text := regexp.MustCompile(`(?m)^path = ".*"$`).ReplaceAllString(string(recipe), "path = \""+sockets[i].Path+"\"")
+				sockets[i].Recipe = strings.Replace(text, "allow = [", `allow = ["root", `, 1)
 			}
 		}
 	}
