@@ -11,8 +11,10 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 )
 
+// A packager's flags come on top of the module's own.
 func TestTheModuleAsItIsBuilt(t *testing.T) {
-	dir := build(t, "")
+	dir := folder(t)
+	buildIn(t, dir, "CFLAGS=-O1", "LDFLAGS=-Wl,--as-needed")
 	module := filepath.Join(dir, "build", "pam_sallyport.so")
 	tool := func(path string, args ...string) string {
 		out, err := run.Run(run.Command{Path: run.Need(t, path, "binutils"), Args: append(args, module)})
@@ -55,8 +57,8 @@ func TestTheModuleAsItIsBuilt(t *testing.T) {
 }
 
 func TestInstall(t *testing.T) {
-	dir := build(t, "")
-	to := folder(t)
+	dir, to := folder(t), folder(t)
+	buildIn(t, dir)
 	if _, err := run.Run(run.Command{Path: "make", Dir: dir, Args: []string{"install", "DESTDIR=" + to, "PREFIX=/usr"}}); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sallyport/sallyport/contrib/servertest/run"
@@ -13,25 +14,61 @@ import (
 // sanitized is how the tests build what must not leak, overrun or overflow.
 const sanitized = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
-// build makes the module from a copy of this folder, as a packager would, and
-// returns the copy; the module is build/pam_sallyport.so below it.
+// builds remembers where the module was built, by the sanitizers in it.
+type builds struct {
+	mu   sync.Mutex
+	dirs map[string]string
+}
+
+var built = builds{dirs: map[string]string{}}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, dir := range built.dirs {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// build makes the module from a copy of this folder, as a packager would, once
+// for all tests, and returns the copy; the module is build/pam_sallyport.so
+// below it.
 func build(t *testing.T, sanitize string) string {
 	t.Helper()
-	dir := folder(t)
+	built.mu.Lock()
+	defer built.mu.Unlock()
+	if dir, ok := built.dirs[sanitize]; ok {
+		return dir
+	}
+	dir, err := os.MkdirTemp("", "sppam")
+	if err != nil {
+		t.Fatalf("making a folder: %v", err)
+	}
+	built.dirs[sanitize+" in the making"] = dir
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatalf("opening the folder: %v", err)
+	}
+	buildIn(t, dir, "SANITIZE="+sanitize)
+	delete(built.dirs, sanitize+" in the making")
+	built.dirs[sanitize] = dir
+	return dir
+}
+
+// buildIn builds a copy of this folder.
+func buildIn(t *testing.T, dir string, more ...string) {
+	t.Helper()
 	run.Need(t, "gcc", "gcc libc6-dev")
+	run.Need(t, "make", "make")
 	if _, err := os.Stat("/usr/include/security/pam_modules.h"); err != nil {
 		lacks(t, "libpam0g-dev")
 	}
-	if err := os.CopyFS(filepath.Join(dir, "pam"), os.DirFS(".")); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(".")); err != nil {
 		t.Fatalf("copying the sources: %v", err)
 	}
-	dir = filepath.Join(dir, "pam")
 	_ = os.RemoveAll(filepath.Join(dir, "build")) // whatever somebody built here before
-	run.Need(t, "make", "make")
-	if said, err := run.Run(run.Command{Path: "make", Dir: dir, Args: []string{"CC=gcc", "SANITIZE=" + sanitize}}); err != nil {
+	if said, err := run.Run(run.Command{Path: "make", Dir: dir, Args: append([]string{"CC=gcc"}, more...)}); err != nil {
 		t.Fatalf("building: %v\n%s", err, said)
 	}
-	return dir
 }
 
 // lacks ends a test for which a Debian package is missing.
@@ -65,7 +102,7 @@ func compile(t *testing.T, dir, name string, more ...string) string {
 
 func compilePlain(t *testing.T, dir, name string, more ...string) string {
 	t.Helper()
-	out := filepath.Join(dir, name)
+	out := filepath.Join(folder(t), name)
 	args := append([]string{}, "-O1", "-g", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
 		"-rdynamic", "-I", filepath.Join(dir, "src"), "-o", out, filepath.Join("testdata", name+".c"))
 	if said, err := run.Run(run.Command{Path: "gcc", Args: append(args, more...), Dir: dir}); err != nil {
@@ -90,7 +127,7 @@ func newDesk(t *testing.T) desk {
 
 func deskAt(t *testing.T, dir, driver string) desk {
 	t.Helper()
-	d := desk{module: filepath.Join(dir, "build", "pam_sallyport.so"), driver: driver, conf: filepath.Join(dir, "conf")}
+	d := desk{module: filepath.Join(dir, "build", "pam_sallyport.so"), driver: driver, conf: folder(t)}
 	run.Write(t, filepath.Join(d.conf, "other"), "auth required pam_deny.so\n", 0o644) // libpam complains where it is missing
 	return d
 }

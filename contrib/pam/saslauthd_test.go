@@ -37,6 +37,6 @@ func TestSaslauthd(t *testing.T) {
 			return err
 		},
 		Ask: ask, OK: "OK", Refused: "NO", Outage: "NO",
-		Note: "the address is told where the program sets PAM_RHOST (sshd does, see `pam/README.md`)",
+		Note: "saslauthd tells an outage as a refusal; the address is told by programs that set PAM_RHOST, as sshd does",
 	})
 }
