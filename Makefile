@@ -7,14 +7,14 @@ PREFIX   ?= /usr/local
 DESTDIR  ?=
 FUZZTIME ?= 10s
 
-MAINS := ./daemon/sallyportd ./contrib/sallyport $(wildcard ./plugins/cmd/*)
+MAINS := ./daemon/sallyportd ./contrib/sallyport ./contrib/sallyport-check $(wildcard ./plugins/cmd/*)
 BINS  := $(addprefix bin/,$(notdir $(MAINS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint bench fuzz proto install clean setup
+.PHONY: help run build pam test lint bench fuzz proto install install-pam clean setup
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build, then start the demo with its state below var/
 	bin/sallyportd demo --dir var
@@ -23,6 +23,10 @@ build: ## build all binaries, static and stripped, into bin/
 	@mkdir -p bin && chmod go-w bin
 	umask 022 && CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w' -o bin/ $(MAINS)
 	@chmod go-w $(BINS)
+
+pam: ## build the PAM module into bin/ (needs a C compiler and libpam0g-dev)
+	@mkdir -p bin && chmod go-w bin
+	umask 022 && $(MAKE) -C contrib/pam OUT='$(CURDIR)/bin'
 
 setup: ## install what the tests need (Debian, as root), or say what is missing
 	@.ci/setup
@@ -52,10 +56,13 @@ install: build ## install binaries, man pages, completions and configs below DES
 		'$(DESTDIR)$(PREFIX)/share/man/man8' '$(DESTDIR)$(PREFIX)/share/bash-completion/completions'
 	install -m 0755 $(BINS) '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 0644 configs/*.toml '$(DESTDIR)$(PREFIX)/share/sallyport/configs/'
-	for b in sallyport sallyportd; do \
+	for b in sallyport sallyport-check sallyportd; do \
 		umask 022; bin/$$b man '$(DESTDIR)$(PREFIX)/share/man/man8' && \
 		bin/$$b completion bash >'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/'$$b || exit 1; \
 	done
+
+install-pam: pam ## install the PAM module where libpam looks, below DESTDIR
+	$(MAKE) -C contrib/pam OUT='$(CURDIR)/bin' DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' install
 
 clean: ## remove what was built; the state below var/ stays
 	rm -rf bin

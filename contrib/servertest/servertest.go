@@ -197,7 +197,10 @@ func (s *Site) configure() error {
 		for i := range sockets {
 			if bytes.Contains(recipe, []byte("\nprotocol = \""+sockets[i].Protocol+"\"\n")) {
 				text := regexp.MustCompile(`(?m)^path = ".*"$`).ReplaceAllString(string(recipe), "path = \""+sockets[i].Path+"\"")
-				sockets[i].Recipe = strings.Replace(text, "allow = [", `allow = ["root", `, 1)
+				if !strings.Contains(text, `"root"`) {
+					text = strings.Replace(text, "allow = [", `allow = ["root", `, 1)
+				}
+				sockets[i].Recipe = text
 			}
 		}
 	}
