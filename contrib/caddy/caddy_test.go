@@ -66,6 +66,30 @@ func TestWhatIsSaid(t *testing.T) {
 	}
 }
 
+// TestUploads: the check is asked about an upload without its body, so a large
+// one arrives whole, and one that is refused ends at once.
+func TestUploads(t *testing.T) {
+	run.NeedRoot(t)
+	s := servertest.Start(t, servertest.Options{Peers: []string{"caddy"}})
+	dav, alice := start(t, s), s.Person("alice")
+	large := s.Dir + "/large.ics"
+	run.Write(t, large, strings.Replace(davtest.Event("large"), "Two doors", strings.Repeat("Two doors. ", 300_000), 1), 0o644)
+	put := []string{"--data-binary", "@" + large, "--header", "Content-Type: text/calendar", "--max-time", "20"}
+	for _, c := range []struct {
+		method, path, password, want string
+		more                         []string
+	}{
+		{"MKCALENDAR", "/alice/large/", alice.App, "201", nil},
+		{"PUT", "/alice/large/large.ics", alice.Password, "401", put},
+		{"PUT", "/alice/large/large.ics", alice.App, "201", put},
+	} {
+		got, err := dav.Status(servertest.Login{Name: "alice", Password: c.password}, c.method, c.path, c.more...)
+		if err != nil || got != c.want {
+			t.Errorf("%s %s: told %s, %v, want %s", c.method, c.path, got, err, c.want)
+		}
+	}
+}
+
 func ask(t *testing.T, dav davtest.Server, l servertest.Login) (int, http.Header, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "PROPFIND", dav.URL+"/", nil)

@@ -171,3 +171,31 @@ func TestUploadsDoNotHang(t *testing.T) {
 		})
 	}
 }
+
+// TestOutagesAreLater: whatever keeps the daemon from a yes or a no, the client
+// is told to come back.
+func TestOutagesAreLater(t *testing.T) {
+	run.NeedRoot(t)
+	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
+	urls := []string{radicale(t, s, front{}).URL, front{Recipe: "files.conf", Moved: files(t, s)}.start(t, s), xandikos(t, s).URL}
+	s.Directory().Kill()
+	for _, outage := range []string{"no directory", "no daemon"} {
+		for _, url := range urls {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Nobody has asked for Carla yet, so she is in no memory.
+			req.SetBasicAuth("carla", s.Person("carla").App)
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") != "30" {
+				t.Errorf("%s: told %d, %v", outage, res.StatusCode, res.Header)
+			}
+		}
+		s.Stop()
+	}
+}

@@ -46,9 +46,9 @@ func TestFilesBelieveNoClient(t *testing.T) {
 	}
 	// Carla has no folder: to her there is nothing here, and nothing comes to be.
 	carla := servertest.Login{Name: "carla", Password: s.Person("carla").App}
-	for _, method := range []string{"PROPFIND", "PUT", "MKCOL"} {
-		if got, err := dav.Status(carla, method, "/new/"); err != nil || strings.HasPrefix(got, "2") {
-			t.Errorf("%s without a folder: told %s, %v", method, got, err)
+	for method, want := range map[string]string{"PROPFIND": "404", "GET": "404", "PUT": "500", "MKCOL": "409"} {
+		if got, err := dav.Status(carla, method, "/new"); err != nil || got != want {
+			t.Errorf("%s without a folder: told %s, %v, want %s", method, got, err, want)
 		}
 	}
 	dav.Revoked(t, s, "/")
