@@ -104,7 +104,8 @@ func ask(t *testing.T, q question) answer {
 		t.Fatal(err)
 	}
 	php := run.Need(t, "php", "php-cli php-curl php-mbstring php-sabre-dav")
-	out, err := run.Run(run.Command{Path: php, Args: []string{"-d", "display_errors=1", "testdata/ask.php"}, Dir: ".", Stdin: string(in), Env: []string{q.environment}})
+	out, err := run.Run(run.Command{Path: php, Args: []string{"-d", "display_errors=1", "-d", "zend.exception_ignore_args=0", "-d", "zend.exception_string_param_max_len=100",
+		"testdata/ask.php"}, Dir: ".", Stdin: string(in), Env: []string{q.environment}})
 	if err != nil {
 		t.Fatal(err)
 	}
