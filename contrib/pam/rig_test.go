@@ -100,11 +100,12 @@ func compile(t *testing.T, dir, name string, more ...string) string {
 	return compilePlain(t, dir, name, append(more, strings.Fields(sanitized)...)...)
 }
 
+// compilePlain builds it without, for tests that look at memory themselves.
 func compilePlain(t *testing.T, dir, name string, more ...string) string {
 	t.Helper()
 	out := filepath.Join(folder(t), name)
-	args := append([]string{}, "-O1", "-g", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
-		"-rdynamic", "-I", filepath.Join(dir, "src"), "-o", out, filepath.Join("testdata", name+".c"))
+	args := []string{"-O1", "-g", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
+		"-rdynamic", "-I", filepath.Join(dir, "src"), "-o", out, filepath.Join("testdata", name+".c")}
 	if said, err := run.Run(run.Command{Path: "gcc", Args: append(args, more...), Dir: dir}); err != nil {
 		t.Fatalf("compiling: %v\n%s", err, said)
 	}
@@ -114,7 +115,7 @@ func compilePlain(t *testing.T, dir, name string, more ...string) string {
 // desk is a service file, and somebody who logs in by it.
 type desk struct {
 	module string // path of pam_sallyport.so
-	driver string // the sanitized program, or empty
+	driver string // the program that holds conversations, or empty
 	conf   string // where the driver finds its service files
 }
 
@@ -125,6 +126,7 @@ func newDesk(t *testing.T) desk {
 	return deskAt(t, dir, compile(t, dir, "driver", "-lpam"))
 }
 
+// deskAt uses the module that was built in dir.
 func deskAt(t *testing.T, dir, driver string) desk {
 	t.Helper()
 	d := desk{module: filepath.Join(dir, "build", "pam_sallyport.so"), driver: driver, conf: folder(t)}

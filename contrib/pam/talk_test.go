@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/contrib/servertest"
 	"github.com/sallyport/sallyport/contrib/servertest/run"
+	"github.com/sallyport/sallyport/daemon/directory/directorytest"
 )
 
 // tester holds a conversation in front of the real daemon.
@@ -164,6 +165,14 @@ func TestConversations(t *testing.T) {
 		if len(site.Tries()) != before {
 			t.Error("it was asked all the same")
 		}
+	})
+	t.Run("a password that ends in six digits", func(t *testing.T) {
+		const password = "spring-202612"
+		site.Directory().Modify(directorytest.PersonDN("müller"), "userPassword", password)
+		l := login{user: "müller", host: "192.0.2.20", options: options(site.HTTP, "service=ssh code"), answers: []string{password + site.Code("müller")}}
+		d.talk(t, l).want(t, yes, 1, l.answers...)
+		l.answers = []string{password, site.Code("müller")}
+		d.talk(t, l).want(t, authErr, 1, l.answers...) // as the manual says
 	})
 	t.Run("the daemon is away", func(t *testing.T) {
 		site.Stop()
