@@ -37,6 +37,9 @@ func (t *try) judgePassword(ctx context.Context) (account.Answer, bool) {
 	if why != "" {
 		return verdict.Deny(why), false
 	}
+	if ctx.Err() != nil { // the time went by while somebody asked the same
+		return verdict.Unavailable(account.DirectoryUnavailable), false
+	}
 	if err := t.recognise(ctx); err != nil {
 		t.cfg.Log.Error("looking up a familiar network", "error", err)
 		return verdict.Unavailable(account.StoreUnavailable), false

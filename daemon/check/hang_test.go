@@ -158,6 +158,22 @@ func TestNoAnswerTakesLongerThanFourSeconds(t *testing.T) {
 	}
 }
 
+// Who waits for the same question waits no longer than anybody, and is told
+// that it is the directory; nothing of it stays counted.
+func TestWhoWaitsForTheSameQuestionWaitsNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := hanging(t, "bind", time.Second)
+		begun := time.Now()
+		n, others := parallel(10, func(int) account.Answer { return s.try("web", "alice", "alice-password", "") })
+		if took := time.Since(begun); took > 4*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		if n != 0 || others[account.DirectoryUnavailable] != 10 || s.tries("alice", "") != 0 {
+			t.Errorf("%d got in, %v, %d tries are counted", n, others, s.tries("alice", ""))
+		}
+	})
+}
+
 // Not even a part that keeps to no deadline holds an answer back. What it says
 // later is heard by nobody.
 func TestAPartThatKeepsToNoDeadlineHoldsNoAnswerBack(t *testing.T) {
