@@ -13,9 +13,6 @@ const (
 	maxString = 1024
 	// maxRequest is what libsasl sends at most.
 	maxRequest = 8192
-	// maxLinger is how much more a client may send behind its request before
-	// it is cut.
-	maxLinger = 64 << 10
 )
 
 // errRefused is a request that can be answered: with no.

@@ -3,6 +3,7 @@ package saslauthd_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -110,11 +112,12 @@ func dial(t *testing.T, path string) *net.UnixConn {
 	return c.(*net.UnixConn)
 }
 
-// answer reads the counted text, or "" where the connection just ends.
+// answer reads the counted text as libsasl does, or "" where the connection just
+// ends. The end may be a reset where something was sent too late.
 func answer(t *testing.T, c net.Conn) string {
 	t.Helper()
 	b, err := io.ReadAll(c)
-	if err != nil {
+	if err != nil && !errors.Is(err, syscall.ECONNRESET) {
 		t.Fatalf("reading the answer: %v", err)
 	}
 	if len(b) == 0 {

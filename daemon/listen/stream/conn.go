@@ -32,13 +32,6 @@ func (c *Conn) WriteWithin(d time.Duration) {
 // hurry ends whatever reads.
 func (c *Conn) hurry() { _ = c.SetReadDeadline(time.Unix(1, 0)) }
 
-// CloseWrite ends the sending half, where the connection has halves.
-func (c *Conn) CloseWrite() {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite() // fails only where the peer has gone
-	}
-}
-
 // Peer is the process at the other end; its UID is -1 where the kernel does not
 // say.
 func (c *Conn) Peer() account.Peer {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -58,9 +57,7 @@ func load(b *testing.B, socket string, inFlight, want int, requests [][]byte) re
 		})
 	}
 	must(b, g.Wait())
-	all := time.Since(start)
-	slices.Sort(took)
-	return result{requests: len(requests), took: all, p50: took[len(took)/2], p99: took[len(took)*99/100]}
+	return summary(took, time.Since(start))
 }
 
 // answered reads one response.

@@ -197,6 +197,14 @@ accept = [["app-password"]]
 protocol = "http"
 path = "check.sock"
 services = ["web", "dav"]
+[[listen]]
+protocol = "saslauthd"
+path = "mux"
+services = ["dav"]
+[[listen]]
+protocol = "dovecot"
+path = "auth-client"
+services = ["dav"]
 `
 
 // start runs the daemon and waits until it is ready.
@@ -235,7 +243,9 @@ func (w *world) start(b *testing.B) {
 	b.Fatalf("the daemon did not get ready:\n%s", said)
 }
 
-func (w *world) socket() string { return filepath.Join(w.dir, "check.sock") }
+func (w *world) socket() string { return w.path("check.sock") }
+
+func (w *world) path(rel string) string { return filepath.Join(w.dir, rel) }
 
 // processes are the daemon and its plugins.
 func (w *world) processes(b *testing.B) []int {
