@@ -2,6 +2,7 @@ package servertest
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -166,18 +167,26 @@ func (s *Site) decided(t *testing.T, reason string, ask func()) {
 }
 
 // count is how many decisions had that reason, by the metrics.
-func (s *Site) count(t *testing.T, reason string) (sum int) {
+func (s *Site) count(t testing.TB, reason string) float64 {
+	t.Helper()
+	return s.Metric(t, "sallyport_checks_total", `reason="`+reason+`"`)
+}
+
+// Metric is the sum of all samples of a metric that have the given labels,
+// written as Prometheus reads them.
+func (s *Site) Metric(t testing.TB, name string, labels ...string) (sum float64) {
 	t.Helper()
 	text, err := s.get(s.path("metrics.sock"), "/metrics")
 	if err != nil {
 		t.Fatalf("reading the metrics: %v", err)
 	}
 	for _, line := range strings.Split(text, "\n") {
-		labels, value, _ := strings.Cut(line, "} ")
-		if !strings.HasPrefix(labels, "sallyport_checks_total{") || !strings.Contains(labels, `reason="`+reason+`"`) {
+		series, value, _ := strings.Cut(line, " ")
+		if series != name && !strings.HasPrefix(series, name+"{") ||
+			slices.ContainsFunc(labels, func(l string) bool { return !strings.Contains(series, l) }) {
 			continue
 		}
-		n, err := strconv.Atoi(value)
+		n, err := strconv.ParseFloat(value, 64)
 		if err != nil {
 			t.Fatalf("reading the metrics: %v", err)
 		}
