@@ -137,7 +137,9 @@ func TestAllInTime(t *testing.T) {
 			t.Errorf("%s: %v after %v", socket, a, took)
 		}
 	}
-	if a := (Daemon{Socket: path}).Ask(context.Background(), question("a:b", "x")); a.Verdict != factor.Deny {
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	if a := (Daemon{Socket: path}).Ask(ctx, question("a:b", "x")); a.Verdict != factor.Deny {
 		t.Errorf("a colon: %v", a)
 	}
 }
