@@ -1,0 +1,93 @@
+package apache
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/contrib/servertest"
+	"github.com/sallyport/sallyport/contrib/servertest/davtest"
+	"github.com/sallyport/sallyport/contrib/servertest/run"
+)
+
+// rest is what the recipe leaves as Debian has it, with its folders elsewhere.
+const rest = `ServerRoot %[1]s
+ServerName localhost
+PidFile %[1]s/pid
+DefaultRuntimeDir %[1]s
+ErrorLog %[1]s/error.log
+User www-data
+Group www-data
+Listen %[2]s
+<Directory />
+	Options FollowSymLinks
+	AllowOverride None
+	Require all denied
+</Directory>
+AccessFileName .htaccess
+<FilesMatch "^\.ht">
+	Require all denied
+</FilesMatch>
+DAVLockDB %[1]s/DAVLock
+TypesConfig /etc/mime.types
+`
+
+// modules are those that the README switches on, and what Debian always has.
+var modules = strings.Fields("authn_core authz_core authz_user auth_basic authnz_external dav dav_fs dir mime setenvif")
+
+func folders(s *servertest.Site) string { return s.Dir + "/srv/files" }
+
+// start runs Apache with the recipe, where alice, bert and müller have a folder.
+// More is further text of the global config.
+func start(t *testing.T, more string) (*servertest.Site, string) {
+	t.Helper()
+	run.NeedRoot(t)
+	apache := run.Need(t, "apache2", "apache2 libapache2-mod-authnz-external")
+	s := servertest.Start(t, servertest.Options{Recipe: "sallyport.toml"})
+	dir, address := s.Dir+"/apache", fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+	run.Own(t, dir, "www-data")
+	for _, name := range []string{"alice", "bert", "müller"} {
+		run.Own(t, folders(s)+"/"+name, "www-data")
+		run.Write(t, folders(s)+"/"+name+"/of-"+name+".txt", "belongs to "+name, 0o644)
+	}
+	var load strings.Builder
+	for _, m := range modules {
+		fmt.Fprintf(&load, "LoadModule %[1]s_module /usr/lib/apache2/modules/mod_%[1]s.so\n", m)
+	}
+	if !strings.Contains(more, "mpm_") {
+		load.WriteString("LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so\n")
+	}
+	site := run.Config(t, "files.conf", "127.0.0.1:8013", address, "/srv/files", folders(s),
+		"/usr/bin/sallyport-check", s.Bin+"/sallyport-check", "/run/sallyport/check.sock", s.HTTP)
+	run.Write(t, dir+"/httpd.conf", load.String()+fmt.Sprintf(rest, dir, address)+more+site, 0o644)
+	if said, err := run.Run(run.Command{Path: apache, Args: []string{"-f", dir + "/httpd.conf", "-t"}}); err != nil {
+		t.Fatalf("Apache does not like the config: %v\n%s", err, said)
+	}
+	run.Background(t, run.Command{Path: apache, Args: []string{"-f", dir + "/httpd.conf", "-DFOREGROUND"}})
+	t.Cleanup(func() {
+		if log, err := os.ReadFile(dir + "/error.log"); err == nil && t.Failed() {
+			t.Logf("Apache logged:\n%s", run.Tail(string(log)))
+		}
+	})
+	if err := run.Listening(address); err != nil {
+		t.Fatal(err)
+	}
+	return s, address
+}
+
+func TestApache(t *testing.T) {
+	s, address := start(t, "")
+	dav := davtest.Server{URL: "http://" + address}
+	servertest.Prove(t, s, servertest.Proof{
+		Server: "Apache 2.4 files", Mechanism: "mod_authnz_external, sallyport-check", Client: "cadaver",
+		// The folder is alice's, however she is called at the moment.
+		Sync: func(l servertest.Login) error { return dav.Cadaver(t, l, "/alice/") },
+		Ask:  func(l servertest.Login) (string, error) { return dav.Status(l, "PROPFIND", "/alice/") },
+		Foreign: func(l servertest.Login, owner string) (string, error) {
+			return dav.Status(l, "PROPFIND", "/"+owner+"/of-"+owner+".txt")
+		},
+		OK: "207", Refused: "401", Outage: "401", Address: "127.0.0.1",
+		Note: "a restart of sallyport of less than 4 seconds is waited out",
+	})
+}
