@@ -20,7 +20,6 @@ import (
 	"github.com/sallyport/sallyport/daemon/check/roster"
 	"github.com/sallyport/sallyport/daemon/check/stale"
 	"github.com/sallyport/sallyport/daemon/check/ticket"
-	"github.com/sallyport/sallyport/daemon/check/verdict"
 	"github.com/sallyport/sallyport/daemon/check/veto"
 	"github.com/sallyport/sallyport/daemon/check/way"
 	"github.com/sallyport/sallyport/plugins/factor"
@@ -49,7 +48,8 @@ type Directory interface {
 	Decoy(ctx context.Context, password account.Secret) error
 }
 
-// Store keeps what must survive.
+// Store keeps what must survive. Its methods keep to the context's deadline, as
+// those of all parts do: an answer is owed within four seconds.
 type Store interface {
 	// Load opens the payloads of the named factors or records.
 	Load(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
@@ -158,24 +158,14 @@ func New(cfg Config) (*Engine, error) {
 //
 // A caller that hangs up changes nothing; see package patience.
 func (e *Engine) Check(ctx context.Context, a account.Attempt) account.Answer {
-	ctx, end := patience.Answer(ctx)
-	defer end()
+	work, cancel := patience.Work(ctx)
+	defer cancel()
 	t := &try{Engine: e, Attempt: a, started: e.cfg.Clock.Now()}
-	ans, done := patience.Do(ctx, t.judge)
-	if !done {
-		// The attempt is still held by a part that keeps to no deadline: nothing
-		// that it may write is read any more.
-		t = &try{Engine: e, Attempt: a, started: t.started}
-		ans = verdict.Unavailable(account.StoreUnavailable)
-		e.cfg.Log.Error("an attempt was given up: a part of the house does not answer, and keeps to no deadline", "service", a.Service)
-	}
+	ans := t.judge(work)
 	took := e.cfg.Clock.Now().Sub(t.started)
 	e.cfg.Journal.Record(t.event(ans, took))
 	if ans.Verdict == factor.Deny {
-		// A refusal leaves on the next point of the grid since the start: how
-		// long the work took does not show.
-		points := (took + e.cfg.Grid - 1) / e.cfg.Grid
-		e.cfg.Clock.WaitUntil(ctx, t.started.Add(max(1, points)*e.cfg.Grid))
+		e.cfg.Clock.WaitUntil(ctx, patience.Leave(t.started, took, e.cfg.Grid))
 	}
 	return ans
 }

@@ -20,8 +20,6 @@ type stuck struct {
 	keeper
 	*people
 	where string
-	// deaf, where it is set, keeps a call for longer than its time.
-	deaf chan struct{}
 }
 
 func (s *stuck) wait(ctx context.Context, what string) error {
@@ -29,9 +27,6 @@ func (s *stuck) wait(ctx context.Context, what string) error {
 		return nil
 	}
 	<-ctx.Done()
-	if s.deaf != nil {
-		<-s.deaf
-	}
 	return fmt.Errorf("%w: %w", account.ErrUnavailable, ctx.Err())
 }
 
@@ -172,33 +167,6 @@ func TestWhoWaitsForTheSameQuestionWaitsNoLonger(t *testing.T) {
 			t.Errorf("%d got in, %v, %d tries are counted", n, others, s.tries("alice", ""))
 		}
 	})
-}
-
-// Not even a part that keeps to no deadline holds an answer back. What it says
-// later is heard by nobody.
-func TestAPartThatKeepsToNoDeadlineHoldsNoAnswerBack(t *testing.T) {
-	for _, where := range []string{"load", "commit", "token", "fail", "find", "bind", "plugin", "hook"} {
-		synctest.Test(t, func(t *testing.T) {
-			s := hanging(t, where, time.Second)
-			h := s.cfg.Directory.(*stuck)
-			h.deaf = make(chan struct{})
-			_, key := s.enroll("alice", totp.Factor{}, nil)
-			begun := time.Now()
-			ans := s.try("web", "alice", "alice-password", s.code(key))
-			if took := time.Since(begun); took > 4*time.Second {
-				t.Errorf("%s: it took %s", where, took)
-			}
-			if ans.Verdict != factor.Unavailable || ans.RetryAfter <= 0 {
-				t.Errorf("%s: it is told as %s %s", where, ans.Verdict, ans.Reason)
-			}
-			close(h.deaf)
-			<-time.After(time.Second) // in which what was counted is taken back
-			synctest.Wait()
-			if n := s.journal.count(account.ActCheck); n != 1 {
-				t.Errorf("%s: %d verdicts were told", where, n)
-			}
-		})
-	}
 }
 
 // The grid on which refusals leave does not lengthen a late one beyond that.

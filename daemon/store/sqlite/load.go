@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/bounded"
 )
 
 // Load implements store.Store.
@@ -29,7 +30,8 @@ func (s *Store) load(ctx context.Context, id account.ID, open []string) (account
 	if p == nil {
 		before := s.cache.Before(id)
 		var err error
-		if p, err = s.reader.Person(ctx, id); err != nil {
+		p, err = bounded.Read(ctx, func(ctx context.Context) (*account.Snapshot, error) { return s.reader.Person(ctx, id) })
+		if err != nil {
 			return account.Snapshot{}, err
 		}
 		if p.Version > 0 { // strangers must not push people out of memory

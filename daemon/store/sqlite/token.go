@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/bounded"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 )
@@ -20,11 +21,13 @@ func (s *Store) Token(ctx context.Context, ref account.TokenRef) (account.Token,
 		if err != nil {
 			return store.Unavailable("reading a token", err)
 		}
-		found, err := s.reader.Query(ctx, rows.TokenQuery(table), string(ref.Kind), ref.Hash[:])
-		if err != nil {
-			return store.Unavailable("reading a token", err)
-		}
-		t, err = s.reader.ScanToken(ref, found)
+		t, err = bounded.Read(ctx, func(ctx context.Context) (account.Token, error) {
+			found, err := s.reader.Query(ctx, rows.TokenQuery(table), string(ref.Kind), ref.Hash[:])
+			if err != nil {
+				return account.Token{}, err
+			}
+			return s.reader.ScanToken(ref, found)
+		})
 		if errors.Is(err, account.ErrNotFound) {
 			return account.ErrNotFound
 		}
