@@ -183,3 +183,29 @@ func TestWhoMayListen(t *testing.T) {
 		}
 	}
 }
+
+// TestClosedDoors: a daemon that does not know the asking user closes the
+// connection, and says so in its log each time.
+func TestClosedDoors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tries := make(chan int)
+	go func() {
+		n := 0
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			c.Close()
+			n++
+		}
+		tries <- n
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), run.Patience)
+	defer cancel()
+	a := Daemon{Socket: path, Owner: -1}.Ask(ctx, question("alice", "secret"))
+	l.Close()
+	if n := <-tries; n != maxClosed || ctx.Err() != nil || !strings.Contains(a.Why, "allowed there?") {
+		t.Errorf("%d tries, %v, %q", n, ctx.Err(), a.Why)
+	}
+}
