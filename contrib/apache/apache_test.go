@@ -34,7 +34,7 @@ TypesConfig /etc/mime.types
 `
 
 // modules are those that the README switches on, and what Debian always has.
-var modules = strings.Fields("authn_core authz_core authz_user auth_basic authnz_external dav dav_fs dir mime setenvif")
+const modules = "mpm_prefork authn_core authz_core authz_user auth_basic authnz_external dav dav_fs dir mime setenvif"
 
 func folders(s *servertest.Site) string { return s.Dir + "/srv/files" }
 
@@ -52,11 +52,8 @@ func start(t *testing.T, more string) (*servertest.Site, string) {
 		run.Write(t, folders(s)+"/"+name+"/of-"+name+".txt", "belongs to "+name, 0o644)
 	}
 	var load strings.Builder
-	for _, m := range modules {
+	for _, m := range strings.Fields(modules) {
 		fmt.Fprintf(&load, "LoadModule %[1]s_module /usr/lib/apache2/modules/mod_%[1]s.so\n", m)
-	}
-	if !strings.Contains(more, "mpm_") {
-		load.WriteString("LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so\n")
 	}
 	site := run.Config(t, "files.conf", "127.0.0.1:8013", address, "/srv/files", folders(s),
 		"/usr/bin/sallyport-check", s.Bin+"/sallyport-check", "/run/sallyport/check.sock", s.HTTP)
@@ -88,6 +85,6 @@ func TestApache(t *testing.T) {
 			return dav.Status(l, "PROPFIND", "/"+owner+"/of-"+owner+".txt")
 		},
 		OK: "207", Refused: "401", Outage: "401", Address: "127.0.0.1",
-		Note: "a restart of sallyport of less than 4 seconds is waited out",
+		Note: "a restart of sallyport of less than 4 seconds is waited out; needs `mpm_prefork`",
 	})
 }
