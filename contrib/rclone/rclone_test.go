@@ -102,7 +102,7 @@ func TestRclone(t *testing.T) {
 			return r.dav.Status(l, "PROPFIND", "/of-"+owner+".txt")
 		},
 		OK: "207", Refused: "401", Outage: "401", Canonical: true,
-		Lag:  "lives on for 5 minutes after its last use",
+		Lag:  "lives on while it is used, and 5 minutes more",
 		Note: "one app password per person at a time (1.75 and later: any number)",
 	})
 }
