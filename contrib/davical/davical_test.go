@@ -12,8 +12,9 @@ import (
 
 const adminPassword = "of-the-database"
 
-// start runs PostgreSQL, php-fpm and nginx with the recipe.
-func start(t *testing.T) (*servertest.Site, davtest.Server) {
+// start runs PostgreSQL, php-fpm and nginx with the recipe. The pairs are
+// further changes to nginx's file.
+func start(t *testing.T, oldnew ...string) (*servertest.Site, davtest.Server) {
 	t.Helper()
 	run.NeedRoot(t)
 	fpm := run.Need(t, "php-fpm8.2", "php-fpm davical postgresql")
@@ -46,7 +47,7 @@ func start(t *testing.T) (*servertest.Site, davtest.Server) {
 	if err := run.Listening(dir + "/fpm.sock"); err != nil {
 		t.Fatal(err)
 	}
-	davtest.Nginx(t, s, address, run.Config(t, "nginx.conf", "127.0.0.1:8015", address, "/run/php/davical.sock", dir+"/fpm.sock"))
+	davtest.Nginx(t, s, address, run.Config(t, "nginx.conf", append(oldnew, "127.0.0.1:8015", address, "/run/php/davical.sock", dir+"/fpm.sock")...))
 	return s, davtest.Server{URL: "http://" + address + "/caldav.php", Calendars: "/%s/", Contacts: "/%s/"}
 }
 
