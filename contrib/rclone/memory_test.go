@@ -28,7 +28,7 @@ func TestTheFlagsAreTheRecipes(t *testing.T) {
 			t.Errorf("runs with %q, the unit says %q", running[i], flag)
 		}
 	}
-	for _, want := range []string{" --vfs-cache-mode writes ", " --auth-proxy /usr/bin/sallyport-check rclone "} {
+	for _, want := range []string{" --vfs-cache-mode off ", " --auth-proxy /usr/bin/sallyport-check rclone "} {
 		if strings.Count(strings.Join(flags, " "), want) != 1 {
 			t.Errorf("the unit does not say%sonce: %q", want, flags)
 		}
@@ -72,7 +72,13 @@ func TestEveryoneHasAFolder(t *testing.T) {
 	r.expect(t, servertest.Login{Name: "müller", Password: miller}, "/of-m%C3%BCller.txt", "207")
 	// rclone hands on bytes that are not UTF-8 as something else.
 	r.expect(t, servertest.Login{Name: "m\xfcller", Password: miller}, "/", "401")
-	r.expect(t, r.login("carla"), "/of-alice.txt", "404") // who has no folder has an empty one
+	// Carla has no folder, and cannot make one.
+	r.expect(t, r.login("carla"), "/of-alice.txt", "404")
+	for _, method := range []string{"PUT", "MKCOL"} {
+		if got, err := r.dav.Status(r.login("carla"), method, "/new"); err != nil || strings.HasPrefix(got, "2") {
+			t.Errorf("%s without a folder: told %s, %v", method, got, err)
+		}
+	}
 	for _, name := range []string{"../bert", "..", "bert/", "bert/../alice"} {
 		r.expect(t, servertest.Login{Name: name, Password: r.Person("bert").App}, "/", "401")
 	}

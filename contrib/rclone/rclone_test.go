@@ -50,16 +50,13 @@ func start(t *testing.T) *rig {
 	run.Write(t, listen, run.Config(t, "sallyport.toml", `allow = ["rclone", `, `allow = ["www-data", `, `group = "rclone"`, `group = "www-data"`), 0o644)
 	r := &rig{Site: servertest.Start(t, servertest.Options{Recipe: listen}), address: fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))}
 	r.dav.URL = "http://" + r.address
-	for _, dir := range []string{"", "/alice", "/bert", "/müller"} {
-		run.Own(t, r.folders()+dir, "www-data")
-	}
 	for _, name := range []string{"alice", "bert", "müller"} {
+		run.Own(t, r.folders()+"/"+name, "www-data")
 		run.Write(t, r.folders()+"/"+name+"/of-"+name+".txt", "belongs to "+name, 0o644)
 	}
-	run.Own(t, r.Dir+"/cache", "www-data")
 	args := command(t, "/usr/bin/rclone", rclone, "127.0.0.1:8014", r.address, "/usr/bin/sallyport-check", r.Bin+"/sallyport-check",
 		"/run/sallyport/check.sock", r.HTTP, "/srv/files", r.folders())
-	r.command = run.Command{Path: args[0], Args: args[1:], User: run.AsUser(t, "www-data"), Env: []string{"XDG_CACHE_HOME=" + r.Dir + "/cache"}}
+	r.command = run.Command{Path: args[0], Args: args[1:], User: run.AsUser(t, "www-data")}
 	r.restart(t)
 	return r
 }
