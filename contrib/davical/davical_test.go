@@ -65,7 +65,13 @@ func database(t *testing.T, dir string) {
 			t.Fatalf("%s: %v\n%s", c.Path, err, said)
 		}
 	}
-	do(run.Command{Path: run.Need(t, bin+"initdb", "postgresql"), Args: []string{"-D", dir + "/data", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"}})
+	do(run.Command{Path: run.Need(t, bin+"initdb", "postgresql"), Args: []string{"-D", dir + "/data", "--auth=peer", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"}})
+	rest, err := os.ReadFile(dir + "/data/pg_hba.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.Write(t, dir+"/data/pg_hba.conf", run.Config(t, "pg_hba.conf")+string(rest), 0o644)
+	run.Write(t, dir+"/data/pg_ident.conf", run.Config(t, "pg_ident.conf", "davical    davical_app", "www-data    davical_app"), 0o644)
 	server := run.Background(t, run.Command{Path: bin + "postgres", User: user, Dir: dir,
 		Args: []string{"-D", dir + "/data", "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off"}})
 	t.Cleanup(func() { _ = server.Stop() }) // it has memory to give back
