@@ -164,6 +164,8 @@ func TestNothingLeavesTheFolder(t *testing.T) {
 			for _, destination := range []string{"http://" + address + path, path} {
 				ask(method, "/alice/from.txt", "Overwrite: T\r\nDestination: "+destination+"\r\n\r\n")
 			}
+			// The name that programs of the nineties had for it.
+			ask(method, "/alice/from.txt", "Overwrite: T\r\nNew-Uri: "+path+"\r\n\r\n")
 		}
 		if after := outside(t, s); !maps.Equal(before, after) {
 			t.Fatalf("%s: outside there was\n%v\nand is\n%v", path, before, after)
