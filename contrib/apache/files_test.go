@@ -255,6 +255,7 @@ func outside(t *testing.T, s *servertest.Site) map[string]string {
 // TestUploadsAreData: what looks like a script, or like Apache's own settings,
 // comes back as it was uploaded, on an Apache that runs scripts elsewhere.
 func TestUploadsAreData(t *testing.T) {
+	needModule(t, "libphp8.2", "libapache2-mod-php8.2")
 	s, address := start(t, `LoadModule php_module /usr/lib/apache2/modules/libphp8.2.so
 LoadModule negotiation_module /usr/lib/apache2/modules/mod_negotiation.so
 LoadModule include_module /usr/lib/apache2/modules/mod_include.so

@@ -21,6 +21,7 @@ func start(t *testing.T, oldnew ...string) (*servertest.Site, davtest.Server) {
 	for _, p := range []string{"nginx", "vdirsyncer"} {
 		run.Need(t, p, "nginx-light vdirsyncer")
 	}
+	needMounts(t)
 	listen := t.TempDir() + "/sallyport.toml"
 	// This machine has no user davical.
 	run.Write(t, listen, run.Config(t, "sallyport.toml", `allow = ["davical", `, `allow = ["www-data", `, `group = "davical"`, `group = "www-data"`), 0o644)
@@ -49,6 +50,21 @@ func start(t *testing.T, oldnew ...string) (*servertest.Site, davtest.Server) {
 	}
 	davtest.Nginx(t, s, address, run.Config(t, "nginx.conf", append(oldnew, "127.0.0.1:8015", address, "/run/php/davical.sock", dir+"/fpm.sock")...))
 	return s, davtest.Server{URL: "http://" + address + "/caldav.php", Calendars: "/%s/", Contacts: "/%s/"}
+}
+
+// needMounts skips a test where a process may have no view of its own of the
+// file system, as in some containers, or fails it if CI=true is in the
+// environment.
+func needMounts(t *testing.T) {
+	t.Helper()
+	said, err := run.Run(run.Command{Path: run.Need(t, "unshare", "util-linux"), Args: []string{"--mount", "mount", "-t", "tmpfs", "tmpfs", "/run"}})
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true":
+		t.Fatalf("no mount namespace: %v\n%s", err, said)
+	default:
+		t.Skip("no mount namespace here")
+	}
 }
 
 // database runs PostgreSQL with DAViCal's own database in it, made as the README
