@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
 
-// TestSaslauthd is the other way, whose mod_authn_sasl crashes now and then:
+// TestSaslauthd is the other way, whose mod_authn_sasl was seen to crash:
 // lighttpd is started again then, and a request that got no answer is made again.
 // What lighttpd answers is taken as it is.
 func TestSaslauthd(t *testing.T) {
@@ -41,7 +41,7 @@ func TestSaslauthd(t *testing.T) {
 		Ask:     func(l servertest.Login) (string, error) { return status(l, "/.common/") },
 		Foreign: func(l servertest.Login, owner string) (string, error) { return status(l, "/"+owner+"/") },
 		OK:      "207", Refused: "401", Outage: "401",
-		Note: "not advised: lighttpd itself crashes now and then, and is started again by the test",
+		Note: "not advised: the module was seen to crash lighttpd, see its page",
 	})
 	for _, try := range s.Tries() {
 		if try.Service != "files" || try.FrontEnd != "saslauthd" {
