@@ -92,7 +92,7 @@ func TestSabre(t *testing.T) {
 		Ask:     func(l servertest.Login) (string, error) { return dav.Status(l, "OPTIONS", "/") },
 		Foreign: func(l servertest.Login, owner string) (string, error) { return dav.Status(l, "GET", item(owner)) },
 		OK:      "200", Refused: "401", Outage: "503", Address: "127.0.0.1",
-		Note: "umlauts in logins, too; the same class for 4.x was tried with a stand-in only",
+		Note: "umlauts in logins, too; for 4.x see its page",
 	})
 }
 

@@ -35,7 +35,7 @@ $server = new Sabre\DAV\Server([
 ]);
 $server->setBaseUri('/');
 
-$server->addPlugin(new Sabre\DAV\Auth\Plugin($auth, 'calendar')); // 4.x: the realm by $auth->setRealm
+$server->addPlugin(new Sabre\DAV\Auth\Plugin($auth, 'calendar')); // 4.x: 'calendar' by $auth->setRealm()
 // Without this one everybody could read everybody's calendars; without its
 // setting, the names that are in them.
 $acl = new Sabre\DAVACL\Plugin();
