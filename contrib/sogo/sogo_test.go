@@ -131,6 +131,11 @@ func TestSOGoBelievesNoClient(t *testing.T) {
 			}
 		}
 	}
+	for _, path := range []string{"/.well-known/caldav", "/.well-known/carddav"} {
+		if got, err := dav.Status(alice, "PROPFIND", path); err != nil || got != "301" {
+			t.Errorf("%s: told %s, %v", path, got, err)
+		}
+	}
 	// The README warns of this: at its own port SOGo believes the header, and
 	// the name in Authorization with any password.
 	sogo := davtest.Server{URL: "http://" + behind}
