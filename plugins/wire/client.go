@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/hook"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
+	"github.com/sallyport/sallyport/plugins/wire/plain"
 )
 
 // ErrNoAnswer means that nothing came back from the plugin, or too late. It is
@@ -105,7 +106,7 @@ func callError(call string, err error) error {
 	case codes.OK:
 		return nil
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
-		return fmt.Errorf("%w to %s: %s: %s", ErrNoAnswer, call, s.Code(), clean(s.Message()))
+		return fmt.Errorf("%w to %s: %s: %s", ErrNoAnswer, call, s.Code(), plain.Line(s.Message()))
 	}
-	return fmt.Errorf("calling %s of the plugin: %s: %s", call, s.Code(), clean(s.Message()))
+	return fmt.Errorf("calling %s of the plugin: %s: %s", call, s.Code(), plain.Line(s.Message()))
 }

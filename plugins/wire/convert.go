@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
+	"github.com/sallyport/sallyport/plugins/wire/plain"
 )
 
 // The functions of this file and of convert_hook.go are pairs, one for each
@@ -172,7 +172,7 @@ func resultToWire(r factor.Result) *pb.VerifyReply {
 
 func resultFromWire(r *pb.VerifyReply) (factor.Result, error) {
 	if r.GetError() != "" {
-		return factor.Result{}, fmt.Errorf("the plugin could not tell: %s", clean(r.GetError()))
+		return factor.Result{}, fmt.Errorf("the plugin could not tell: %s", plain.Line(r.GetError()))
 	}
 	uses, err := toInt(r.GetUses(), "number of uses")
 	if err != nil {
@@ -197,19 +197,4 @@ func resultFromWire(r *pb.VerifyReply) (factor.Result, error) {
 		return factor.Result{}, errVerdict
 	}
 	return out, nil
-}
-
-// clean makes one harmless line of a text that a plugin wrote.
-func clean(s string) string {
-	const most = 256
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "..."
-	}
-	return s
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/plugins/wire/pb"
+	"github.com/sallyport/sallyport/plugins/wire/plain"
 )
 
 // How long one caller may be stuck in writing to the stream before the stream
@@ -165,7 +166,7 @@ func (l *lane) read(replies *atomic.Uint64) {
 	for {
 		reply, err := l.stream.Recv()
 		if err != nil {
-			l.fail(fmt.Errorf("%w: %s", errStream, clean(err.Error())))
+			l.fail(fmt.Errorf("%w: %s", errStream, plain.Line(err.Error())))
 			return
 		}
 		replies.Add(1)

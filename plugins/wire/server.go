@@ -16,7 +16,9 @@ import (
 
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/hook"
+	"github.com/sallyport/sallyport/plugins/wire/crew"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
+	"github.com/sallyport/sallyport/plugins/wire/plain"
 )
 
 // atOnce bounds the requests that a plugin works on at the same time. Beyond
@@ -30,11 +32,11 @@ type factorServer struct {
 	pb.UnimplementedFactorServer
 	impl   factor.Factor
 	jailed bool // set before the first call
-	slots  chan struct{}
+	crew   *crew.Crew
 }
 
 func newFactorServer(f factor.Factor) *factorServer {
-	return &factorServer{impl: f, slots: make(chan struct{}, atOnce)}
+	return &factorServer{impl: f, crew: crew.New(atOnce)}
 }
 
 func (s *factorServer) Info(ctx context.Context, _ *pb.InfoRequest) (reply *pb.InfoReply, err error) {
@@ -80,20 +82,20 @@ func (s *factorServer) Verify(stream grpc.BidiStreamingServer[pb.VerifyRequest, 
 			return status.Errorf(codes.InvalidArgument, "request id %d does not rise above %d", req.GetId(), last)
 		}
 		last = req.GetId()
-		select {
-		case s.slots <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		work.Go(func() {
+		work.Add(1)
+		err = s.crew.Do(ctx, func() {
+			defer work.Done()
 			reply := s.answer(ctx, req)
-			<-s.slots
 			out.Lock()
 			defer out.Unlock()
 			if err := stream.Send(reply); err != nil {
 				cancel() // the reader ends with the same error
 			}
 		})
+		if err != nil {
+			work.Done()
+			return err
+		}
 	}
 }
 
@@ -108,7 +110,7 @@ func (s *factorServer) answer(ctx context.Context, req *pb.VerifyRequest) *pb.Ve
 	}
 	reply := &pb.VerifyReply{}
 	if err != nil {
-		reply.Error = clean("error: " + err.Error())
+		reply.Error = plain.Line("error: " + err.Error())
 	} else {
 		reply = resultToWire(result)
 	}
