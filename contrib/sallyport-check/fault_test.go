@@ -54,8 +54,24 @@ func cmdFault(ts *testscript.TestScript, _ bool, args []string) {
 		l.SetUnlinkOnClose(false)
 		ts.Check(l.Close())
 	case "late":
-		timer := time.AfterFunc(time.Second, func() { _, _ = answers(ts, path, []string{welcome}) })
-		ts.Defer(func() { timer.Stop() })
+		// The script's own list of what to undo is not for other goroutines.
+		listening := make(chan net.Listener, 1)
+		timer := time.AfterFunc(time.Second, func() {
+			l, err := answerWith(path, []string{welcome})
+			if err != nil {
+				close(listening) // the next fault has the path already
+				return
+			}
+			listening <- l
+		})
+		ts.Defer(func() {
+			if timer.Stop() {
+				return
+			}
+			if l := <-listening; l != nil {
+				l.Close()
+			}
+		})
 	case "full", "crowded":
 		ts.Check(crowd(ts, path, kind == "crowded"))
 	default:
@@ -63,17 +79,18 @@ func cmdFault(ts *testscript.TestScript, _ bool, args []string) {
 		if !ok {
 			ts.Fatalf("no fault is called %q", kind)
 		}
-		_, err := answers(ts, path, lines)
+		l, err := answerWith(path, lines)
 		ts.Check(err)
+		ts.Defer(func() { l.Close() })
 	}
 }
 
-func answers(ts *testscript.TestScript, path string, lines []string) (net.Listener, error) {
+// answerWith listens and gives the lines in turn, the last one for ever.
+func answerWith(path string, lines []string) (net.Listener, error) {
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, err
 	}
-	ts.Defer(func() { l.Close() })
 	go func() {
 		for i := 0; ; i++ {
 			c, err := l.Accept()

@@ -70,7 +70,7 @@ func TestTheChallengeIsConstant(t *testing.T) {
 // Where a program or a proxy shows it, people read what helps, and where.
 func TestTheRefusalSaysWhatHelps(t *testing.T) {
 	for r, where := range map[account.Reason]string{
-		account.AppPasswordRequired: "\nhttps://page.example.org", account.AppPasswordRevoked: "\nhttps://login.example.org",
+		account.AppPasswordRequired: "\nhttps://page.example.org", account.AppPasswordRevoked: "\nhttps://page.example.org",
 		account.AppPasswordTypo: "", account.CodeWrong: "",
 	} {
 		path := serve(t, &fake{answer: account.Answer{Verdict: factor.Deny, Reason: r}}, nil)

@@ -242,7 +242,7 @@ func (st *story) sql(args []string) (string, error) {
 	if err := arity(args, 1, 1); err != nil {
 		return "", err
 	}
-	db, err := sql.Open("sqlite", st.path("state/state.db"))
+	db, err := sql.Open("sqlite", st.path("state/state.db")+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		return "", err
 	}

@@ -135,7 +135,8 @@ func (s *scene) restart(statement string) {
 
 func (s *scene) behind(statement string) {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", s.cfg.Store)
+	// The daemon is writing, too.
+	db, err := sql.Open("sqlite", s.cfg.Store+"?_pragma=busy_timeout(10000)")
 	s.must(err)
 	_, err = db.Exec(statement)
 	s.must(errors.Join(err, db.Close()))
@@ -222,7 +223,7 @@ func (s *scene) eventually(what string, is func() bool) {
 // rows are all rows of a table, each as one text.
 func (s *scene) rows(table, columns string) []string {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", s.cfg.Store)
+	db, err := sql.Open("sqlite", s.cfg.Store+"?_pragma=busy_timeout(10000)")
 	s.must(err)
 	defer func() { s.must(db.Close()) }()
 	found, err := db.Query("SELECT " + columns + " FROM " + table)
