@@ -30,8 +30,7 @@ func (s *Store) load(ctx context.Context, id account.ID, open []string) (account
 	if p == nil {
 		before := s.cache.Before(id)
 		var err error
-		p, err = bounded.Read(ctx, func(ctx context.Context) (*account.Snapshot, error) { return s.reader.Person(ctx, id) })
-		if err != nil {
+		if p, err = bounded.Read(ctx, s.reader.Readers, func(ctx context.Context) (*account.Snapshot, error) { return s.reader.Person(ctx, id) }); err != nil {
 			return account.Snapshot{}, err
 		}
 		if p.Version > 0 { // strangers must not push people out of memory

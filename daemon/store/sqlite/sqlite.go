@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/daemon/store"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/bounded"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 )
@@ -23,7 +24,7 @@ var _ store.Store = (*Store)(nil)
 func newStore(db *DB, sealer store.Sealer) *Store {
 	s := &Store{
 		reader: &rows.Reader{
-			DB: db.file.Read, Log: db.config.Log, Alarm: db.config.Alarm, Vault: store.Vault{Sealer: sealer, Instance: db.instance},
+			DB: db.file.Read, Log: db.config.Log, Alarm: db.config.Alarm, Vault: store.Vault{Sealer: sealer, Instance: db.instance}, Readers: bounded.New(),
 		},
 		db: db, cache: rows.NewCache(db.config.CacheRows),
 	}

@@ -21,7 +21,7 @@ func (s *Store) Token(ctx context.Context, ref account.TokenRef) (account.Token,
 		if err != nil {
 			return store.Unavailable("reading a token", err)
 		}
-		t, err = bounded.Read(ctx, func(ctx context.Context) (account.Token, error) {
+		t, err = bounded.Read(ctx, s.reader.Readers, func(ctx context.Context) (account.Token, error) {
 			found, err := s.reader.Query(ctx, rows.TokenQuery(table), string(ref.Kind), ref.Hash[:])
 			if err != nil {
 				return account.Token{}, err

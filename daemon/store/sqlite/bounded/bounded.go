@@ -8,21 +8,42 @@ package bounded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync/atomic"
 )
 
-// Read reads in a goroutine of its own, and gives up when the context ends: the
+// most bounds the readers; on a disk that hangs they are all stuck, and no more
+// are made.
+const most = 256
+
+var errClosed = errors.New("the store is closed")
+
+// Readers are goroutines that read for others, each made when it is first
+// needed. They stay: one that is new has to grow its stack. The zero value is
+// not usable.
+type Readers struct {
+	made   atomic.Int64
+	jobs   chan func()
+	closed chan struct{}
+}
+
+// New returns readers, none of them made yet.
+func New() *Readers { return &Readers{jobs: make(chan func()), closed: make(chan struct{})} }
+
+// Read lets one of the readers read, and gives up when the context ends: the
 // read then goes on by itself, and what it comes to is lost. What it panics
 // with, Read panics with.
-func Read[T any](ctx context.Context, read func(context.Context) (T, error)) (T, error) {
+func Read[T any](ctx context.Context, r *Readers, read func(context.Context) (T, error)) (T, error) {
 	type outcome struct {
 		result T
 		err    error
 		panics error
 	}
+	var none T
 	done := make(chan outcome, 1)
-	go func() {
+	err := r.do(ctx, func() {
 		var o outcome
 		defer func() {
 			if p := recover(); p != nil {
@@ -31,7 +52,10 @@ func Read[T any](ctx context.Context, read func(context.Context) (T, error)) (T,
 			done <- o
 		}()
 		o.result, o.err = read(ctx)
-	}()
+	})
+	if err != nil {
+		return none, err
+	}
 	select {
 	case o := <-done:
 		if o.panics != nil {
@@ -39,7 +63,42 @@ func Read[T any](ctx context.Context, read func(context.Context) (T, error)) (T,
 		}
 		return o.result, o.err
 	case <-ctx.Done():
-		var none T
 		return none, fmt.Errorf("waiting for the database: %w", ctx.Err())
 	}
 }
+
+func (r *Readers) do(ctx context.Context, job func()) error {
+	select {
+	case r.jobs <- job:
+		return nil
+	default:
+	}
+	if r.made.Add(1) <= most {
+		go r.work(job)
+		return nil
+	}
+	r.made.Add(-1)
+	select {
+	case r.jobs <- job:
+		return nil
+	case <-r.closed:
+		return errClosed
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for a reader of the database: %w", ctx.Err())
+	}
+}
+
+func (r *Readers) work(job func()) {
+	for {
+		job()
+		select {
+		case job = <-r.jobs:
+		case <-r.closed:
+			return
+		}
+	}
+}
+
+// Close ends the readers, those that are busy once they are not. It is called
+// once.
+func (r *Readers) Close() { close(r.closed) }

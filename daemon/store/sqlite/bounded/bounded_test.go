@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,9 +13,15 @@ import (
 	"github.com/sallyport/sallyport/daemon/store/sqlite/bounded"
 )
 
+func readers(t *testing.T) *bounded.Readers {
+	r := bounded.New()
+	t.Cleanup(r.Close)
+	return r
+}
+
 func TestWhatWasReadIsPassedOn(t *testing.T) {
 	broken := errors.New("broken")
-	got, err := bounded.Read(context.Background(), func(context.Context) (int, error) { return 7, broken })
+	got, err := bounded.Read(context.Background(), readers(t), func(context.Context) (int, error) { return 7, broken })
 	if got != 7 || !errors.Is(err, broken) {
 		t.Errorf("%d, %v", got, err)
 	}
@@ -22,11 +30,12 @@ func TestWhatWasReadIsPassedOn(t *testing.T) {
 // A disk that hangs keeps to no deadline; whoever reads does.
 func TestADiskThatHangsHoldsNobodyBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hangs := make(chan struct{})
+		hangs, r := make(chan struct{}), bounded.New()
+		defer r.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
 		begun := time.Now()
-		got, err := bounded.Read(ctx, func(context.Context) (int, error) { <-hangs; return 7, nil })
+		got, err := bounded.Read(ctx, r, func(context.Context) (int, error) { <-hangs; return 7, nil })
 		if took := time.Since(begun); got != 0 || !errors.Is(err, context.DeadlineExceeded) || took != 3*time.Second {
 			t.Errorf("%d, %v after %s", got, err, took)
 		}
@@ -40,6 +49,36 @@ func TestAPanicIsTheCallers(t *testing.T) {
 			t.Errorf("panicked with %v", p)
 		}
 	}()
-	_, _ = bounded.Read(context.Background(), func(context.Context) (int, error) { panic("out of order") })
+	_, _ = bounded.Read(context.Background(), readers(t), func(context.Context) (int, error) { panic("out of order") })
 	t.Error("there was no panic")
+}
+
+// However long the disk hangs, it holds a bounded number of goroutines, and
+// whoever comes after them waits no longer than anybody.
+func TestADiskThatHangsHoldsABoundedNumber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs, r := make(chan struct{}), bounded.New()
+		defer r.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		var begun atomic.Int64
+		var all sync.WaitGroup
+		for range 1000 {
+			all.Go(func() {
+				_, err := bounded.Read(ctx, r, func(context.Context) (int, error) { begun.Add(1); <-hangs; return 0, nil })
+				if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("a read ended with %v", err)
+				}
+			})
+		}
+		all.Wait()
+		if begun.Load() != 256 {
+			t.Errorf("%d reads hang", begun.Load())
+		}
+		close(hangs)
+		synctest.Wait()
+		if got, err := bounded.Read(context.Background(), r, func(context.Context) (int, error) { return 7, nil }); got != 7 || err != nil {
+			t.Errorf("after it: %d, %v", got, err)
+		}
+	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/bounded"
 )
 
 // ErrTampered means rows that are not as the store wrote them. The alarm has
@@ -26,6 +27,8 @@ type Reader struct {
 	Log   *slog.Logger
 	// Alarm is told of what must never happen.
 	Alarm func(account.Event)
+	// Readers read where somebody waits for an answer.
+	Readers *bounded.Readers
 
 	mu       sync.Mutex
 	prepared map[string]*sql.Stmt
@@ -52,6 +55,7 @@ func (r *Reader) Query(ctx context.Context, query string, args ...any) (*sql.Row
 
 // Close lets the statements go.
 func (r *Reader) Close() {
+	r.Readers.Close()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, st := range r.prepared {
