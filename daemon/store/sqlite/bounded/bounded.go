@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 )
 
@@ -27,6 +28,7 @@ type Readers struct {
 	made   atomic.Int64
 	jobs   chan func()
 	closed chan struct{}
+	once   sync.Once
 }
 
 // New returns readers, none of them made yet.
@@ -99,6 +101,6 @@ func (r *Readers) work(job func()) {
 	}
 }
 
-// Close ends the readers, those that are busy once they are not. It is called
-// once.
-func (r *Readers) Close() { close(r.closed) }
+// Close ends the readers, those that are busy once they are not. It may be
+// called twice.
+func (r *Readers) Close() { r.once.Do(func() { close(r.closed) }) }

@@ -82,3 +82,15 @@ func TestADiskThatHangsHoldsABoundedNumber(t *testing.T) {
 		}
 	})
 }
+
+func TestClosedReadersReadNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := bounded.New()
+		if _, err := bounded.Read(context.Background(), r, func(context.Context) (int, error) { return 0, nil }); err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		r.Close()
+		synctest.Wait() // nobody is left, or this test would not end
+	})
+}
