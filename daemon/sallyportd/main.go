@@ -36,9 +36,9 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 // heapGrowth is how far the heap may grow before it is collected, in percent of
-// what is in use: 20 MB in use then take 140. With Go's default of 100 a tenth
+// what is in use: 30 MB in use then take 120. With Go's default of 100 a tenth
 // of each check went into collecting.
-const heapGrowth = 600
+const heapGrowth = 300
 
 func main() {
 	debug.SetGCPercent(heapGrowth)
