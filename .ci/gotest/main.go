@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 )
 
 // event is one line of go test -json (see go doc test2json).
@@ -35,6 +36,9 @@ type run struct {
 }
 
 func main() {
+	// Tests make folders for servers that run as other users, whatever the
+	// umask of the one who tests.
+	syscall.Umask(0o022)
 	r := &run{out: os.Stdout, output: map[string][]string{}}
 	cmd := exec.Command("go", append([]string{"test", "-json"}, os.Args[1:]...)...)
 	cmd.Stderr = os.Stderr

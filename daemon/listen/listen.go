@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -127,10 +128,16 @@ func bind(cfg Config) (*net.UnixListener, fs.FileInfo, error) {
 	return ln, info, nil
 }
 
+// umask is held by whoever has changed the process's umask: two who change and
+// restore it at once could leave the changed one behind for ever.
+var umask sync.Mutex
+
 // listenClosed binds with a umask that shuts everybody else out. The umask
 // belongs to the whole process: a file made by another goroutine in these
 // microseconds is only tighter than meant.
 func listenClosed(path string) (*net.UnixListener, error) {
+	umask.Lock()
+	defer umask.Unlock()
 	old := syscall.Umask(0o177)
 	defer syscall.Umask(old)
 	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})

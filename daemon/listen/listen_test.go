@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -87,6 +88,29 @@ func TestTheFileHasTheModeAskedForAndGoesWithTheListener(t *testing.T) {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the file outlived its listener: %v", err)
 		}
+	}
+}
+
+// Found as a flaw: of two listeners that were opened at once the second kept
+// the first one's umask as "what it was before", and put that back.
+func TestManyListenersAtOnceLeaveTheUmaskAlone(t *testing.T) {
+	before := syscall.Umask(0o022)
+	defer syscall.Umask(before)
+	dir := folder(t)
+	var wg sync.WaitGroup
+	for i := range 256 {
+		wg.Go(func() {
+			l, err := listen.Unix(listen.Config{Path: filepath.Join(dir, fmt.Sprint(i))})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			l.Close()
+		})
+	}
+	wg.Wait()
+	if after := syscall.Umask(0o022); after != 0o022 {
+		t.Errorf("the umask was 022 and is %03o", after)
 	}
 }
 
