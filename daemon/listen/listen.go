@@ -23,7 +23,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -128,19 +127,21 @@ func bind(cfg Config) (*net.UnixListener, fs.FileInfo, error) {
 	return ln, info, nil
 }
 
-// umask is held by whoever has changed the process's umask: two who change and
-// restore it at once could leave the changed one behind for ever.
-var umask sync.Mutex
-
-// listenClosed binds with a umask that shuts everybody else out. The umask
-// belongs to the whole process: a file made by another goroutine in these
-// microseconds is only tighter than meant.
+// listenClosed binds to a file that shuts everybody else out: on Linux it is made
+// with the mode that the socket has before it is bound. The umask would do the
+// same, but it belongs to the whole process, and of two that change and restore
+// it at once one restores what the other has set.
 func listenClosed(path string) (*net.UnixListener, error) {
-	umask.Lock()
-	defer umask.Unlock()
-	old := syscall.Umask(0o177)
-	defer syscall.Umask(old)
-	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	cfg := net.ListenConfig{Control: func(_, _ string, socket syscall.RawConn) error {
+		var inner error
+		err := socket.Control(func(fd uintptr) { inner = syscall.Fchmod(int(fd), 0o600) })
+		return errors.Join(err, inner)
+	}}
+	l, err := cfg.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return l.(*net.UnixListener), nil
 }
 
 func adorn(path string, mode fs.FileMode, gid int) (fs.FileInfo, error) {

@@ -114,6 +114,37 @@ func TestManyListenersAtOnceLeaveTheUmaskAlone(t *testing.T) {
 	}
 }
 
+// Whatever the umask, there is no moment in which others may enter.
+func TestTheFileIsBornClosed(t *testing.T) {
+	before := syscall.Umask(0)
+	defer syscall.Umask(before)
+	path := filepath.Join(folder(t), "s")
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if info, err := os.Lstat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
+				t.Errorf("the file was there with mode %03o", info.Mode().Perm())
+				return
+			}
+		}
+	}()
+	for range 500 {
+		l, err := listen.Unix(listen.Config{Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+	}
+	close(stop)
+	<-done
+}
+
 func TestALiveSocketIsLeftAloneAndADeadOneReplaced(t *testing.T) {
 	path := filepath.Join(folder(t), "s")
 	first := open(t, listen.Config{Path: path})
