@@ -15,9 +15,10 @@
 // Verify is one bidirectional stream a plugin, because a stream with request
 // ids costs half the latency and a fifth of the CPU of a call a check. Each
 // request carries an id and the milliseconds that are left; replies come in any
-// order. Requests are written by their own callers, under a lock, not by a
-// goroutine of ours: the transport below already has one that drains whatever
-// has queued into one write, and a second hand-over would only add its latency.
+// order. What several callers ask at about the same time goes in one message, and
+// so do the replies that are ready together: of what a check cost on a busy
+// stream, most was the price of its own message. Nobody waits for that, and no
+// goroutine of ours stands between: whoever finds the stream free writes.
 //
 // # What a plugin process promises
 //

@@ -11,34 +11,45 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sallyport/sallyport/plugins/wire/gather"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 	"github.com/sallyport/sallyport/plugins/wire/plain"
 )
 
-// How long one caller may be stuck in writing to the stream before the stream
-// is given up: as long as its own deadline, within these bounds. The lower one
-// keeps a caller that was late already from breaking the stream for others.
+// How long writing to the stream may be stuck before the stream is given up: as
+// long as the first of those who are in the message has, within these bounds.
+// The lower one keeps a caller that was late already from breaking the stream
+// for others.
 const (
 	minStall = 50 * time.Millisecond
 	maxStall = 250 * time.Millisecond
 )
 
-// frame is more than id and time limit add to the size of a request.
-const frame = 32
+// frame is more than id, time limit and the place in a message add to the size
+// of a request.
+const frame = 64
 
 var (
-	errStream = errors.New("the stream broke")
-	errStall  = errors.New("the plugin does not read")
-
+	errStream   = errors.New("the stream broke")
+	errStall    = errors.New("the plugin does not read")
 	errTooLarge = errors.New("the request is over its limit")
 )
 
-type verifyStream = grpc.BidiStreamingClient[pb.VerifyRequest, pb.VerifyReply]
+type verifyStream = grpc.BidiStreamingClient[pb.VerifyRequests, pb.VerifyReplies]
 
 // answer is what a waiting call receives: a reply, or why there is none.
 type answer struct {
 	reply *pb.VerifyReply
 	err   error
+}
+
+// question is a call on its way.
+type question struct {
+	ctx  context.Context
+	req  *pb.VerifyRequest
+	size int         // in bytes, with its frame
+	done chan answer // has room for the one answer it gets
+	lane *lane       // that it waits on; guarded by mux.mu
 }
 
 // mux lets many calls share one stream. A broken stream fails the calls on it,
@@ -47,169 +58,163 @@ type mux struct {
 	client  pb.FactorClient
 	now     func() time.Time
 	replies atomic.Uint64
-	// turn is a lock that can be waited for with a deadline: who has put a
-	// token in it may open the stream, take the next id and write.
-	turn chan struct{}
-	cur  *lane
+	out     *gather.Sender[*question]
+	cur     *lane // used by send alone
+
+	mu sync.Mutex // guards what is in the lanes
 }
 
-// lane is one life of the stream, with the calls that wait on it.
+// lane is one life of the stream, with the calls that wait on it. It is broken
+// when its context has ended, which says why.
 type lane struct {
-	stream verifyStream
-	cancel context.CancelCauseFunc
-	last   uint64 // the last id used; guarded by mux.turn
-
-	mu      sync.Mutex
-	broken  error // set once; guarded by mu
-	waiting map[uint64]chan answer
+	stream  verifyStream
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	last    uint64 // the last id used
+	waiting map[uint64]*question
 }
 
 func newMux(c pb.FactorClient, now func() time.Time) *mux {
-	return &mux{client: c, now: now, turn: make(chan struct{}, 1)}
+	m := &mux{client: c, now: now}
+	m.out = gather.New(MaxRequest, func(q *question) int { return q.size }, m.send)
+	return m
 }
 
-// call writes one request and waits for its reply or for its deadline.
+// call has one request sent and waits for its reply or for its deadline.
 func (m *mux) call(ctx context.Context, req *pb.VerifyRequest) (*pb.VerifyReply, error) {
+	q := &question{ctx: ctx, req: req, size: proto.Size(req) + frame, done: make(chan answer, 1)}
 	// The transport would refuse it as well, and end the stream for all.
-	if proto.Size(req) > MaxRequest-frame {
+	if q.size > MaxRequest {
 		return nil, errTooLarge
 	}
+	m.out.Add(q)
 	select {
-	case m.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	l, done, err := m.send(ctx, req)
-	<-m.turn
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case a := <-done:
+	case a := <-q.done:
 		return a.reply, a.err
 	case <-ctx.Done():
-		// The id is forgotten: a reply that still comes is for nobody.
-		l.forget(req.Id)
+		m.forget(q)
 		return nil, ctx.Err()
 	}
 }
 
-// send holds the turn. It returns the lane that carries the request, and where
-// the answer to it will be put.
-func (m *mux) send(ctx context.Context, req *pb.VerifyRequest) (*lane, <-chan answer, error) {
-	left, err := m.left(ctx)
+// send writes one message with the questions that are not over yet.
+func (m *mux) send(questions []*question) {
+	now := m.now()
+	first, _ := timeLeft(questions[0].ctx, now) //nolint // one that is over has no time left
+	limit := max(minStall, min(first, maxStall))
+	l, err := m.lane(limit)
 	if err != nil {
-		return nil, nil, err
+		for _, q := range questions {
+			q.done <- answer{err: fmt.Errorf("opening the stream: %w", err)}
+		}
+		return
 	}
-	l, err := m.lane(stallLimit(left))
-	if err != nil {
-		return nil, nil, fmt.Errorf("opening the stream: %w", err)
+	message := m.expect(l, questions, now)
+	if len(message.Requests) == 0 {
+		return
 	}
-	l.last++
-	req.Id = l.last
-	req.TimeoutMs = uint32(max(1, min(left.Milliseconds(), time.Hour.Milliseconds())))
-	done := make(chan answer, 1)
-	if err := l.expect(req.Id, done); err != nil {
-		return nil, nil, err
-	}
-	guard := time.AfterFunc(stallLimit(left), func() { l.cancel(errStall) })
-	err = l.stream.Send(req)
+	guard := time.AfterFunc(limit, func() { l.cancel(errStall) })
+	err = l.stream.Send(message)
 	guard.Stop()
 	if err != nil {
 		// The reader will notice, too, but the next call may come before that.
-		l.fail(errStream)
-		return nil, nil, fmt.Errorf("writing the request: %w", err)
+		m.fail(l, fmt.Errorf("%w: writing the request: %s", errStream, plain.Line(err.Error())))
 	}
-	return l, done, nil
 }
 
-// left is the time that the call still has; without a deadline, an hour.
-func (m *mux) left(ctx context.Context) (time.Duration, error) {
+// timeLeft is the time that a call still has; without a deadline, an hour.
+func timeLeft(ctx context.Context, now time.Time) (time.Duration, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return time.Hour, ctx.Err()
 	}
-	left := deadline.Sub(m.now())
+	left := deadline.Sub(now)
 	if left <= 0 {
 		return 0, context.DeadlineExceeded
 	}
 	return left, ctx.Err()
 }
 
-func stallLimit(left time.Duration) time.Duration {
-	return max(minStall, min(left, maxStall))
-}
-
 // lane returns the stream in use, or opens another one if that is broken.
 func (m *mux) lane(limit time.Duration) (*lane, error) {
-	if m.cur != nil && m.cur.ok() {
+	if m.cur != nil && m.cur.ctx.Err() == nil {
 		return m.cur, nil
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	guard := time.AfterFunc(limit, func() { cancel(errStall) })
 	stream, err := m.client.Verify(ctx)
-	if err != nil || !guard.Stop() {
+	if err == nil && !guard.Stop() {
+		err = errStall
+	}
+	if err != nil {
 		cancel(err)
-		if err == nil {
-			err = errStall
-		}
 		return nil, err
 	}
-	l := &lane{stream: stream, cancel: cancel, waiting: make(map[uint64]chan answer)}
-	m.cur = l
-	go l.read(&m.replies)
-	return l, nil
+	m.cur = &lane{stream: stream, ctx: ctx, cancel: cancel, waiting: make(map[uint64]*question)}
+	go m.read(m.cur)
+	return m.cur, nil
 }
 
 // read hands each reply to the call that waits for it, until the stream ends.
-func (l *lane) read(replies *atomic.Uint64) {
+func (m *mux) read(l *lane) {
 	for {
-		reply, err := l.stream.Recv()
+		message, err := l.stream.Recv()
 		if err != nil {
-			l.fail(fmt.Errorf("%w: %s", errStream, plain.Line(err.Error())))
+			m.fail(l, fmt.Errorf("%w: %s", errStream, plain.Line(err.Error())))
 			return
 		}
-		replies.Add(1)
-		l.mu.Lock()
-		done := l.waiting[reply.GetId()]
-		delete(l.waiting, reply.GetId())
-		l.mu.Unlock()
-		if done != nil {
-			done <- answer{reply: reply} // room for the one answer it gets
+		m.replies.Add(uint64(len(message.GetReplies())))
+		m.mu.Lock()
+		for _, reply := range message.GetReplies() {
+			if q := l.waiting[reply.GetId()]; q != nil {
+				delete(l.waiting, reply.GetId())
+				q.done <- answer{reply: reply}
+			}
 		}
+		m.mu.Unlock()
 	}
 }
 
 // fail ends the lane and every call that waits on it.
-func (l *lane) fail(err error) {
+func (m *mux) fail(l *lane, err error) {
 	l.cancel(err)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.broken = err
-	for id, done := range l.waiting {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, q := range l.waiting {
 		delete(l.waiting, id)
-		done <- answer{err: err}
+		q.done <- answer{err: err}
 	}
 }
 
-func (l *lane) ok() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.broken == nil
-}
-
-func (l *lane) expect(id uint64, done chan answer) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.broken != nil {
-		return l.broken
+// expect gives each question that is not over its id, and the lane to wait on.
+func (m *mux) expect(l *lane, questions []*question, now time.Time) *pb.VerifyRequests {
+	message := &pb.VerifyRequests{Requests: make([]*pb.VerifyRequest, 0, len(questions))}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, q := range questions {
+		// Under the lock: whoever gives up later finds what to forget.
+		left, err := timeLeft(q.ctx, now)
+		if err == nil {
+			err = context.Cause(l.ctx)
+		}
+		if err != nil {
+			q.done <- answer{err: err}
+			continue
+		}
+		l.last++
+		q.lane, q.req.Id = l, l.last
+		q.req.TimeoutMs = uint32(max(1, min(left.Milliseconds(), time.Hour.Milliseconds())))
+		l.waiting[q.req.Id] = q
+		message.Requests = append(message.Requests, q.req)
 	}
-	l.waiting[id] = done
-	return nil
+	return message
 }
 
-func (l *lane) forget(id uint64) {
-	l.mu.Lock()
-	delete(l.waiting, id)
-	l.mu.Unlock()
+// forget drops a call that gave up: a reply that still comes is for nobody.
+func (m *mux) forget(q *question) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if q.lane != nil {
+		delete(q.lane.waiting, q.req.Id)
+	}
 }

@@ -18,23 +18,44 @@ import (
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 )
 
-type serverStream = grpc.BidiStreamingServer[pb.VerifyRequest, pb.VerifyReply]
+// serverStream is the plugin's end, a request and a reply at a time.
+type serverStream struct {
+	grpc.BidiStreamingServer[pb.VerifyRequests, pb.VerifyReplies]
+	came []*pb.VerifyRequest
+}
+
+func (s *serverStream) Recv() (*pb.VerifyRequest, error) {
+	for len(s.came) == 0 {
+		m, err := s.BidiStreamingServer.Recv()
+		if err != nil {
+			return nil, err
+		}
+		s.came = m.GetRequests()
+	}
+	r := s.came[0]
+	s.came = s.came[1:]
+	return r, nil
+}
+
+func (s *serverStream) Send(replies ...*pb.VerifyReply) error {
+	return s.BidiStreamingServer.Send(&pb.VerifyReplies{Replies: replies})
+}
 
 // script is a plugin's end that does what the test says, once for each stream.
 type script struct {
 	pb.UnimplementedFactorServer
-	verify func(life int, s serverStream) error
+	verify func(life int, s *serverStream) error
 
 	mu    sync.Mutex
 	lives int
 }
 
-func (s *script) Verify(stream serverStream) error {
+func (s *script) Verify(stream grpc.BidiStreamingServer[pb.VerifyRequests, pb.VerifyReplies]) error {
 	s.mu.Lock()
 	s.lives++
 	life := s.lives
 	s.mu.Unlock()
-	return s.verify(life, stream)
+	return s.verify(life, &serverStream{BidiStreamingServer: stream})
 }
 
 // dial connects to a server in this process, with both ends' real limits.
@@ -74,7 +95,7 @@ func denyAs(id uint64, reason string) *pb.VerifyReply {
 // Replies that come in another order reach those who asked.
 func TestRepliesInAnyOrder(t *testing.T) {
 	const n = 8
-	c := client(t, &script{verify: func(_ int, s serverStream) error {
+	c := client(t, &script{verify: func(_ int, s *serverStream) error {
 		var got []*pb.VerifyRequest
 		for len(got) < n {
 			r, err := s.Recv()
@@ -108,7 +129,7 @@ func TestRepliesInAnyOrder(t *testing.T) {
 // least of all to the next caller.
 func TestALateReplyIsForgotten(t *testing.T) {
 	first := make(chan uint64, 1)
-	c := client(t, &script{verify: func(_ int, s serverStream) error {
+	c := client(t, &script{verify: func(_ int, s *serverStream) error {
 		r, err := s.Recv()
 		if err != nil {
 			return err
@@ -131,18 +152,17 @@ func TestALateReplyIsForgotten(t *testing.T) {
 	if n := c.Replies(); n != 2 {
 		t.Errorf("%d replies counted", n)
 	}
-	l := c.verify.cur
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.waiting) != 0 {
-		t.Errorf("%d ids are still remembered", len(l.waiting))
+	c.verify.mu.Lock()
+	defer c.verify.mu.Unlock()
+	if n := len(c.verify.cur.waiting); n != 0 {
+		t.Errorf("%d ids are still remembered", n)
 	}
 }
 
 // A stream that breaks fails all who wait on it, and the next call has another.
 func TestABrokenStreamFailsAllAndIsReopened(t *testing.T) {
 	const n = 5
-	c := client(t, &script{verify: func(life int, s serverStream) error {
+	c := client(t, &script{verify: func(life int, s *serverStream) error {
 		for i := 0; ; i++ {
 			r, err := s.Recv()
 			if err != nil {
@@ -172,7 +192,7 @@ func TestABrokenStreamFailsAllAndIsReopened(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	c := client(t, &script{verify: func(life int, s serverStream) error {
+	c := client(t, &script{verify: func(life int, s *serverStream) error {
 		for {
 			r, err := s.Recv()
 			if err != nil {
@@ -182,7 +202,7 @@ func TestSizes(t *testing.T) {
 			if string(r.Input) == "huge" {
 				reply.Payload = make([]byte, MaxReply)
 			}
-			if err := s.SendMsg(reply); err != nil {
+			if err := s.Send(reply); err != nil {
 				return err
 			}
 		}
@@ -209,7 +229,7 @@ func TestSizes(t *testing.T) {
 // although the writing itself is stuck.
 func TestAPluginThatDoesNotRead(t *testing.T) {
 	release := make(chan struct{})
-	c := client(t, &script{verify: func(life int, s serverStream) error {
+	c := client(t, &script{verify: func(life int, s *serverStream) error {
 		if life == 1 {
 			<-release
 			return nil
@@ -243,7 +263,7 @@ func TestAPluginThatDoesNotRead(t *testing.T) {
 }
 
 func TestACallThatIsOverIsNotSent(t *testing.T) {
-	c := client(t, &script{verify: func(int, serverStream) error { return errors.New("asked in vain") }})
+	c := client(t, &script{verify: func(int, *serverStream) error { return errors.New("asked in vain") }})
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := c.Verify(over, factor.Request{}); !errors.Is(err, context.Canceled) {

@@ -13,10 +13,12 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/hook"
 	"github.com/sallyport/sallyport/plugins/wire/crew"
+	"github.com/sallyport/sallyport/plugins/wire/gather"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 	"github.com/sallyport/sallyport/plugins/wire/plain"
 )
@@ -61,40 +63,36 @@ func (s *factorServer) Enroll(ctx context.Context, r *pb.EnrollRequest) (reply *
 
 // Verify serves one stream until it ends. It returns only when every request
 // that it took has been answered or given up.
-func (s *factorServer) Verify(stream grpc.BidiStreamingServer[pb.VerifyRequest, pb.VerifyReply]) error {
+func (s *factorServer) Verify(stream grpc.BidiStreamingServer[pb.VerifyRequests, pb.VerifyReplies]) error {
 	ctx, cancel := context.WithCancel(stream.Context())
-	var (
-		work sync.WaitGroup
-		out  sync.Mutex // one writer at a time
-		last uint64
-	)
+	var work sync.WaitGroup
+	var last uint64
+	out := gather.New(MaxReply, func(r *pb.VerifyReply) int { return proto.Size(r) + frame }, func(replies []*pb.VerifyReply) {
+		if err := stream.Send(&pb.VerifyReplies{Replies: replies}); err != nil {
+			cancel() // the reader ends with the same error
+		}
+		work.Add(-len(replies))
+	})
 	defer work.Wait()
 	defer cancel()
 	for {
-		req, err := stream.Recv()
+		message, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if req.GetId() <= last {
-			return status.Errorf(codes.InvalidArgument, "request id %d does not rise above %d", req.GetId(), last)
-		}
-		last = req.GetId()
-		work.Add(1)
-		err = s.crew.Do(ctx, func() {
-			defer work.Done()
-			reply := s.answer(ctx, req)
-			out.Lock()
-			defer out.Unlock()
-			if err := stream.Send(reply); err != nil {
-				cancel() // the reader ends with the same error
+		for _, req := range message.GetRequests() {
+			if req.GetId() <= last {
+				return status.Errorf(codes.InvalidArgument, "request id %d does not rise above %d", req.GetId(), last)
 			}
-		})
-		if err != nil {
-			work.Done()
-			return err
+			last = req.GetId()
+			work.Add(1)
+			if err := s.crew.Do(ctx, func() { out.Add(s.answer(ctx, req)) }); err != nil {
+				work.Done()
+				return err
+			}
 		}
 	}
 }

@@ -45,11 +45,16 @@ func rawStream(t *testing.T, f factor.Factor) verifyStream {
 	return s
 }
 
+// ask sends one request.
+func ask(s verifyStream, id uint64, ms uint32) error {
+	return s.Send(&pb.VerifyRequests{Requests: []*pb.VerifyRequest{{Id: id, TimeoutMs: ms}}})
+}
+
 func TestAnIdThatDoesNotRiseEndsTheStream(t *testing.T) {
 	for _, ids := range [][]uint64{{0}, {1, 1}, {5, 4}} {
 		s := rawStream(t, scripted(yes))
 		for _, id := range ids {
-			if err := s.Send(&pb.VerifyRequest{Id: id, TimeoutMs: 5000}); err != nil {
+			if err := ask(s, id, 5000); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -69,12 +74,16 @@ func TestTheDeadlineTravels(t *testing.T) {
 		return factor.Result{}, ctx.Err()
 	}))
 	begun := time.Now()
-	if err := s.Send(&pb.VerifyRequest{Id: 1, TimeoutMs: 40}); err != nil {
+	if err := ask(s, 1, 40); err != nil {
 		t.Fatal(err)
 	}
-	reply, err := s.Recv()
-	if err != nil || !strings.Contains(reply.GetError(), "deadline") || reply.GetVerdict() != pb.Verdict_VERDICT_UNAVAILABLE {
-		t.Errorf("got %v, %v", reply, err)
+	replies, err := s.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply := replies.GetReplies()[0]
+	if !strings.Contains(reply.GetError(), "deadline") || reply.GetVerdict() != pb.Verdict_VERDICT_UNAVAILABLE {
+		t.Errorf("got %v", reply)
 	}
 	if took := time.Since(begun); took < 40*time.Millisecond || took > 5*time.Second {
 		t.Errorf("took %s", took)
@@ -125,7 +134,7 @@ func TestWorkIsBounded(t *testing.T) {
 	}))
 	const all = 3 * atOnce
 	for id := range uint64(all) {
-		if err := s.Send(&pb.VerifyRequest{Id: id + 1, TimeoutMs: 5000}); err != nil {
+		if err := ask(s, id+1, 5000); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -136,12 +145,15 @@ func TestWorkIsBounded(t *testing.T) {
 	}
 	close(release)
 	seen := make(map[uint64]bool)
-	for range all {
-		r, err := s.Recv()
+	for n := 0; n < all; {
+		m, err := s.Recv()
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen[r.GetId()] = true
+		n += len(m.GetReplies())
+		for _, r := range m.GetReplies() {
+			seen[r.GetId()] = true
+		}
 	}
 	if most.Load() > atOnce || len(seen) != all {
 		t.Errorf("%d at once, %d answered", most.Load(), len(seen))

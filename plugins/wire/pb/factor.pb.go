@@ -447,6 +447,52 @@ func (x *Record) GetPayload() []byte {
 	return nil
 }
 
+// VerifyRequests are the requests that came at about the same time, at least
+// one, each with an id of its own.
+type VerifyRequests struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Requests      []*VerifyRequest       `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyRequests) Reset() {
+	*x = VerifyRequests{}
+	mi := &file_factor_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyRequests) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyRequests) ProtoMessage() {}
+
+func (x *VerifyRequests) ProtoReflect() protoreflect.Message {
+	mi := &file_factor_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyRequests.ProtoReflect.Descriptor instead.
+func (*VerifyRequests) Descriptor() ([]byte, []int) {
+	return file_factor_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *VerifyRequests) GetRequests() []*VerifyRequest {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
 type VerifyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Rises with every request of a stream; a request whose id does not rise
@@ -464,7 +510,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_factor_proto_msgTypes[5]
+	mi := &file_factor_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +522,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_factor_proto_msgTypes[5]
+	mi := &file_factor_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +535,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_factor_proto_rawDescGZIP(), []int{5}
+	return file_factor_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *VerifyRequest) GetId() uint64 {
@@ -527,6 +573,52 @@ func (x *VerifyRequest) GetNow() int64 {
 	return 0
 }
 
+// VerifyReplies are the replies that are ready, at least one, whatever messages
+// the requests came in.
+type VerifyReplies struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Replies       []*VerifyReply         `protobuf:"bytes,1,rep,name=replies,proto3" json:"replies,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyReplies) Reset() {
+	*x = VerifyReplies{}
+	mi := &file_factor_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyReplies) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyReplies) ProtoMessage() {}
+
+func (x *VerifyReplies) ProtoReflect() protoreflect.Message {
+	mi := &file_factor_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyReplies.ProtoReflect.Descriptor instead.
+func (*VerifyReplies) Descriptor() ([]byte, []int) {
+	return file_factor_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *VerifyReplies) GetReplies() []*VerifyReply {
+	if x != nil {
+		return x.Replies
+	}
+	return nil
+}
+
 type VerifyReply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The id of the request that this answers.
@@ -548,7 +640,7 @@ type VerifyReply struct {
 
 func (x *VerifyReply) Reset() {
 	*x = VerifyReply{}
-	mi := &file_factor_proto_msgTypes[6]
+	mi := &file_factor_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -560,7 +652,7 @@ func (x *VerifyReply) String() string {
 func (*VerifyReply) ProtoMessage() {}
 
 func (x *VerifyReply) ProtoReflect() protoreflect.Message {
-	mi := &file_factor_proto_msgTypes[6]
+	mi := &file_factor_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -573,7 +665,7 @@ func (x *VerifyReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyReply.ProtoReflect.Descriptor instead.
 func (*VerifyReply) Descriptor() ([]byte, []int) {
-	return file_factor_proto_rawDescGZIP(), []int{6}
+	return file_factor_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *VerifyReply) GetId() uint64 {
@@ -676,7 +768,9 @@ const file_factor_proto_rawDesc = "" +
 	"\x06Record\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06format\x18\x02 \x01(\rR\x06format\x12\x18\n" +
-	"\apayload\x18\x03 \x01(\fR\apayload\"\xaa\x01\n" +
+	"\apayload\x18\x03 \x01(\fR\apayload\"P\n" +
+	"\x0eVerifyRequests\x12>\n" +
+	"\brequests\x18\x01 \x03(\v2\".sallyport.factor.v1.VerifyRequestR\brequests\"\xaa\x01\n" +
 	"\rVerifyRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1d\n" +
 	"\n" +
@@ -684,7 +778,9 @@ const file_factor_proto_rawDesc = "" +
 	"\x05input\x18\x03 \x01(\fR\x05input\x125\n" +
 	"\arecords\x18\x04 \x03(\v2\x1b.sallyport.factor.v1.RecordR\arecords\x12\x15\n" +
 	"\x03now\x18\x05 \x01(\x03H\x00R\x03now\x88\x01\x01B\x06\n" +
-	"\x04_now\"\x88\x02\n" +
+	"\x04_now\"K\n" +
+	"\rVerifyReplies\x12:\n" +
+	"\areplies\x18\x01 \x03(\v2 .sallyport.factor.v1.VerifyReplyR\areplies\"\x88\x02\n" +
 	"\vVerifyReply\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x126\n" +
 	"\averdict\x18\x02 \x01(\x0e2\x1c.sallyport.factor.v1.VerdictR\averdict\x12\x16\n" +
@@ -700,11 +796,11 @@ const file_factor_proto_rawDesc = "" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNAVAILABLE\x10\x00\x12\x10\n" +
 	"\fVERDICT_DENY\x10\x01\x12\x12\n" +
-	"\x0eVERDICT_ACCEPT\x10\x022\xf6\x01\n" +
+	"\x0eVERDICT_ACCEPT\x10\x022\xf9\x01\n" +
 	"\x06Factor\x12H\n" +
 	"\x04Info\x12 .sallyport.factor.v1.InfoRequest\x1a\x1e.sallyport.factor.v1.InfoReply\x12N\n" +
-	"\x06Enroll\x12\".sallyport.factor.v1.EnrollRequest\x1a .sallyport.factor.v1.EnrollReply\x12R\n" +
-	"\x06Verify\x12\".sallyport.factor.v1.VerifyRequest\x1a .sallyport.factor.v1.VerifyReply(\x010\x01B0Z.github.com/sallyport/sallyport/plugins/wire/pbb\x06proto3"
+	"\x06Enroll\x12\".sallyport.factor.v1.EnrollRequest\x1a .sallyport.factor.v1.EnrollReply\x12U\n" +
+	"\x06Verify\x12#.sallyport.factor.v1.VerifyRequests\x1a\".sallyport.factor.v1.VerifyReplies(\x010\x01B0Z.github.com/sallyport/sallyport/plugins/wire/pbb\x06proto3"
 
 var (
 	file_factor_proto_rawDescOnce sync.Once
@@ -719,33 +815,37 @@ func file_factor_proto_rawDescGZIP() []byte {
 }
 
 var file_factor_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_factor_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_factor_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_factor_proto_goTypes = []any{
-	(Verdict)(0),          // 0: sallyport.factor.v1.Verdict
-	(*InfoRequest)(nil),   // 1: sallyport.factor.v1.InfoRequest
-	(*InfoReply)(nil),     // 2: sallyport.factor.v1.InfoReply
-	(*EnrollRequest)(nil), // 3: sallyport.factor.v1.EnrollRequest
-	(*EnrollReply)(nil),   // 4: sallyport.factor.v1.EnrollReply
-	(*Record)(nil),        // 5: sallyport.factor.v1.Record
-	(*VerifyRequest)(nil), // 6: sallyport.factor.v1.VerifyRequest
-	(*VerifyReply)(nil),   // 7: sallyport.factor.v1.VerifyReply
-	nil,                   // 8: sallyport.factor.v1.EnrollRequest.SettingsEntry
+	(Verdict)(0),           // 0: sallyport.factor.v1.Verdict
+	(*InfoRequest)(nil),    // 1: sallyport.factor.v1.InfoRequest
+	(*InfoReply)(nil),      // 2: sallyport.factor.v1.InfoReply
+	(*EnrollRequest)(nil),  // 3: sallyport.factor.v1.EnrollRequest
+	(*EnrollReply)(nil),    // 4: sallyport.factor.v1.EnrollReply
+	(*Record)(nil),         // 5: sallyport.factor.v1.Record
+	(*VerifyRequests)(nil), // 6: sallyport.factor.v1.VerifyRequests
+	(*VerifyRequest)(nil),  // 7: sallyport.factor.v1.VerifyRequest
+	(*VerifyReplies)(nil),  // 8: sallyport.factor.v1.VerifyReplies
+	(*VerifyReply)(nil),    // 9: sallyport.factor.v1.VerifyReply
+	nil,                    // 10: sallyport.factor.v1.EnrollRequest.SettingsEntry
 }
 var file_factor_proto_depIdxs = []int32{
-	8, // 0: sallyport.factor.v1.EnrollRequest.settings:type_name -> sallyport.factor.v1.EnrollRequest.SettingsEntry
-	5, // 1: sallyport.factor.v1.VerifyRequest.records:type_name -> sallyport.factor.v1.Record
-	0, // 2: sallyport.factor.v1.VerifyReply.verdict:type_name -> sallyport.factor.v1.Verdict
-	1, // 3: sallyport.factor.v1.Factor.Info:input_type -> sallyport.factor.v1.InfoRequest
-	3, // 4: sallyport.factor.v1.Factor.Enroll:input_type -> sallyport.factor.v1.EnrollRequest
-	6, // 5: sallyport.factor.v1.Factor.Verify:input_type -> sallyport.factor.v1.VerifyRequest
-	2, // 6: sallyport.factor.v1.Factor.Info:output_type -> sallyport.factor.v1.InfoReply
-	4, // 7: sallyport.factor.v1.Factor.Enroll:output_type -> sallyport.factor.v1.EnrollReply
-	7, // 8: sallyport.factor.v1.Factor.Verify:output_type -> sallyport.factor.v1.VerifyReply
-	6, // [6:9] is the sub-list for method output_type
-	3, // [3:6] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	10, // 0: sallyport.factor.v1.EnrollRequest.settings:type_name -> sallyport.factor.v1.EnrollRequest.SettingsEntry
+	7,  // 1: sallyport.factor.v1.VerifyRequests.requests:type_name -> sallyport.factor.v1.VerifyRequest
+	5,  // 2: sallyport.factor.v1.VerifyRequest.records:type_name -> sallyport.factor.v1.Record
+	9,  // 3: sallyport.factor.v1.VerifyReplies.replies:type_name -> sallyport.factor.v1.VerifyReply
+	0,  // 4: sallyport.factor.v1.VerifyReply.verdict:type_name -> sallyport.factor.v1.Verdict
+	1,  // 5: sallyport.factor.v1.Factor.Info:input_type -> sallyport.factor.v1.InfoRequest
+	3,  // 6: sallyport.factor.v1.Factor.Enroll:input_type -> sallyport.factor.v1.EnrollRequest
+	6,  // 7: sallyport.factor.v1.Factor.Verify:input_type -> sallyport.factor.v1.VerifyRequests
+	2,  // 8: sallyport.factor.v1.Factor.Info:output_type -> sallyport.factor.v1.InfoReply
+	4,  // 9: sallyport.factor.v1.Factor.Enroll:output_type -> sallyport.factor.v1.EnrollReply
+	8,  // 10: sallyport.factor.v1.Factor.Verify:output_type -> sallyport.factor.v1.VerifyReplies
+	8,  // [8:11] is the sub-list for method output_type
+	5,  // [5:8] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_factor_proto_init() }
@@ -754,15 +854,15 @@ func file_factor_proto_init() {
 		return
 	}
 	file_factor_proto_msgTypes[2].OneofWrappers = []any{}
-	file_factor_proto_msgTypes[5].OneofWrappers = []any{}
 	file_factor_proto_msgTypes[6].OneofWrappers = []any{}
+	file_factor_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_factor_proto_rawDesc), len(file_factor_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

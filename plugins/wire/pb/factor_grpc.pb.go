@@ -40,7 +40,7 @@ type FactorClient interface {
 	Enroll(ctx context.Context, in *EnrollRequest, opts ...grpc.CallOption) (*EnrollReply, error)
 	// Verify is opened once and carries every check of this process. Replies
 	// come in any order and name the request they answer.
-	Verify(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[VerifyRequest, VerifyReply], error)
+	Verify(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[VerifyRequests, VerifyReplies], error)
 }
 
 type factorClient struct {
@@ -71,18 +71,18 @@ func (c *factorClient) Enroll(ctx context.Context, in *EnrollRequest, opts ...gr
 	return out, nil
 }
 
-func (c *factorClient) Verify(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[VerifyRequest, VerifyReply], error) {
+func (c *factorClient) Verify(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[VerifyRequests, VerifyReplies], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &Factor_ServiceDesc.Streams[0], Factor_Verify_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
-	x := &grpc.GenericClientStream[VerifyRequest, VerifyReply]{ClientStream: stream}
+	x := &grpc.GenericClientStream[VerifyRequests, VerifyReplies]{ClientStream: stream}
 	return x, nil
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type Factor_VerifyClient = grpc.BidiStreamingClient[VerifyRequest, VerifyReply]
+type Factor_VerifyClient = grpc.BidiStreamingClient[VerifyRequests, VerifyReplies]
 
 // FactorServer is the server API for Factor service.
 // All implementations must embed UnimplementedFactorServer
@@ -94,7 +94,7 @@ type FactorServer interface {
 	Enroll(context.Context, *EnrollRequest) (*EnrollReply, error)
 	// Verify is opened once and carries every check of this process. Replies
 	// come in any order and name the request they answer.
-	Verify(grpc.BidiStreamingServer[VerifyRequest, VerifyReply]) error
+	Verify(grpc.BidiStreamingServer[VerifyRequests, VerifyReplies]) error
 	mustEmbedUnimplementedFactorServer()
 }
 
@@ -111,7 +111,7 @@ func (UnimplementedFactorServer) Info(context.Context, *InfoRequest) (*InfoReply
 func (UnimplementedFactorServer) Enroll(context.Context, *EnrollRequest) (*EnrollReply, error) {
 	return nil, status.Error(codes.Unimplemented, "method Enroll not implemented")
 }
-func (UnimplementedFactorServer) Verify(grpc.BidiStreamingServer[VerifyRequest, VerifyReply]) error {
+func (UnimplementedFactorServer) Verify(grpc.BidiStreamingServer[VerifyRequests, VerifyReplies]) error {
 	return status.Error(codes.Unimplemented, "method Verify not implemented")
 }
 func (UnimplementedFactorServer) mustEmbedUnimplementedFactorServer() {}
@@ -172,11 +172,11 @@ func _Factor_Enroll_Handler(srv interface{}, ctx context.Context, dec func(inter
 }
 
 func _Factor_Verify_Handler(srv interface{}, stream grpc.ServerStream) error {
-	return srv.(FactorServer).Verify(&grpc.GenericServerStream[VerifyRequest, VerifyReply]{ServerStream: stream})
+	return srv.(FactorServer).Verify(&grpc.GenericServerStream[VerifyRequests, VerifyReplies]{ServerStream: stream})
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type Factor_VerifyServer = grpc.BidiStreamingServer[VerifyRequest, VerifyReply]
+type Factor_VerifyServer = grpc.BidiStreamingServer[VerifyRequests, VerifyReplies]
 
 // Factor_ServiceDesc is the grpc.ServiceDesc for Factor service.
 // It's only intended for direct use with grpc.RegisterService,

@@ -1,0 +1,82 @@
+// Package gather puts into one message what several callers have to send at
+// about the same time: a message has a price of its own, and on a busy stream
+// that was most of what a check cost.
+//
+// It waits for nobody: a caller who is alone sends at once. It knows nothing of
+// what it sends, keeps the order, and starts a goroutine only while callers add
+// faster than they are sent. It belongs to package wire, which alone may call
+// it.
+package gather
+
+import (
+	"runtime"
+	"sync"
+)
+
+// Sender gathers for one send function, which is never called twice at once. It
+// is safe for concurrent use.
+type Sender[T any] struct {
+	limit int
+	size  func(T) int
+	send  func([]T)
+
+	mu      sync.Mutex
+	sending bool
+	waiting []T
+	spare   []T // the array that is not being waited in
+}
+
+// New returns a sender of messages of at most limit bytes, but at least one
+// item. What is sent must not be kept.
+func New[T any](limit int, size func(T) int, send func([]T)) *Sender[T] {
+	return &Sender[T]{limit: limit, size: size, send: send}
+}
+
+// Add sends the item soon: before it returns, if nobody is sending.
+func (s *Sender[T]) Add(item T) {
+	s.mu.Lock()
+	s.waiting = append(s.waiting, item)
+	first := !s.sending
+	s.sending = true
+	s.mu.Unlock()
+	if !first {
+		return
+	}
+	// Whoever is ready to run may have something for the same message.
+	runtime.Gosched()
+	if s.sendWaiting() {
+		go s.rest() // the caller has waited long enough
+	}
+}
+
+// rest sends until nobody has anything left.
+func (s *Sender[T]) rest() {
+	for more := true; more; {
+		runtime.Gosched()
+		more = s.sendWaiting()
+	}
+}
+
+// sendWaiting sends what waits and tells whether more has come meanwhile.
+func (s *Sender[T]) sendWaiting() bool {
+	s.mu.Lock()
+	batch := s.waiting
+	s.waiting = s.spare
+	s.mu.Unlock()
+	for rest := batch; len(rest) > 0; {
+		n, bytes := 1, s.size(rest[0])
+		for ; n < len(rest); n++ {
+			if bytes += s.size(rest[n]); bytes > s.limit {
+				break
+			}
+		}
+		s.send(rest[:n])
+		rest = rest[n:]
+	}
+	clear(batch)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spare = batch[:0]
+	s.sending = len(s.waiting) > 0
+	return s.sending
+}
