@@ -17,11 +17,13 @@ import (
 type batch struct {
 	store *Store
 	*group.Session
-	// people are as this transaction leaves them; nil where only the database
-	// was written and memory is to forget.
-	people map[account.ID]*account.Snapshot
-	head   *auditHead // nil until the first event
-	grown  bool
+	// people and networks are as this transaction leaves them; nil where memory
+	// is to forget. fewer says that networks are gone that nobody has named.
+	people   map[account.ID]*account.Snapshot
+	networks map[account.TokenRef]*account.Token
+	fewer    bool
+	head     *auditHead // nil until the first event
+	grown    bool
 }
 
 // auditHead is the end of the audit.
@@ -31,7 +33,7 @@ type auditHead struct {
 }
 
 func newBatch(s *Store, session *group.Session) *batch {
-	return &batch{store: s, Session: session, people: map[account.ID]*account.Snapshot{}}
+	return &batch{store: s, Session: session, people: map[account.ID]*account.Snapshot{}, networks: map[account.TokenRef]*account.Token{}}
 }
 
 // person is somebody as this transaction sees them, payloads sealed. Nobody
@@ -122,6 +124,10 @@ func (b *batch) Finish() error {
 // Publish makes the committed transaction visible to readers.
 func (b *batch) Publish() {
 	b.store.cache.Publish(b.people)
+	b.store.reader.Networks.Publish(b.networks)
+	if b.fewer {
+		b.store.reader.Networks.Clear()
+	}
 	if b.grown {
 		b.store.head.Store(b.head)
 	}
@@ -133,6 +139,10 @@ func (b *batch) Forget() {
 	for id := range b.people {
 		b.people[id] = nil
 	}
-	b.store.cache.Publish(b.people)
+	for ref := range b.networks {
+		b.networks[ref] = nil
+	}
+	b.grown = false
+	b.Publish()
 	b.store.head.Store(nil)
 }

@@ -59,6 +59,7 @@ func (s *Store) seal(change account.Change) (*commit, error) {
 		if _, err := rows.TableOf(t.Kind); err != nil || t.Subject != c.Subject {
 			return nil, fmt.Errorf("%s is not one to put into a change of %s", t, c.Subject)
 		}
+		t.Created, t.Expires = store.Time(store.Nanos(t.Created)), store.Time(store.Nanos(t.Expires))
 		var err error
 		if t.Data, err = s.reader.Vault.SealToken(*t); err != nil {
 			return nil, fmt.Errorf("sealing %s: %w", t, err)

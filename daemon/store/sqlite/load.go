@@ -34,7 +34,7 @@ func (s *Store) load(ctx context.Context, id account.ID, open []string) (account
 			return account.Snapshot{}, err
 		}
 		if p.Version > 0 { // strangers must not push people out of memory
-			s.cache.Fill(p, before)
+			s.cache.Fill(id, p, before)
 		}
 	}
 	return s.open(*p, open)

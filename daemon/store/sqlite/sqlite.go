@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/bounded"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
@@ -14,7 +15,7 @@ import (
 type Store struct {
 	reader *rows.Reader
 	db     *DB
-	cache  *rows.Cache
+	cache  *rows.Cache[account.ID, account.Snapshot]
 	head   atomic.Pointer[auditHead] // nil until it is read
 	writer *group.Writer[*batch]
 }
@@ -25,8 +26,9 @@ func newStore(db *DB, sealer store.Sealer) *Store {
 	s := &Store{
 		reader: &rows.Reader{
 			DB: db.file.Read, Log: db.config.Log, Alarm: db.config.Alarm, Vault: store.Vault{Sealer: sealer, Instance: db.instance}, Readers: bounded.New(),
+			Networks: rows.NewCache[account.TokenRef](max(1, db.config.CacheRows/4), func(*account.Token) int { return 1 }),
 		},
-		db: db, cache: rows.NewCache(db.config.CacheRows),
+		db: db, cache: rows.NewCache[account.ID](db.config.CacheRows, func(p *account.Snapshot) int { return 1 + len(p.Records) }),
 	}
 	s.writer = group.New(group.Config[*batch]{
 		DB: db.file.Write, Path: db.file.Path, Log: db.config.Log,

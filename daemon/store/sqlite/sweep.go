@@ -34,6 +34,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 				if err != nil {
 					return err
 				}
+				b.fewer = true
 				more, err = result.RowsAffected()
 				return err
 			})

@@ -8,38 +8,19 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
-	"github.com/sallyport/sallyport/daemon/store/sqlite/bounded"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 )
 
 // Token implements store.Store.
-func (s *Store) Token(ctx context.Context, ref account.TokenRef) (account.Token, error) {
-	var t account.Token
-	err := s.observed("token", func() error {
-		table, err := rows.TableOf(ref.Kind)
-		if err != nil {
-			return store.Unavailable("reading a token", err)
+func (s *Store) Token(ctx context.Context, ref account.TokenRef) (t account.Token, err error) {
+	err = s.observed("token", func() error {
+		if t, err = s.reader.Token(ctx, ref); err == nil || errors.Is(err, account.ErrNotFound) {
+			return err
 		}
-		t, err = bounded.Read(ctx, s.reader.Readers, func(ctx context.Context) (account.Token, error) {
-			found, err := s.reader.Query(ctx, rows.TokenQuery(table), string(ref.Kind), ref.Hash[:])
-			if err != nil {
-				return account.Token{}, err
-			}
-			return s.reader.ScanToken(ref, found)
-		})
-		if errors.Is(err, account.ErrNotFound) {
-			return account.ErrNotFound
-		}
-		if err != nil {
-			return store.Unavailable("reading a token", err)
-		}
-		return nil
+		return store.Unavailable("reading a token", err)
 	})
-	if err != nil {
-		return account.Token{}, err
-	}
-	return t, nil
+	return t, err
 }
 
 // checkTokens makes sure that every token to be taken is there, genuine, the
@@ -77,12 +58,14 @@ func (c *commit) checkTokens(b *batch) error {
 // writeTokens takes and ends before it puts, so that one change can replace.
 func (c *commit) writeTokens(b *batch) error {
 	for _, ref := range c.TakeTokens {
+		b.networks[ref] = nil
 		table, _ := rows.TableOf(ref.Kind) // checked before
 		if err := b.Exec("DELETE FROM "+table+" WHERE kind = ? AND hash = ?", string(ref.Kind), ref.Hash[:]); err != nil {
 			return err
 		}
 	}
 	for _, kind := range c.EndTokens {
+		b.fewer = b.fewer || kind == account.TokenSource
 		table, _ := rows.TableOf(kind) // checked before
 		if err := b.Exec("DELETE FROM "+table+" WHERE subject = ? AND kind = ?", string(c.Subject), string(kind)); err != nil {
 			return err
@@ -93,6 +76,9 @@ func (c *commit) writeTokens(b *batch) error {
 		if err := b.Exec("INSERT OR REPLACE INTO "+table+" (kind, hash, subject, data, created, expires) VALUES (?, ?, ?, ?, ?, ?)",
 			string(t.Kind), t.Hash[:], string(t.Subject), t.Data, store.Nanos(t.Created), store.Nanos(t.Expires)); err != nil {
 			return err
+		}
+		if t.Kind == account.TokenSource {
+			b.networks[account.TokenRef{Kind: t.Kind, Hash: t.Hash}] = &t
 		}
 		if table != "grants" && table != "setups" {
 			continue

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"TakenOnce", takenOnce},
 		{"TakeOnlyOnesOwn", takeOnlyOnesOwn},
 		{"EndTokens", endTokens},
+		{"TokensSeenAreNotRemembered", tokensSeenAreNotRemembered},
 		{"TicketsAreBounded", ticketsAreBounded},
 		{"FailCounts", failCounts},
 		{"Refund", refund},

@@ -102,6 +102,35 @@ func endTokens(t *testing.T, s store.Store) {
 
 // ticketsAreBounded: whoever has only a password cannot fill the disk with what
 // it begets, and not push out what took more.
+// What takes a token away takes it from those, too, who have just seen it: one
+// that was taken, that was ended with others of its subject, and that lost its
+// place in a change that failed as a whole.
+func tokensSeenAreNotRemembered(t *testing.T, s store.Store) {
+	for _, kind := range kinds() {
+		token := testToken(kind, "anna", 1)
+		see := func(what string, want error) {
+			t.Helper()
+			for range 2 { // the second time perhaps from memory
+				if _, err := s.Token(context.Background(), ref(token)); !errors.Is(err, want) {
+					t.Errorf("%s %s: %v", kind, what, err)
+				}
+			}
+		}
+		put := account.Change{Subject: "anna", Version: -1, PutTokens: []account.Token{token}}
+		see("before", account.ErrNotFound)
+		conflicts(t, s, account.Change{Subject: "anna", Version: 99, PutTokens: []account.Token{token}})
+		see("of a change that conflicts", account.ErrNotFound)
+		commit(t, s, put)
+		see("put", nil)
+		commit(t, s, account.Change{Subject: "anna", Version: -1, TakeTokens: []account.TokenRef{ref(token)}})
+		see("taken", account.ErrNotFound)
+		commit(t, s, put)
+		see("put again", nil)
+		commit(t, s, account.Change{Subject: "anna", Version: -1, EndTokens: []account.TokenKind{kind}})
+		see("ended", account.ErrNotFound)
+	}
+}
+
 func ticketsAreBounded(t *testing.T, s store.Store) {
 	for _, kind := range kinds() {
 		for n := range byte(store.MaxTickets + 2) {

@@ -29,6 +29,8 @@ type Reader struct {
 	Alarm func(account.Event)
 	// Readers read where somebody waits for an answer.
 	Readers *bounded.Readers
+	// Networks are the tokens of that kind that were read lately.
+	Networks *Cache[account.TokenRef, account.Token]
 
 	mu       sync.Mutex
 	prepared map[string]*sql.Stmt

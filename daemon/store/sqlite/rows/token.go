@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/bounded"
 )
 
 // TableOf keeps each family of tokens apart: a pending session is never even
@@ -36,8 +37,45 @@ func TokenQuery(table string) string {
 	return "SELECT subject, data, created, expires FROM " + table + " WHERE kind = ? AND hash = ?"
 }
 
+// Token reads a token, account.ErrNotFound if there is none. A network that
+// somebody has logged in from is asked about at each login, so those stay in
+// memory; that there is none does not, or strangers could push them out.
+func (r *Reader) Token(ctx context.Context, ref account.TokenRef) (account.Token, error) {
+	if kept := r.Networks.Get(ref); kept != nil {
+		return r.openToken(*kept)
+	}
+	table, err := TableOf(ref.Kind)
+	if err != nil {
+		return account.Token{}, err
+	}
+	before := r.Networks.Before(ref)
+	t, err := bounded.Read(ctx, r.Readers, func(ctx context.Context) (account.Token, error) {
+		found, err := r.Query(ctx, TokenQuery(table), string(ref.Kind), ref.Hash[:])
+		if err != nil {
+			return account.Token{}, err
+		}
+		return scanToken(ref, found)
+	})
+	if err != nil {
+		return account.Token{}, err
+	}
+	if ref.Kind == account.TokenSource {
+		r.Networks.Fill(ref, &t, before)
+	}
+	return r.openToken(t)
+}
+
 // ScanToken reads the row of TokenQuery; account.ErrNotFound if there is none.
-func (r *Reader) ScanToken(ref account.TokenRef, rows *sql.Rows) (t account.Token, err error) {
+func (r *Reader) ScanToken(ref account.TokenRef, rows *sql.Rows) (account.Token, error) {
+	t, err := scanToken(ref, rows)
+	if err != nil {
+		return account.Token{}, err
+	}
+	return r.openToken(t)
+}
+
+// scanToken leaves the data as it is in the database.
+func scanToken(ref account.TokenRef, rows *sql.Rows) (t account.Token, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	if !rows.Next() {
 		if err := rows.Err(); err != nil {
@@ -51,9 +89,15 @@ func (r *Reader) ScanToken(ref account.TokenRef, rows *sql.Rows) (t account.Toke
 		return t, err
 	}
 	t.Created, t.Expires = store.Time(created), store.Time(expires)
-	if t.Data, err = r.Vault.OpenToken(t); err != nil {
-		return t, r.Tampered(t.Subject, "a token is not genuine: "+string(t.Kind), "")
+	return t, nil
+}
+
+func (r *Reader) openToken(t account.Token) (account.Token, error) {
+	data, err := r.Vault.OpenToken(t)
+	if err != nil {
+		return account.Token{}, r.Tampered(t.Subject, "a token is not genuine: "+string(t.Kind), "")
 	}
+	t.Data = data
 	return t, nil
 }
 
