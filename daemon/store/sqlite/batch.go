@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/store"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/tries"
 )
 
 // batch is one transaction of the writer: what it has read and will have
@@ -18,9 +19,10 @@ type batch struct {
 	store *Store
 	*group.Session
 	// people and networks are as this transaction leaves them; nil where memory
-	// is to forget. fewer says that networks are gone that nobody has named.
+	// is to forget. fewer says that networks and tries are gone, nobody knows which.
 	people   map[account.ID]*account.Snapshot
 	networks map[account.TokenRef]*account.Token
+	tries    *tries.Book
 	fewer    bool
 	head     *auditHead // nil until the first event
 	grown    bool
@@ -33,7 +35,10 @@ type auditHead struct {
 }
 
 func newBatch(s *Store, session *group.Session) *batch {
-	return &batch{store: s, Session: session, people: map[account.ID]*account.Snapshot{}, networks: map[account.TokenRef]*account.Token{}}
+	return &batch{
+		store: s, Session: session, tries: s.tries.Open(session),
+		people: map[account.ID]*account.Snapshot{}, networks: map[account.TokenRef]*account.Token{},
+	}
 }
 
 // person is somebody as this transaction sees them, payloads sealed. Nobody
@@ -125,8 +130,10 @@ func (b *batch) Finish() error {
 func (b *batch) Publish() {
 	b.store.cache.Publish(b.people)
 	b.store.reader.Networks.Publish(b.networks)
+	b.tries.Publish()
 	if b.fewer {
 		b.store.reader.Networks.Clear()
+		b.store.tries.ForgetAll()
 	}
 	if b.grown {
 		b.store.head.Store(b.head)
@@ -142,6 +149,7 @@ func (b *batch) Forget() {
 	for ref := range b.networks {
 		b.networks[ref] = nil
 	}
+	b.tries.Forget()
 	b.grown = false
 	b.Publish()
 	b.store.head.Store(nil)

@@ -101,3 +101,34 @@ func BenchmarkFail(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkLogin is what a login with password and code writes: two tries
+// counted, then the code used up, with the tries taken back and the audit.
+func BenchmarkLogin(b *testing.B) {
+	_, s := open(b, b.TempDir(), nil)
+	ctx := context.Background()
+	fill(b, s, 64, 1)
+	var person atomic.Int64
+	b.SetParallelism(16)
+	b.RunParallel(func(pb *testing.PB) {
+		id := account.ID(fmt.Sprint("person-", person.Add(1)-1))
+		r := account.Record{ID: string(id) + "-0", Subject: id, Factor: "totp", Uses: -1, Payload: make([]byte, 48)}
+		for version := int64(1); pb.Next(); version++ {
+			c := account.Change{Subject: id, Version: version, Put: []account.Record{r},
+				Events: []account.Event{{Act: account.ActCheck, Subject: id, Name: "anna", Service: "web", Reason: account.OK}}}
+			for _, bucket := range []string{"first:new:", "second:totp:"} {
+				n, _, err := s.Fail(ctx, account.Try{Bucket: bucket + string(id), At: storetest.Now(), Since: storetest.Now().Add(-time.Hour),
+					Allow: func([]time.Time) time.Duration { return 0 }})
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				c.Refund = append(c.Refund, n)
+			}
+			if err := s.Commit(ctx, c); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}

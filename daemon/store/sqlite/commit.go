@@ -85,14 +85,12 @@ func (c *commit) run(b *batch) error {
 	if err := c.writeTokens(b); err != nil {
 		return fmt.Errorf("writing tokens: %w", err)
 	}
-	for pair := range slices.Chunk(c.Refund, 2) {
-		if err := b.Exec("DELETE FROM attempt WHERE number IN (?, ?)", pair[0], pair[len(pair)-1]); err != nil {
-			return fmt.Errorf("refunding a try: %w", err)
-		}
+	if err := b.tries.Refund(c.Refund); err != nil {
+		return err
 	}
 	for _, bucket := range c.ClearTries {
-		if err := b.Exec("DELETE FROM attempt WHERE bucket = ?", bucket); err != nil {
-			return fmt.Errorf("clearing tries: %w", err)
+		if err := b.tries.Clear(bucket); err != nil {
+			return err
 		}
 	}
 	for _, e := range c.Events {

@@ -9,7 +9,6 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
-	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 )
 
 // Fail implements store.Store.
@@ -37,13 +36,9 @@ type fail struct {
 }
 
 func (f *fail) run(b *batch) error {
-	found, err := b.Query("SELECT at FROM attempt WHERE bucket = ? AND at >= ? ORDER BY at, number", f.Bucket, store.Nanos(f.Since))
+	earlier, err := b.tries.Since(f.Bucket, f.Since)
 	if err != nil {
-		return fmt.Errorf("reading tries: %w", err)
-	}
-	earlier, err := rows.ScanTimes(found)
-	if err != nil {
-		return fmt.Errorf("reading tries: %w", err)
+		return err
 	}
 	if f.wait, err = f.allow(earlier); err != nil {
 		return group.Refuse(err)
@@ -51,11 +46,7 @@ func (f *fail) run(b *batch) error {
 	if f.wait > 0 {
 		return nil
 	}
-	result, err := b.Run("INSERT INTO attempt (bucket, at) VALUES (?, ?)", f.Bucket, store.Nanos(f.At))
-	if err != nil {
-		return fmt.Errorf("counting a try: %w", err)
-	}
-	f.number, err = result.LastInsertId()
+	f.number, err = b.tries.Add(f.Bucket, f.At)
 	return err
 }
 

@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"TicketsAreBounded", ticketsAreBounded},
 		{"FailCounts", failCounts},
 		{"Refund", refund},
+		{"TriesAgreeWithAModel", triesAgreeWithAModel},
 		{"FailWithoutRule", failWithoutRule},
 		{"Audit", audit},
 		{"AuditOfNobody", auditOfNobody},

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
@@ -99,19 +98,6 @@ func (r *Reader) openToken(t account.Token) (account.Token, error) {
 	}
 	t.Data = data
 	return t, nil
-}
-
-// ScanTimes reads a column of times.
-func ScanTimes(rows *sql.Rows) (times []time.Time, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var at int64
-		if err := rows.Scan(&at); err != nil {
-			return nil, err
-		}
-		times = append(times, store.Time(at))
-	}
-	return times, rows.Err()
 }
 
 // EachEvent reads pairs of a number and an event.
