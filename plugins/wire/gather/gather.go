@@ -57,26 +57,23 @@ func (s *Sender[T]) rest() {
 	}
 }
 
-// sendWaiting sends what waits and tells whether more has come meanwhile.
+// sendWaiting sends one message and tells whether there is another.
 func (s *Sender[T]) sendWaiting() bool {
 	s.mu.Lock()
-	batch := s.waiting
-	s.waiting = s.spare
-	s.mu.Unlock()
-	for rest := batch; len(rest) > 0; {
-		n, bytes := 1, s.size(rest[0])
-		for ; n < len(rest); n++ {
-			if bytes += s.size(rest[n]); bytes > s.limit {
-				break
-			}
+	all := s.waiting
+	n, bytes := 1, s.size(all[0])
+	for ; n < len(all); n++ {
+		if bytes += s.size(all[n]); bytes > s.limit {
+			break
 		}
-		s.send(rest[:n])
-		rest = rest[n:]
 	}
-	clear(batch)
+	s.waiting = append(s.spare, all[n:]...)
+	s.mu.Unlock()
+	s.send(all[:n])
+	clear(all) // what was sent is not kept
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.spare = batch[:0]
+	s.spare = all[:0]
 	s.sending = len(s.waiting) > 0
 	return s.sending
 }
