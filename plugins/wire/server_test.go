@@ -120,6 +120,40 @@ func TestAFailureIsOneRequestsOwn(t *testing.T) {
 	}
 }
 
+// Requests come together, but each is answered by itself.
+func TestASlowRequestHoldsUpNobodyInItsMessage(t *testing.T) {
+	release := make(chan struct{})
+	s := rawStream(t, scripted(func(_ context.Context, r factor.Request) (factor.Result, error) {
+		if r.Input == "slow" {
+			<-release
+		}
+		return factor.Result{Verdict: factor.Deny, Reason: factor.Reason(r.Input)}, nil
+	}))
+	message := &pb.VerifyRequests{}
+	for i, input := range []string{"slow", "one", "two"} {
+		message.Requests = append(message.Requests, &pb.VerifyRequest{Id: uint64(i + 1), TimeoutMs: 5000, Input: []byte(input)})
+	}
+	if err := s.Send(message); err != nil {
+		t.Fatal(err)
+	}
+	var came []string
+	for len(came) < 3 {
+		m, err := s.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range m.GetReplies() {
+			came = append(came, r.GetReason())
+		}
+		if len(came) == 2 {
+			close(release)
+		}
+	}
+	if came[2] != "slow" {
+		t.Errorf("answered were %q", came)
+	}
+}
+
 // However many requests arrive, only so many are worked on.
 func TestWorkIsBounded(t *testing.T) {
 	var now, most atomic.Int64

@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -159,6 +161,58 @@ func TestReadWithinDoesNotExtendDuringAShutdown(t *testing.T) {
 		t.Error(err)
 	}
 	c.Close()
+}
+
+// After a rush only so many goroutines wait for the next one, each connection
+// is served once, and none of them outlives the server.
+func TestIdleGoroutinesAreFewAndEndWithTheServer(t *testing.T) {
+	const rush, mostIdle = 200, 64
+	release, served := make(chan struct{}), make(chan struct{}, 2*rush)
+	s := start(t, func(_ context.Context, c *stream.Conn) {
+		<-release
+		io.WriteString(c, "served")
+		served <- struct{}{}
+	})
+	for range 2 { // the second time some are there already
+		conns := make([]net.Conn, rush)
+		for i := range conns {
+			conns[i] = s.dial()
+		}
+		for range rush {
+			go func() { release <- struct{}{} }()
+		}
+		for _, c := range conns {
+			if all, err := io.ReadAll(c); string(all) != "served" || err != nil {
+				t.Fatalf("%q, %v", all, err)
+			}
+		}
+		settle(t, "after a rush", mostIdle)
+	}
+	if len(served) != 2*rush {
+		t.Errorf("%d connections were served of %d", len(served), 2*rush)
+	}
+	if err := s.srv.Shutdown(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	settle(t, "after the end", 0)
+}
+
+// settle waits until at most so many goroutines serve or wait to.
+func settle(t *testing.T, when string, most int) {
+	t.Helper()
+	buf, tick, limit := make([]byte, 4<<20), time.NewTicker(time.Millisecond), time.After(patience)
+	defer tick.Stop()
+	for {
+		n := strings.Count(string(buf[:runtime.Stack(buf, true)]), "stream.(*Server).work(")
+		if n <= most {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("%s %d goroutines are there, allowed are %d", when, n, most)
+		}
+	}
 }
 
 // A handler that does not end is waited for as long as the context says, and
