@@ -117,6 +117,35 @@ func TestWhatIsNoStateIsRefused(t *testing.T) {
 	refusesToOpen(t, sqlite.Config{Now: storetest.Now}, "path")
 }
 
+// What was counted with the first schema still counts, after the step as after a
+// restart, and no number is given twice.
+func TestTriesOutliveASchema(t *testing.T) {
+	dir, ctx := t.TempDir(), context.Background()
+	last := int64(0)
+	for want := range 3 {
+		db, s := open(t, dir, nil)
+		n, _, err := s.Fail(ctx, account.Try{Bucket: "b", At: storetest.Now(), Since: storetest.Now(), Allow: func(earlier []time.Time) time.Duration {
+			if len(earlier) != want {
+				t.Errorf("%d tries are there, and %d were counted", len(earlier), want)
+			}
+			return 0
+		}})
+		if err != nil || n <= last {
+			t.Errorf("try %d after %d: %v", n, last, err)
+		}
+		last = n
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if want == 0 {
+			behind(t, dir, `DELETE FROM goose_db_version WHERE version_id = 2; DROP INDEX attempt_bucket; ALTER TABLE attempt RENAME TO new;
+				CREATE TABLE attempt (number INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, at INTEGER NOT NULL);
+				INSERT INTO attempt SELECT * FROM new; DROP TABLE new;
+				CREATE INDEX attempt_bucket ON attempt (bucket, at); CREATE INDEX attempt_at ON attempt (at)`)
+		}
+	}
+}
+
 func TestInstanceAndKeysets(t *testing.T) {
 	dir, ctx := t.TempDir(), context.Background()
 	db, _ := open(t, dir, nil)
