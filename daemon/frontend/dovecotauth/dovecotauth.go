@@ -38,8 +38,12 @@ const (
 	// maxOpen bounds the requests of a connection that have no answer yet.
 	maxOpen = 1024
 	// maxChecks bounds those of them that are being judged at the same time;
-	// further ones wait unread.
+	// further ones wait for their turn.
 	maxChecks = 64
+	// answerWithin is how long a request waits and is worked on. Then nobody can
+	// tell; what is left of the 4 s that an answer may take is for taking back
+	// what was counted.
+	answerWithin = 3 * time.Second
 
 	// handshakeTimeout is how long a client may take to introduce itself.
 	handshakeTimeout = 10 * time.Second

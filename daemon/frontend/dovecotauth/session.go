@@ -173,12 +173,22 @@ func (s *session) step(ctx context.Context, x *exchange, piece []byte) {
 		s.mu.Lock()
 		x.judging = true
 		s.mu.Unlock()
-		s.slots <- struct{}{}
-		s.judged.Add(1)
-		go func() {
-			defer func() { <-s.slots; s.judged.Done() }()
-			s.judge(ctx, x)
-		}()
+		s.judged.Go(func() { s.inTurn(ctx, x) })
+	}
+}
+
+// inTurn judges a request when there is room. The time that it waits is counted,
+// and the reader does not wait with it: a client that sends a thousand at once
+// has an answer to each as soon as to one.
+func (s *session) inTurn(ctx context.Context, x *exchange) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+		s.judge(ctx, x)
+	case <-ctx.Done():
+		s.outage(x)
 	}
 }
 
@@ -208,26 +218,28 @@ func (s *session) refuse(x *exchange, r account.Reason) {
 func (s *session) outage(x *exchange) {
 	s.mu.Lock()
 	others := len(s.open) > 1
+	if !x.dovecot && !others {
+		s.out.close() // the reader hears of it and ends
+	}
 	s.mu.Unlock()
 	if x.dovecot || others {
 		s.end(x, failed(x.id, s.reason(account.StoreUnavailable), tempFail))
 		return
 	}
-	_ = s.conn.Close() // the reader hears of it and ends
+	s.out.flush()
 }
 
-// end answers a request, unless the client has cancelled it.
+// end answers a request, unless the client has cancelled it. As soon as it is no
+// longer open its answer is on the way: whoever closes after that closes behind
+// it.
 func (s *session) end(x *exchange, answer []byte) {
 	s.mu.Lock()
-	_, wanted := s.open[x.id]
-	wanted = wanted && s.open[x.id] == x
-	if wanted {
+	if s.open[x.id] == x {
 		delete(s.open, x.id)
+		s.out.put(answer)
 	}
 	s.mu.Unlock()
-	if wanted {
-		s.out.send(answer)
-	}
+	s.out.flush()
 }
 
 func (s *session) cancel(id uint32) {
@@ -244,21 +256,37 @@ type outbox struct {
 	pending []byte
 	spare   []byte
 	writing bool
-	failed  bool
+	closing bool // when all is sent
+	closed  bool
 }
 
 func (o *outbox) send(line []byte) {
+	o.put(line)
+	o.flush()
+}
+
+// put and close wait for nobody; what they ask for is done by flush.
+func (o *outbox) put(line []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.failed {
-		return
-	}
 	o.pending = append(o.pending, line...)
-	if o.writing {
+}
+
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closing = true
+}
+
+// flush sends what is there, unless somebody is at it already.
+func (o *outbox) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.writing || o.closed {
 		return
 	}
 	o.writing = true
-	for len(o.pending) > 0 && !o.failed {
+	for len(o.pending) > 0 && !o.closed {
 		batch := o.pending
 		o.pending = o.spare[:0]
 		o.mu.Unlock()
@@ -266,11 +294,12 @@ func (o *outbox) send(line []byte) {
 		_, err := o.conn.Write(batch)
 		o.mu.Lock()
 		o.spare = batch
-		if err != nil {
-			// A client that does not read its answers gets no more of them.
-			o.failed = true
-			_ = o.conn.Close()
-		}
+		// A client that does not read its answers gets no more of them.
+		o.closed = err != nil
 	}
 	o.writing = false
+	if o.closed = o.closed || o.closing; o.closed {
+		o.pending = nil
+		_ = o.conn.Close()
+	}
 }
