@@ -2,9 +2,18 @@ package dovecotauth
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
+	"log/slog"
+	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/listen/servicemap"
+	"github.com/sallyport/sallyport/daemon/listen/stream"
+	"github.com/sallyport/sallyport/plugins/factor"
 )
 
 func FuzzAuth(f *testing.F) {
@@ -45,6 +54,69 @@ func FuzzAuth(f *testing.F) {
 				}
 				return
 			}
+		}
+	})
+}
+
+// accepting lets everybody in, and notes that it was asked.
+type accepting struct{ asked atomic.Int64 }
+
+func (a *accepting) Check(_ context.Context, t account.Attempt) account.Answer {
+	a.asked.Add(1)
+	return account.Answer{Verdict: factor.Accept, Reason: account.OK, Subject: account.Subject{ID: "1", Name: t.Name}}
+}
+
+var answerLine = regexp.MustCompile(`^(OK|FAIL|CONT)\t[1-9][0-9]{0,9}(\t[^\x00\t\r\n]*)*$`)
+
+// Whatever lines come: nobody is asked about before the handshake, every answer
+// is one line of the protocol, and no request has more than one.
+func FuzzLines(f *testing.F) {
+	const hello, sesame = "VERSION\t1\t1\nCPID\t7\n", "PLAIN\tservice=dav\tresp=AGFsaWNlAHM=\n"
+	for _, s := range []string{
+		hello + "AUTH\t1\t" + sesame, "AUTH\t1\t" + sesame, hello + "AUTH\t1\t" + sesame + "AUTH\t1\t" + sesame,
+		hello + "AUTH\t2\tLOGIN\tservice=dav\nCONT\t2\tYWxpY2U=\nCONT\t2\tcw==\n", hello + "AUTH\t0\t" + sesame,
+		hello + "AUTH\t3\tLOGIN\tservice=dav\nCANCEL\t3\nCONT\t3\tYWxpY2U=\n", "VERSION\t2\t0\n", "CPID\t1\n", hello + "VERSION\t1\t1\n",
+		hello + "AUTH\t99999999999\t" + sesame, hello + "NEW\tthing\n" + "AUTH\t4\tPLAIN\tservice=elsewhere\tresp=!\n", "\n\x00\n",
+	} {
+		f.Add(s)
+	}
+	services, err := servicemap.New([]string{"dav"}, "", nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, sent string) {
+		checker := &accepting{}
+		s := newSession(&handler{Config: Config{Checker: checker, Services: services, Log: slog.New(slog.DiscardHandler)}}, &stream.Conn{})
+		s.out.closed = true // what would be written stays to be looked at
+		begun, finished := 0, 0
+		for line := range strings.Lines(sent) {
+			line, whole := strings.CutSuffix(line, "\n")
+			if !whole {
+				break
+			}
+			err := s.take(context.Background(), []byte(line))
+			s.judged.Wait()
+			if !s.introduced && checker.asked.Load() > 0 {
+				t.Fatal("somebody was asked about before the handshake")
+			}
+			if err != nil {
+				break
+			}
+			if strings.HasPrefix(line, "AUTH\t") {
+				begun++
+			}
+		}
+		for answer := range strings.Lines(string(s.out.pending)) {
+			answer, whole := strings.CutSuffix(answer, "\n")
+			if !whole || !answerLine.MatchString(answer) {
+				t.Errorf("answered %q", answer)
+			}
+			if !strings.HasPrefix(answer, "CONT") {
+				finished++
+			}
+		}
+		if finished > begun {
+			t.Errorf("%d answers to %d requests", finished, begun)
 		}
 	})
 }
