@@ -108,7 +108,7 @@ func TestCyrus(t *testing.T) {
 	dav := davtest.Server{URL: "http://" + http, Calendars: "/dav/calendars/user/%s/", Contacts: "/dav/addressbooks/user/%s/"}
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Cyrus 3.6", Mechanism: "saslauthd socket", Client: "vdirsyncer",
-		Sync: func(l servertest.Login) error { return dav.VdirSync(t, l) },
+		Sync: dav.Computer(t),
 		Ask:  func(l servertest.Login) (string, error) { return dav.Status(l, "PROPFIND", "/dav/principals/") },
 		Foreign: func(l servertest.Login, owner string) (string, error) {
 			return dav.Status(l, "PROPFIND", "/dav/calendars/user/"+owner+"/")

@@ -106,7 +106,7 @@ func TestDAViCal(t *testing.T) {
 	}
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "DAViCal 1.1", Mechanism: "pwauth driver, sallyport-check", Client: "vdirsyncer",
-		Sync: func(l servertest.Login) error { return dav.VdirSync(t, l) },
+		Sync: dav.Computer(t),
 		Ask:  func(l servertest.Login) (string, error) { return dav.Status(l, "PROPFIND", "/") },
 		Foreign: func(l servertest.Login, owner string) (string, error) {
 			return dav.Status(l, "PROPFIND", "/"+owner+"/calendar/")

@@ -14,7 +14,7 @@ func TestRadicale(t *testing.T) {
 	dav := radicale(t, s, front{})
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Radicale 3.1", Mechanism: "nginx auth_request, header X-Remote-User", Client: "vdirsyncer",
-		Sync: func(l servertest.Login) error { return dav.VdirSync(t, l) },
+		Sync: dav.Computer(t),
 		Ask:  func(l servertest.Login) (string, error) { return dav.Status(l, "PROPFIND", "/") },
 		Foreign: func(l servertest.Login, owner string) (string, error) {
 			return dav.Status(l, "PROPFIND", "/"+owner+"/")

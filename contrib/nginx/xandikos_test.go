@@ -17,7 +17,7 @@ func TestXandikos(t *testing.T) {
 	dav := xandikos(t, s)
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Xandikos 0.2", Mechanism: "nginx auth_request, an instance for each person", Client: "vdirsyncer",
-		Sync: func(l servertest.Login) error { return dav.VdirSync(t, l) },
+		Sync: dav.Computer(t),
 		Ask:  func(l servertest.Login) (string, error) { return dav.Status(l, "GET", entry("alice")) },
 		Foreign: func(l servertest.Login, owner string) (string, error) {
 			return dav.Status(l, "GET", entry(owner))

@@ -29,7 +29,7 @@ func TestPlugin(t *testing.T) {
 	}
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Radicale 3.1", Mechanism: "plugin sallyport_radicale, check socket", Client: "vdirsyncer",
-		Sync: func(l servertest.Login) error { return dav.VdirSync(t, l) },
+		Sync: dav.Computer(t),
 		Ask:  func(l servertest.Login) (string, error) { return dav.Status(l, "PROPFIND", "/") },
 		Foreign: func(l servertest.Login, owner string) (string, error) {
 			return dav.Status(l, "PROPFIND", "/"+owner+"/")

@@ -97,7 +97,7 @@ func TestSOGo(t *testing.T) {
 	s, dav, _ := site(t)
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "SOGo 5.8", Mechanism: "nginx auth_request, SOGoTrustProxyAuthentication", Client: "vdirsyncer",
-		Sync: func(l servertest.Login) error { return dav.VdirSync(t, l) },
+		Sync: dav.Computer(t),
 		Ask:  func(l servertest.Login) (string, error) { return dav.Status(l, "PROPFIND", "/SOGo/dav/") },
 		Foreign: func(l servertest.Login, owner string) (string, error) {
 			return dav.Status(l, "PROPFIND", calendar(owner))

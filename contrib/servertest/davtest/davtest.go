@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/contrib/servertest"
 	"github.com/sallyport/sallyport/contrib/servertest/run"
@@ -61,13 +62,36 @@ N:Sommer;Alice;;;
 END:VCARD
 `
 
+// Computer syncs with vdirsyncer as VdirSync does, but who has got through once
+// goes on: with one entry more, and without discovery.
+func (s Server) Computer(t testing.TB) func(servertest.Login) error {
+	synced := map[servertest.Login]string{}
+	return func(l servertest.Login) error {
+		t.Helper()
+		if dir := synced[l]; dir != "" {
+			uid := fmt.Sprint(filepath.Base(dir), time.Now().UnixNano())
+			run.Write(t, filepath.Join(dir, "cal/calendar", uid+".ics"), Event(uid), 0o600)
+			return vdirsyncer(t, dir, "sync")
+		}
+		dir := t.TempDir()
+		err := s.vdirSync(t, dir, l)
+		if err == nil {
+			synced[l] = dir
+		}
+		return err
+	}
+}
+
 // VdirSync makes a calendar and an address book with one entry each on this
 // computer and syncs them with vdirsyncer, a new computer each time: discovery,
 // then sync. An error means that it did not get through.
 func (s Server) VdirSync(t testing.TB, l servertest.Login) error {
 	t.Helper()
-	vdirsyncer := run.Need(t, "vdirsyncer", "vdirsyncer")
-	dir := t.TempDir()
+	return s.vdirSync(t, t.TempDir(), l)
+}
+
+func (s Server) vdirSync(t testing.TB, dir string, l servertest.Login) error {
+	t.Helper()
 	calendars, contacts := s.URL+"/", s.URL+"/"
 	if s.Calendars != "" {
 		calendars = s.URL + fmt.Sprintf(s.Calendars, l.Name)
@@ -108,12 +132,18 @@ url = %[4]q
 username = %[5]q
 password.fetch = ["command", "cat", "%[2]s/secret"]
 `, dir+"/status", dir, calendars, contacts, l.Name), 0o600)
-	yes := strings.Repeat("y\n", 20) // "shall it be made?"
-	if _, err := run.Run(run.Command{Path: vdirsyncer, Args: []string{"--config", dir + "/config", "discover"}, Stdin: yes, Dir: dir}); err != nil {
-		return fmt.Errorf("discover: %w", err)
+	if err := vdirsyncer(t, dir, "discover"); err != nil {
+		return err
 	}
-	if _, err := run.Run(run.Command{Path: vdirsyncer, Args: []string{"--config", dir + "/config", "sync"}, Dir: dir}); err != nil {
-		return fmt.Errorf("sync: %w", err)
+	return vdirsyncer(t, dir, "sync")
+}
+
+func vdirsyncer(t testing.TB, dir, command string) error {
+	t.Helper()
+	yes := strings.Repeat("y\n", 20) // "shall it be made?"
+	program := run.Need(t, "vdirsyncer", "vdirsyncer")
+	if _, err := run.Run(run.Command{Path: program, Args: []string{"--config", dir + "/config", command}, Stdin: yes, Dir: dir}); err != nil {
+		return fmt.Errorf("%s: %w", command, err)
 	}
 	return nil
 }
