@@ -335,6 +335,27 @@ func TestAnOutageIsToldAsThePeerUnderstandsIt(t *testing.T) {
 	k.expect("OK\t1\tuser=alice")
 }
 
+// Whom nobody could judge, but who had cancelled already, takes no other request
+// with it.
+func TestAnOutageOfACancelledRequestClosesNothing(t *testing.T) {
+	f := &fake{gates: map[string]chan struct{}{"slow": make(chan struct{}), "outage": make(chan struct{})}}
+	path, _ := serve(t, f, nil)
+	k := open(t, path)
+	k.send(plain(1, "slow", "s"), plain(2, "outage", "s"))
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for len(f.all()) < 2 {
+		<-tick.C
+	}
+	k.send("CANCEL\t2", plain(3, "alice", "s"))
+	k.expect("OK\t3\tuser=alice")
+	close(f.gates["outage"])
+	k.send(plain(4, "alice", "s")) // its answer shows that the outage is over, too
+	k.expect("OK\t4\tuser=alice")
+	close(f.gates["slow"])
+	k.expect("OK\t1\tuser=alice")
+}
+
 // Answers come as they are found, not as they were asked for.
 func TestManyAtOnceInAnyOrder(t *testing.T) {
 	f := &fake{gates: map[string]chan struct{}{"slow": make(chan struct{})}}

@@ -87,7 +87,7 @@ func FuzzLines(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent string) {
 		checker := &accepting{}
 		s := newSession(&handler{Config: Config{Checker: checker, Services: services, Log: slog.New(slog.DiscardHandler)}}, &stream.Conn{})
-		s.out.closed = true // what would be written stays to be looked at
+		s.out.writing = true // what would be written stays to be looked at
 		begun, finished := 0, 0
 		for line := range strings.Lines(sent) {
 			line, whole := strings.CutSuffix(line, "\n")

@@ -217,16 +217,16 @@ func (s *session) refuse(x *exchange, r account.Reason) {
 // Dovecot and understands it, the answer is a word.
 func (s *session) outage(x *exchange) {
 	s.mu.Lock()
-	others := len(s.open) > 1
-	if !x.dovecot && !others {
+	alone := len(s.open) == 1 && s.open[x.id] == x // it may have been cancelled
+	if alone && !x.dovecot {
 		s.out.close() // the reader hears of it and ends
 	}
 	s.mu.Unlock()
-	if x.dovecot || others {
-		s.end(x, failed(x.id, s.reason(account.StoreUnavailable), tempFail))
+	if alone && !x.dovecot {
+		s.out.flush()
 		return
 	}
-	s.out.flush()
+	s.end(x, failed(x.id, s.reason(account.StoreUnavailable), tempFail))
 }
 
 // end answers a request, unless the client has cancelled it. As soon as it is no
@@ -269,7 +269,9 @@ func (o *outbox) send(line []byte) {
 func (o *outbox) put(line []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.pending = append(o.pending, line...)
+	if !o.closed {
+		o.pending = append(o.pending, line...)
+	}
 }
 
 func (o *outbox) close() {

@@ -19,7 +19,7 @@ type batch struct {
 	store *Store
 	*group.Session
 	// people and networks are as this transaction leaves them; nil where memory
-	// is to forget. fewer says that networks and tries are gone, nobody knows which.
+	// is to forget. fewer says that networks are gone, nobody knows which.
 	people   map[account.ID]*account.Snapshot
 	networks map[account.TokenRef]*account.Token
 	tries    *tries.Book
@@ -66,11 +66,10 @@ func (b *batch) person(id account.ID) (*account.Snapshot, error) {
 // append writes an event at the end of the audit.
 func (b *batch) append(e account.Event) error {
 	if b.head == nil {
-		h, err := b.readHead()
-		if err != nil {
+		var err error
+		if b.head, err = b.readHead(); err != nil {
 			return fmt.Errorf("reading the end of the audit: %w", err)
 		}
-		b.head = h
 	}
 	e.Seq = b.head.seq + 1
 	body := store.AppendEvent(nil, e)
@@ -133,7 +132,6 @@ func (b *batch) Publish() {
 	b.tries.Publish()
 	if b.fewer {
 		b.store.reader.Networks.Clear()
-		b.store.tries.ForgetAll()
 	}
 	if b.grown {
 		b.store.head.Store(b.head)

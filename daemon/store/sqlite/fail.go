@@ -43,10 +43,9 @@ func (f *fail) run(b *batch) error {
 	if f.wait, err = f.allow(earlier); err != nil {
 		return group.Refuse(err)
 	}
-	if f.wait > 0 {
-		return nil
+	if f.wait <= 0 {
+		f.number, err = b.tries.Add(f.Bucket, f.At)
 	}
-	f.number, err = b.tries.Add(f.Bucket, f.At)
 	return err
 }
 

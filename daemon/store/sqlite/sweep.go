@@ -18,11 +18,14 @@ import (
 // between its steps.
 func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	day := 24 * time.Hour
-	old := store.Nanos(now.Add(-31 * day))
-	steps := map[string]int64{
-		"DELETE FROM attempt WHERE number IN (SELECT number FROM attempt WHERE at < ? LIMIT 1000)": old,
-		"DELETE FROM try WHERE number IN (SELECT number FROM try WHERE at < ? LIMIT 1000)":         old,
+	old := now.Add(-31 * day)
+	for next, more := int64(0), true; more; more = next > 0 {
+		after := next
+		if err := s.writer.Submit(ctx, func(b *batch) (err error) { next, err = b.tries.Sweep(after, old); return err }); err != nil {
+			return store.Unavailable("sweeping", err)
+		}
 	}
+	steps := map[string]int64{"DELETE FROM try WHERE number IN (SELECT number FROM try WHERE at < ? LIMIT 1000)": store.Nanos(old)}
 	for _, table := range rows.TokenTables() {
 		steps["DELETE FROM "+table+" WHERE (kind, hash) IN (SELECT kind, hash FROM "+table+
 			" WHERE expires > 0 AND expires <= ? LIMIT 1000)"] = store.Nanos(now.Add(-day))
@@ -34,8 +37,8 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 				if err != nil {
 					return err
 				}
-				b.fewer = true
 				more, err = result.RowsAffected()
+				b.fewer = b.fewer || more > 0
 				return err
 			})
 			if err != nil {

@@ -3,12 +3,46 @@ package sqlite_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store/storetest"
 )
+
+// Tries are numbered as they come, also by a clock that was ahead: an old one
+// behind thousands that are not is found as well, and no other is lost.
+func TestSweepFindsOldTriesBehindManyNewOnes(t *testing.T) {
+	_, s := open(t, t.TempDir(), nil)
+	ctx, now := context.Background(), storetest.Now()
+	count := func(bucket string, at time.Time) {
+		if _, _, err := s.Fail(ctx, account.Try{Bucket: bucket, At: at, Allow: func([]time.Time) time.Duration { return 0 }}); err != nil {
+			t.Error(err)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 2500 {
+		all.Go(func() { count(fmt.Sprint("new ", i%100), now) })
+	}
+	all.Wait()
+	count("old", now.Add(-32*24*time.Hour))
+	if err := s.Sweep(ctx, now); err != nil {
+		t.Fatal(err)
+	}
+	for bucket, want := range map[string]int{"old": 0, "new 0": 25, "new 99": 25} {
+		_, _, err := s.Fail(ctx, account.Try{Bucket: bucket, At: now, Since: time.Unix(1, 0), Allow: func(earlier []time.Time) time.Duration {
+			if len(earlier) != want {
+				t.Errorf("%s: %d tries are left of %d", bucket, len(earlier), want)
+			}
+			return time.Hour
+		}})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
 
 func TestSweep(t *testing.T) {
 	_, s := open(t, t.TempDir(), nil)

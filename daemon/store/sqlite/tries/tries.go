@@ -26,6 +26,8 @@ const (
 	mostKept = 64
 	// mostNamed is of how many tries memory knows the bucket.
 	mostNamed = 1 << 16
+	// atOnce is how many tries Sweep looks at.
+	atOnce = 1000
 )
 
 // history is all tries of a bucket since a time, in their order. It is never
@@ -60,6 +62,7 @@ type Book struct {
 	counter *Counter
 	// changed is as this transaction leaves it; nil where memory is to forget.
 	changed map[string]*history
+	swept   bool // tries are gone that memory may hold
 }
 
 // Open begins what is counted in the session's next transaction.
@@ -186,16 +189,31 @@ func (b *Book) Clear(bucket string) error {
 	return nil
 }
 
-// Publish keeps what the committed transaction has left.
-func (b *Book) Publish() { b.counter.kept.Publish(b.changed) }
+// Sweep deletes what is older, of the next tries after that number, and returns
+// the last number that it has looked at, or 0 at the end. There is no index by
+// time: it would be written twice a login, and is wanted once an hour.
+func (b *Book) Sweep(after int64, older time.Time) (int64, error) {
+	var last int64
+	err := b.QueryRow("SELECT IFNULL(MAX(number), 0) FROM (SELECT number FROM attempt WHERE number > ? ORDER BY number LIMIT ?)",
+		after, atOnce).Scan(&last)
+	if err != nil || last == 0 {
+		return 0, err
+	}
+	b.swept = true
+	return last, b.Exec("DELETE FROM attempt WHERE number > ? AND number <= ? AND at < ?", after, last, store.Nanos(older))
+}
 
-// Forget drops from memory what the failed transaction touched.
+// Publish keeps what the transaction has left.
+func (b *Book) Publish() {
+	b.counter.kept.Publish(b.changed)
+	if b.swept {
+		b.counter.kept.Clear()
+	}
+}
+
+// Forget makes Publish drop what the failed transaction touched.
 func (b *Book) Forget() {
 	for bucket := range b.changed {
 		b.changed[bucket] = nil
 	}
-	b.Publish()
 }
-
-// ForgetAll drops everything from memory: tries are gone that nobody has named.
-func (c *Counter) ForgetAll() { c.kept.Clear() }
