@@ -97,6 +97,7 @@ func run(ctx context.Context, cfg *config.Config, log *slog.Logger, ready func()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	harden(log)
+	relaxTimers(log)
 	h, err := house.Open(ctx, cfg, log, version())
 	if err != nil {
 		return err
