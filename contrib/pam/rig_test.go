@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
@@ -153,6 +154,7 @@ type heard struct {
 	said    string
 	unasked bool
 	left    string
+	took    time.Duration // by the module, the people's own time not counted
 }
 
 // serviceFile is a file for a module with these options.
@@ -193,6 +195,8 @@ func (d desk) talk(t *testing.T, l login) heard {
 			h.unasked = true
 		case "left":
 			h.left = value
+		case "took":
+			h.took = milliseconds(t, value)
 		case "account", "credentials", "session", "session's end", "new password":
 			h.other[key] = value
 		default: // files left open, and whatever nobody should have printed
@@ -200,6 +204,16 @@ func (d desk) talk(t *testing.T, l login) heard {
 		}
 	}
 	return h
+}
+
+// milliseconds reads the number that a text begins with.
+func milliseconds(t *testing.T, text string) time.Duration {
+	t.Helper()
+	var n int
+	if _, err := fmt.Sscan(text, &n); err != nil {
+		t.Fatalf("reading a duration: %v", err)
+	}
+	return time.Duration(n) * time.Millisecond
 }
 
 // What libpam says.

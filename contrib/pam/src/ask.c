@@ -183,17 +183,20 @@ static bool converse(int fd, const struct question *q, int64_t deadline, char wh
 
 bool ask(const struct question *q, struct answer *a, char why[WHY_MAX])
 {
-	int64_t deadline = now() + q->timeout;
+	int64_t deadline = now() + *q->left;
 	int fd = dial(q, deadline);
+	bool answered = false;
 
 	memset(a, 0, sizeof *a);
 	if (fd < 0) {
 		snprintf(why, WHY_MAX, "connecting: %m");
-		return false;
+	} else {
+		answered = is_expected(fd, q->server, why) && converse(fd, q, deadline, why) &&
+			   receive(fd, a, deadline, why);
+		close(fd);
 	}
-	bool answered = is_expected(fd, q->server, why) && converse(fd, q, deadline, why) &&
-			receive(fd, a, deadline, why);
-	close(fd);
+	int64_t left = deadline - now();
+	*q->left = left > 0 ? (int)left : 0;
 	if (!answered)
 		memset(a, 0, sizeof *a);
 	return answered;

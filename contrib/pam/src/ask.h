@@ -18,7 +18,7 @@ enum {
 struct question {
 	const char *socket;   /* path of the daemon's http socket */
 	uid_t server;         /* who must be listening there */
-	int timeout;          /* milliseconds for all of it */
+	int *left;            /* milliseconds to wait at most; what was waited is taken off */
 	const char *service;  /* NULL: the socket's default */
 	const char *login;    /* at most LOGIN_MAX bytes, no colon, no control character */
 	const char *password;

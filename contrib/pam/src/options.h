@@ -10,7 +10,7 @@ struct options {
 	const char *socket;
 	const char *service; /* NULL: the socket's default */
 	uid_t server;
-	int timeout; /* milliseconds for one question */
+	int timeout; /* milliseconds of waiting for the daemon in one login */
 	size_t digits; /* of a code */
 	bool german;
 	bool code;     /* whoever sits there can be asked a second time, and told something */

@@ -26,6 +26,7 @@ struct attempt {
 	pam_handle_t *pamh;
 	struct options options;
 	bool silent;
+	int left; /* milliseconds that may still be waited for the daemon; all questions share them */
 	char login[LOGIN_MAX + 1];
 	const char *password; /* libpam's own copy */
 	char address[INET6_ADDRSTRLEN];
@@ -88,11 +89,11 @@ static void find_surroundings(struct attempt *t)
 }
 
 /* Puts the question; an outage is logged, and told. */
-static bool put(const struct attempt *t, const char *code, struct answer *a)
+static bool put(struct attempt *t, const char *code, struct answer *a)
 {
 	const struct options *o = &t->options;
 	const struct question q = {
-		.socket = o->socket, .server = o->server, .timeout = o->timeout, .service = o->service,
+		.socket = o->socket, .server = o->server, .left = &t->left, .service = o->service,
 		.login = t->login, .password = t->password, .code = code,
 		.address = t->address[0] != '\0' ? t->address : NULL, .program = t->program,
 	};
@@ -149,7 +150,7 @@ static bool wants_code(const struct attempt *t, const struct answer *a)
 	return t->options.code && a->status == 401 && strcmp(a->reason, "code_required") == 0;
 }
 
-static int ask_with_code(const struct attempt *t, struct answer *a)
+static int ask_with_code(struct attempt *t, struct answer *a)
 {
 	char *code = NULL;
 	int result = PAM_AUTH_ERR;
@@ -194,6 +195,7 @@ EXPORT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const ch
 
 	if (!read_options(pamh, argc, argv, &t.options))
 		return PAM_AUTHINFO_UNAVAIL;
+	t.left = t.options.timeout;
 	return authenticate(&t);
 }
 

@@ -6,10 +6,11 @@
  *
  * FOLDER holds the service files. RHOST may be empty. FLAGS: s PAM_SILENT, a
  * then PAM account management, c credentials, o a session, p a new password.
- * And hard times: i a signal every 5 ms, f no more files from the first prompt
+ * And hard times: w somebody who takes 1.5 s for every answer, i a signal every 5 ms, f no more files from the first prompt
  * on, m look through the memory for what the environment's LEFT says, in hex.
  */
 #include <dirent.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -18,12 +19,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct answers {
 	char **next;
 	int left;
 	int no_files;
+	int slow;
+	long waited; /* milliseconds that whoever sits there took */
 };
+
+static long now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Takes time, like people who look for their phone. */
+static void wait_for_them(struct answers *a)
+{
+	long begun = now();
+
+	poll(NULL, 0, 1500);
+	a->waited += now() - begun;
+}
 
 static int converse(int n, const struct pam_message **msg, struct pam_response **resp, void *data)
 {
@@ -42,6 +63,8 @@ static int converse(int n, const struct pam_message **msg, struct pam_response *
 			free(r);
 			return PAM_CONV_ERR;
 		}
+		if (a->slow)
+			wait_for_them(a);
 		r[i].resp = strdup(*a->next++);
 		a->left--;
 		if (a->no_files)
@@ -151,7 +174,7 @@ int main(int argc, char **argv)
 	if (argc < 6)
 		return 2;
 	const char *flags = argv[5];
-	struct answers a = {argv + 6, argc - 6, strchr(flags, 'f') != NULL};
+	struct answers a = {argv + 6, argc - 6, strchr(flags, 'f') != NULL, strchr(flags, 'w') != NULL, 0};
 	struct pam_conv conv = {converse, &a};
 	pam_handle_t *h = NULL;
 	int before = open_files();
@@ -162,7 +185,9 @@ int main(int argc, char **argv)
 		pam_set_item(h, PAM_RHOST, argv[4]);
 	if (strchr(flags, 'i'))
 		disturb();
+	long begun = now();
 	int result = pam_authenticate(h, strchr(flags, 's') ? PAM_SILENT : 0);
+	printf("took: %ld ms without the people\n", now() - begun - a.waited);
 	if (strchr(flags, 'm'))
 		printf("left: %d\n", count_left(getenv("LEFT")));
 	if (strchr(flags, 'i') && on_signal_count < 10)
