@@ -118,6 +118,15 @@ func TestCyrus(t *testing.T) {
 	})
 }
 
+// TestAnOpenConnection: Cyrus gives each connection a process, which asks again
+// for each request.
+func TestAnOpenConnection(t *testing.T) {
+	run.NeedRoot(t)
+	s := servertest.Start(t, servertest.Options{Recipe: "sallyport.toml"})
+	_, http := start(t, s)
+	davtest.Server{URL: "http://" + http}.Revoked(t, s, "/dav/principals/")
+}
+
 // The mail side asks over the same socket, by another word for the service.
 func TestMail(t *testing.T) {
 	run.NeedRoot(t)

@@ -49,6 +49,7 @@ func TestDAViCalBelievesNoClient(t *testing.T) {
 	if got, err := front.Status(servertest.Login{}, "PROPFIND", "/.well-known/caldav"); err != nil || got != "301" {
 		t.Errorf("/.well-known/caldav: told %s, %v", got, err)
 	}
+	dav.Revoked(t, s, "/alice/calendar/")
 }
 
 // TestDigestIsClosed: DAViCal would answer Digest from its own database, where

@@ -46,6 +46,7 @@ func TestNobodyChoosesTheirAddress(t *testing.T) {
 	s := servertest.Start(t, servertest.Options{Peers: []string{"radicale"}})
 	dav := withPlugin(t, s)
 	dav.Forge(t, s, davtest.Places{Own: "/alice/", Foreign: "/bert/"})
+	dav.Revoked(t, s, "/alice/")
 }
 
 func withPlugin(t *testing.T, s *servertest.Site) davtest.Server {
@@ -59,7 +60,7 @@ func withPlugin(t *testing.T, s *servertest.Site) davtest.Server {
 	davtest.Radicale(t, s, run.Config(t, "radicale-plugin.conf", "127.0.0.1:5232", address,
 		"/run/sallyport/check.sock", s.HTTP, "/var/lib/radicale/collections", davtest.Collections(s)),
 		address, "PYTHONPATH="+s.Dir+"/python", "PYTHONDONTWRITEBYTECODE=1")
-	return davtest.Server{URL: "http://" + address}
+	return davtest.Server{URL: "http://" + address, Closes: true}
 }
 
 // TestInterfaces runs the plugin's own tests: the interfaces of newer Radicales,

@@ -65,6 +65,18 @@ func TestWhatRcloneRemembers(t *testing.T) {
 	r.expect(t, first, "/", "401")
 }
 
+// TestAnOpenConnection is the same for a client that stays connected: only the
+// restart ends it.
+func TestAnOpenConnection(t *testing.T) {
+	r := start(t)
+	client := r.dav.Keep(t, r.login("alice"))
+	client.Expect(t, "/", http.StatusMultiStatus, false)
+	r.Revoke("alice")
+	client.Expect(t, "/", http.StatusMultiStatus, true)
+	r.restart(t)
+	client.Expect(t, "/", http.StatusUnauthorized, false)
+}
+
 // TestEveryoneHasAFolder, and no address or destination leads out of it.
 func TestEveryoneHasAFolder(t *testing.T) {
 	r := start(t)

@@ -99,6 +99,7 @@ func TestSabre(t *testing.T) {
 func TestSabreBelievesNoClient(t *testing.T) {
 	s, dav := start(t)
 	dav.Forge(t, s, davtest.Places{Own: item("alice"), Foreign: item("bert"), Get: true})
+	dav.Revoked(t, s, "/calendars/alice/")
 }
 
 // TestSomebodyElses: by no method, and not by the names in a listing.

@@ -23,6 +23,8 @@ type Server struct {
 	// Calendars and Contacts are where a person's collections are found, with
 	// %s for the login; empty means below the root, by discovery.
 	Calendars, Contacts string
+	// Closes says that the server closes each connection after its answer.
+	Closes bool
 }
 
 // Status makes one request with curl and returns the status as text. The

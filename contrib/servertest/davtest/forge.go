@@ -1,9 +1,6 @@
 package davtest
 
 import (
-	"io"
-	"net/http"
-	"net/http/httptrace"
 	"strings"
 	"testing"
 
@@ -72,38 +69,4 @@ func (s Server) Forge(t *testing.T, site *servertest.Site, p Places) {
 			t.Errorf("the daemon was told service %q and address %q", try.Service, try.Source)
 		}
 	}
-}
-
-// Revoked shows that a connection which was let in a moment ago is refused when
-// the app password is revoked, although it is the same connection.
-func (s Server) Revoked(t *testing.T, site *servertest.Site, path string) {
-	t.Helper()
-	client := http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
-	defer client.CloseIdleConnections()
-	ask := func(want int, wantReused bool) {
-		t.Helper()
-		reused := false
-		trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }}
-		req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "PROPFIND", s.URL+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Depth", "0")
-		req.SetBasicAuth("alice", site.Person("alice").App)
-		res, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = res.Body.Close() }()
-		if _, err := io.Copy(io.Discard, res.Body); err != nil {
-			t.Fatal(err)
-		}
-		if res.StatusCode != want || reused != wantReused {
-			t.Errorf("told %d, want %d; the connection of before: %t, want %t", res.StatusCode, want, reused, wantReused)
-		}
-	}
-	ask(http.StatusMultiStatus, false)
-	ask(http.StatusMultiStatus, true)
-	site.Revoke("alice")
-	ask(http.StatusUnauthorized, true)
 }
