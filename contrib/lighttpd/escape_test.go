@@ -24,6 +24,7 @@ import (
 func TestFilesBelieveNoClient(t *testing.T) {
 	s, dav := withPAM(t)
 	dav.Forge(t, s, davtest.Places{Own: "/alice/of-alice.txt", Foreign: "/bert/of-bert.txt", Get: true})
+	dav.Revoked(t, s, "/alice/")
 }
 
 // TestEverybodysOwn: who may do what where.

@@ -76,7 +76,10 @@ func files(t *testing.T, s *servertest.Site) {
 func folders(s *servertest.Site) string { return s.Dir + "/srv/files" }
 
 // withPAM runs the recipe as it is: with our module.
-func withPAM(t *testing.T) (*servertest.Site, *server) {
+func withPAM(t *testing.T) (*servertest.Site, *server) { return withAuth(t, "auth-pam.conf") }
+
+// withAuth is the same with another file in place of auth-pam.conf.
+func withAuth(t *testing.T, auth string) (*servertest.Site, *server) {
 	t.Helper()
 	t.Parallel() // lighttpd takes a second for each refusal
 	run.NeedRoot(t)
@@ -88,7 +91,7 @@ func withPAM(t *testing.T) (*servertest.Site, *server) {
 	run.Write(t, s.Dir+"/pam.d/lighttpd", run.Config(t, "pam.conf", "pam_sallyport.so service=files uid=sallyport",
 		module(t, s)+" socket="+s.HTTP+" service=files uid=root", "account  required  pam_sallyport.so", "account  required  "+s.Dir+"/pam/pam_sallyport.so"), 0o644)
 	run.Write(t, s.Dir+"/pam.d/other", "auth required pam_deny.so\naccount required pam_deny.so\n", 0o644)
-	return s, start(t, s, "auth-pam.conf", map[string]string{"/etc/pam.d": s.Dir + "/pam.d"})
+	return s, start(t, s, auth, map[string]string{"/etc/pam.d": s.Dir + "/pam.d"})
 }
 
 // module builds the PAM module.
