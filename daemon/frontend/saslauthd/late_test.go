@@ -114,14 +114,16 @@ func TestARequestHasTenSeconds(t *testing.T) {
 				if _, err := conn.Write(c.first); err != nil {
 					t.Fatal(err)
 				}
-				go func() {
+				var sender sync.WaitGroup
+				defer sender.Wait()
+				sender.Go(func() {
 					for i := range c.then {
 						<-time.After(time.Second)
 						if _, err := conn.Write(c.then[i : i+1]); err != nil {
 							return // it has been cut
 						}
 					}
-				}()
+				})
 				<-time.After(5 * time.Second)
 				if got := l.ask(t); got != "OK" {
 					t.Errorf("somebody else was told %q", got)
