@@ -62,7 +62,7 @@ func TestExim(t *testing.T) {
 		t.Fatal(err)
 	}
 	servertest.Prove(t, s, servertest.Proof{
-		Server: "Exim 4.96 (heavy)", Mechanism: "Dovecot socket", Client: "Go's net/smtp",
+		Server: "Exim 4.96 (heavy)", Mechanism: "Dovecot socket", Client: "Go's net/smtp, PLAIN and LOGIN",
 		Sync: mail.Send, Ask: mail.Ask, Foreign: mail.Foreign,
 		OK: "235", Refused: "535", Outage: "435", Address: "127.0.0.1", Canonical: true,
 	})

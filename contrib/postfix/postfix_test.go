@@ -89,7 +89,7 @@ func site(t *testing.T, recipe string) (*servertest.Site, mailtest.Server) {
 func TestPostfix(t *testing.T) {
 	s, mail := site(t, "")
 	servertest.Prove(t, s, servertest.Proof{
-		Server: "Postfix 3.7", Mechanism: "Dovecot socket", Client: "Go's net/smtp",
+		Server: "Postfix 3.7", Mechanism: "Dovecot socket", Client: "Go's net/smtp, PLAIN and LOGIN",
 		Sync: mail.Send, Ask: mail.Ask, Foreign: mail.Foreign,
 		OK: "235", Refused: "535", Outage: "454", Address: "127.0.0.1", Canonical: true,
 		Note: "shows the reason to the remote user",
@@ -99,7 +99,7 @@ func TestPostfix(t *testing.T) {
 func TestPostfixOverSaslauthd(t *testing.T) {
 	s, mail := site(t, "saslauthd/")
 	servertest.Prove(t, s, servertest.Proof{
-		Server: "Postfix 3.7", Mechanism: "saslauthd socket", Client: "Go's net/smtp",
+		Server: "Postfix 3.7", Mechanism: "saslauthd socket", Client: "Go's net/smtp, PLAIN and LOGIN",
 		Sync: mail.Send, Ask: mail.Ask, Foreign: mail.Foreign,
 		OK: "235", Refused: "535", Outage: "454",
 	})
@@ -119,7 +119,7 @@ func TestTheReasonReachesTheRemoteUser(t *testing.T) {
 		{servertest.Login{Name: "alice", Password: servertest.WrongApp(t)}, "535 5.7.8 Error: authentication failed: The login name or the password is not right."},
 		{servertest.Login{Name: "nobody", Password: servertest.WrongApp(t)}, "535 5.7.8 Error: authentication failed: The login name or the password is not right."},
 	} {
-		got, err := mail.Reply(c.login)
+		got, err := mail.Refusal(c.login)
 		if err != nil || got != c.want {
 			t.Errorf("%s reads %q, %v; want %q", c.login.Name, got, err, c.want)
 		}

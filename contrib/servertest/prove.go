@@ -29,7 +29,7 @@ type Proof struct {
 	// nothing that belongs to one person.
 	Foreign func(l Login, owner string) (string, error)
 	// OK, Refused and Outage are what Ask returns for a right login, for a wrong
-	// one, and while the daemon is away.
+	// one, and while the daemon is away, or the directory behind it.
 	OK, Refused, Outage string
 	// Address is what the daemon learns of the client's address; empty where the
 	// protocol carries none.
@@ -79,8 +79,8 @@ func Prove(t *testing.T, s *Site, p Proof) {
 		})
 	}
 	t.Run("nobody gets in without a password", func(t *testing.T) {
-		if got, err := p.Ask(Login{alice.Name, ""}); err == nil && got == p.OK {
-			t.Errorf("told %q", got)
+		if got, err := p.Ask(Login{alice.Name, ""}); err != nil || got == p.OK {
+			t.Errorf("told %q, %v", got, err)
 		}
 	})
 	t.Run("somebody else's place is closed", func(t *testing.T) {
@@ -102,17 +102,16 @@ func Prove(t *testing.T, s *Site, p Proof) {
 		}
 		s.decided(t, "wrong_spelling", func() { p.expect(t, l, p.Refused) })
 	})
-	t.Run("an outage is told as far as the server can", func(t *testing.T) {
+	t.Run("an outage of the daemon is told as far as the server can", func(t *testing.T) {
 		s.Stop()
 		p.expect(t, good, p.Outage)
 		if err := p.Sync(good); err == nil {
 			t.Errorf("%s got through without the daemon", p.Client)
 		}
 		s.Restart()
-		if err := run.Within(run.Patience, func() error { return p.asked(good, p.OK) }); err != nil {
-			t.Errorf("after the outage: %v", err)
-		}
+		p.back(t, good)
 	})
+	p.withoutDirectory(t, s)
 	t.Run("a revoked app password is dead", func(t *testing.T) {
 		s.Revoke("alice")
 		if p.Lag != "" {
@@ -125,6 +124,42 @@ func Prove(t *testing.T, s *Site, p Proof) {
 	})
 	if !t.Failed() {
 		t.Run("the table says so", p.report)
+	}
+}
+
+// withoutDirectory is the other outage: the daemon runs, and cannot ask. Whom it
+// knows goes on; to all others it must look like the first.
+func (p Proof) withoutDirectory(t *testing.T, s *Site) {
+	t.Helper()
+	alice := s.Person("alice")
+	good, normal := Login{alice.Name, alice.App}, Login{alice.Name, alice.Password}
+	t.Run("an outage of the directory does not end a known app password", func(t *testing.T) {
+		s.Directory().Kill()
+		defer s.Directory().Restart()
+		p.expect(t, good, p.OK)
+	})
+	s.Restart() // it forgets whom it knew, so that nobody is served from memory
+	s.Directory().Kill()
+	for name, l := range map[string]Login{"the normal password": normal, "the app password": good, "a stranger": {"nobody", "nobody-password"}} {
+		t.Run("an outage of the directory is told to "+name, func(t *testing.T) {
+			s.decided(t, "directory_unavailable", func() { p.expect(t, l, p.Outage) })
+		})
+	}
+	t.Run("after an outage of the directory all is as before", func(t *testing.T) {
+		if err := p.Sync(good); err == nil {
+			t.Errorf("%s got through without the directory", p.Client)
+		}
+		s.Directory().Restart()
+		p.back(t, good)
+		s.decided(t, "app_password_required", func() { p.expect(t, normal, p.Refused) })
+	})
+}
+
+// back waits until an outage is over for the login.
+func (p Proof) back(t *testing.T, l Login) {
+	t.Helper()
+	if err := run.Within(run.Patience, func() error { return p.asked(l, p.OK) }); err != nil {
+		t.Errorf("after the outage: %v", err)
 	}
 }
 

@@ -18,7 +18,7 @@ const Update = "SALLYPORT_UPDATE"
 const (
 	tableBegin = "<!-- made by the tests of the recipes: begin -->\n"
 	tableEnd   = "<!-- made by the tests of the recipes: end -->\n"
-	tableHead  = "| server | mechanism | client in the test | remote address | canonical login | while the daemon is away | revoked app password | note |\n|---|---|---|---|---|---|---|---|\n"
+	tableHead  = "| server | mechanism | client in the test | remote address | canonical login | while the daemon or the directory is away | revoked app password | note |\n|---|---|---|---|---|---|---|---|\n"
 )
 
 // row is what the proof has shown, as a line of the table.

@@ -223,7 +223,10 @@ func (s *Site) Restart() {
 		Path: filepath.Join(s.Bin, "sallyportd"), Args: []string{"serve", "--config", s.path("sallyport.toml")}, Dir: s.Dir, Also: s.log,
 	})
 	s.must("starting the daemon", run.Within(run.Patience, func() error {
-		_, err := s.get(s.HTTP, "/v1/health/ready")
+		if _, err := s.get(s.HTTP, "/v1/health/ready"); err != nil {
+			return err
+		}
+		_, err := s.get(s.path("metrics.sock"), "/metrics") // opened last
 		return err
 	}))
 }
