@@ -157,7 +157,7 @@ func TestTheTestProgramOfSASL(t *testing.T) {
 		out, _ := run.Run(run.Command{Path: program, Args: []string{"-f", s.Saslauthd, "-u", name, "-p", password, "-s", service}}) //nolint // it says so in words
 		return strings.TrimSpace(out)
 	}
-	const yes, no = `0: OK "Success."`, `0: NO "authentication failed"`
+	const yes, no, later = `0: OK "Success."`, `0: NO "authentication failed"`, `size read failed`
 	for _, c := range []struct{ name, password, service, want string }{
 		{"alice", alice.App, "HTTP", yes}, {"alice", alice.App, "http", yes}, {"alice", alice.Other, "imap", yes},
 		{"alice", alice.Password, "HTTP", no}, {"alice", "wrong", "HTTP", no}, {"Alice", alice.App, "HTTP", no},
@@ -167,8 +167,25 @@ func TestTheTestProgramOfSASL(t *testing.T) {
 			t.Errorf("%s at %s: %s, want %s", c.name, c.service, got, c.want)
 		}
 	}
+	s.Directory().Kill()
+	bert := s.Person("bert") // nobody has asked for bert yet, so he is in no memory
+	for _, password := range []string{bert.Password, bert.App} {
+		if got := ask("bert", password, "HTTP"); !strings.HasPrefix(got, later) {
+			t.Errorf("while the directory is away: %s", got)
+		}
+	}
+	s.Directory().Restart()
+	err := run.Within(run.Patience, func() error {
+		if got := ask("bert", bert.App, "HTTP"); got != yes {
+			return fmt.Errorf("told %s", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Errorf("after the outage of the directory: %v", err)
+	}
 	s.Stop()
-	if got := ask("alice", alice.App, "HTTP"); got == yes || got == no {
+	if got := ask("alice", alice.App, "HTTP"); !strings.HasPrefix(got, "connect()") {
 		t.Errorf("while the daemon is away: %s", got)
 	}
 }
