@@ -68,11 +68,13 @@ func sideDoors(dir string) []string {
 func isTestSupport(dir string) bool {
 	return slices.Contains([]string{
 		"daemon/directory/directorytest",
+		"daemon/listen/listentest",
 		"daemon/store/storetest",
 		"plugins/factor/factortest",
 		"plugins/wire/jail/jailtest",
 		"contrib/servertest",
 		"contrib/servertest/davtest",
+		"contrib/servertest/impostor",
 		"contrib/servertest/mailtest",
 		"contrib/servertest/run",
 	}, dir)

@@ -8,48 +8,21 @@ import (
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/frontend/dovecotauth"
+	"github.com/sallyport/sallyport/daemon/listen/listentest"
 	"github.com/sallyport/sallyport/daemon/listen/servicemap"
 	"github.com/sallyport/sallyport/daemon/listen/stream"
 )
 
-// pipes is a listener without a socket, for tests in which time does not pass by
-// itself. A write of its connections returns when all of it has been read, so
-// what is written byte by byte is read byte by byte.
-type pipes struct {
-	next chan net.Conn
-	done chan struct{}
-	once sync.Once
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.next:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.done) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
-
-// dial connects, and reads what the server sends as it comes: behind a pipe
+// dialPipe connects, and reads what the server sends as it comes: behind a pipe
 // there is no buffer in which it could wait.
-func (p *pipes) dial(t *testing.T) *wired {
+func dialPipe(t *testing.T, l *listentest.Pipes) *wired {
 	t.Helper()
-	here, there := net.Pipe()
-	p.next <- there
-	t.Cleanup(func() { _ = here.Close() })
+	here := l.Dial(t)
 	w := &wired{t: t, c: here, lines: make(chan string, 4096)}
 	go func() {
 		defer close(w.lines)
@@ -124,7 +97,7 @@ func (w *wired) ended() {
 
 // bubble runs the test with a front end whose clock is moved by waiting only. It
 // fails if a goroutine is left at its end.
-func bubble(t *testing.T, f *fake, test func(*testing.T, *pipes)) {
+func bubble(t *testing.T, f *fake, test func(*testing.T, *listentest.Pipes)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		services, err := servicemap.New([]string{"dav", "mail"}, "", map[string]string{"radicale": "dav", "smtp": "mail"})
@@ -135,7 +108,7 @@ func bubble(t *testing.T, f *fake, test func(*testing.T, *pipes)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, server, done := &pipes{next: make(chan net.Conn), done: make(chan struct{})}, stream.New(handler), make(chan error, 1)
+		l, server, done := listentest.New(), stream.New(handler), make(chan error, 1)
 		go func() { done <- server.Serve(l) }()
 		t.Cleanup(func() {
 			if err := errors.Join(server.Close(), <-done); err != nil {
@@ -152,8 +125,8 @@ const hello = "VERSION\t1\t1\nCPID\t12\n"
 // them, and nothing is answered before its line is whole.
 func TestLinesThatComeByteByByte(t *testing.T) {
 	f := &fake{}
-	bubble(t, f, func(t *testing.T, l *pipes) {
-		slow, other := l.dial(t), l.dial(t)
+	bubble(t, f, func(t *testing.T, l *listentest.Pipes) {
+		slow, other := dialPipe(t, l), dialPipe(t, l)
 		other.send(hello)
 		id := 0
 		for _, say := range []struct{ line, want string }{
@@ -218,9 +191,9 @@ func TestTheHandshakeHasTenSeconds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{}
-			bubble(t, f, func(t *testing.T, l *pipes) {
+			bubble(t, f, func(t *testing.T, l *listentest.Pipes) {
 				begun := time.Now()
-				k, stop := l.dial(t), make(chan struct{})
+				k, stop := dialPipe(t, l), make(chan struct{})
 				defer close(stop)
 				k.send(c.first)
 				go func() {
@@ -234,7 +207,7 @@ func TestTheHandshakeHasTenSeconds(t *testing.T) {
 					}
 				}()
 				after(5 * time.Second)
-				other := l.dial(t)
+				other := dialPipe(t, l)
 				other.send(hello + plain(1, "alice", "s") + "\n")
 				other.expect("OK\t1\tuser=alice")
 				after(5*time.Second - time.Millisecond)
@@ -256,8 +229,8 @@ func TestTheHandshakeHasTenSeconds(t *testing.T) {
 // The ten seconds are for the handshake only: a client that has introduced
 // itself, be it in the last moment, may pause for half an hour, again and again.
 func TestAfterTheHandshakeAPauseIsAllowed(t *testing.T) {
-	bubble(t, &fake{}, func(t *testing.T, l *pipes) {
-		k := l.dial(t)
+	bubble(t, &fake{}, func(t *testing.T, l *listentest.Pipes) {
+		k := dialPipe(t, l)
 		after(10*time.Second - time.Millisecond)
 		k.send(hello)
 		for i, pause := range []time.Duration{11 * time.Second, 29 * time.Minute, 29 * time.Minute} {

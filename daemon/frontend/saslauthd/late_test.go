@@ -10,50 +10,25 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/frontend/saslauthd"
+	"github.com/sallyport/sallyport/daemon/listen/listentest"
 	"github.com/sallyport/sallyport/daemon/listen/servicemap"
 	"github.com/sallyport/sallyport/daemon/listen/stream"
 )
 
-// pipes is a listener without a socket, for tests in which time does not pass by
-// itself.
-type pipes struct {
-	next chan net.Conn
-	done chan struct{}
-	once sync.Once
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.next:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.done) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
-
-// dial connects. Whoever waits for a whole hour gets an error.
-func (p *pipes) dial(t *testing.T) net.Conn {
+// dialPipe connects. Whoever waits for a whole hour gets an error.
+func dialPipe(t *testing.T, l *listentest.Pipes) net.Conn {
 	t.Helper()
-	here, there := net.Pipe()
-	p.next <- there
-	t.Cleanup(func() { _ = here.Close() })
+	here := l.Dial(t)
 	if err := here.SetDeadline(time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	return here
 }
 
-// ask sends a whole request and returns the answer.
-func (p *pipes) ask(t *testing.T) string {
+// askPipe sends a whole request and returns the answer.
+func askPipe(t *testing.T, l *listentest.Pipes) string {
 	t.Helper()
-	c := p.dial(t)
+	c := dialPipe(t, l)
 	if _, err := c.Write(counted("alice", "secret", "HTTP", "")); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +37,7 @@ func (p *pipes) ask(t *testing.T) string {
 
 // bubble runs the test with a front end whose clock is moved by waiting only. It
 // fails if a goroutine is left at its end.
-func bubble(t *testing.T, f *fake, test func(*testing.T, *pipes)) {
+func bubble(t *testing.T, f *fake, test func(*testing.T, *listentest.Pipes)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		services, err := servicemap.New([]string{"dav"}, "", map[string]string{"HTTP": "dav"})
@@ -73,7 +48,7 @@ func bubble(t *testing.T, f *fake, test func(*testing.T, *pipes)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, server, done := &pipes{next: make(chan net.Conn), done: make(chan struct{})}, stream.New(handler), make(chan error, 1)
+		l, server, done := listentest.New(), stream.New(handler), make(chan error, 1)
 		go func() { done <- server.Serve(l) }()
 		t.Cleanup(func() {
 			if err := errors.Join(server.Close(), <-done); err != nil {
@@ -102,9 +77,9 @@ func TestARequestHasTenSeconds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{answer: alice()}
-			bubble(t, f, func(t *testing.T, l *pipes) {
+			bubble(t, f, func(t *testing.T, l *listentest.Pipes) {
 				begun := time.Now()
-				conn, gone := l.dial(t), make(chan time.Duration, 1)
+				conn, gone := dialPipe(t, l), make(chan time.Duration, 1)
 				go func() {
 					if got, err := io.ReadAll(conn); len(got) > 0 || err != nil {
 						t.Errorf("answered %q, %v", got, err)
@@ -125,7 +100,7 @@ func TestARequestHasTenSeconds(t *testing.T) {
 					}
 				})
 				<-time.After(5 * time.Second)
-				if got := l.ask(t); got != "OK" {
+				if got := askPipe(t, l); got != "OK" {
 					t.Errorf("somebody else was told %q", got)
 				}
 				if took := <-gone; took != 10*time.Second {
@@ -142,8 +117,8 @@ func TestARequestHasTenSeconds(t *testing.T) {
 // A request that is whole in the last moment is answered as any other.
 func TestARequestOfTenSecondsIsInTime(t *testing.T) {
 	f := &fake{answer: alice()}
-	bubble(t, f, func(t *testing.T, l *pipes) {
-		conn, whole := l.dial(t), counted("alice", "secret", "HTTP", "")
+	bubble(t, f, func(t *testing.T, l *listentest.Pipes) {
+		conn, whole := dialPipe(t, l), counted("alice", "secret", "HTTP", "")
 		if _, err := conn.Write(whole[:3]); err != nil {
 			t.Fatal(err)
 		}
