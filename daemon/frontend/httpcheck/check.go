@@ -29,14 +29,21 @@ func (h *handler) check(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, fault{http.StatusForbidden, account.NotAllowed, "web pages may not ask here"})
 		return
 	}
-	q, err := readQuestion(w, r)
+	body, err := readBody(w, r)
 	if err != nil {
 		h.refuse(w, r, err)
 		return
 	}
+	// From here on nothing is left of the body, and the connection goes on.
+	q, err := parseQuestion(body)
+	clear(body) // it holds a password, and is not left for the next one to read
+	if err != nil {
+		h.blame(w, err)
+		return
+	}
 	a, err := h.attempt(r, q.service)
 	if err != nil {
-		h.refuse(w, r, err)
+		h.blame(w, err)
 		return
 	}
 	a.Name, a.Password, a.Code, a.Client = q.name, q.password, q.code, q.client
@@ -44,20 +51,20 @@ func (h *handler) check(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, h.Checker.Check(r.Context(), a))
 }
 
-func readQuestion(w http.ResponseWriter, r *http.Request) (question, error) {
+// readBody returns the whole body, or an error and leaves the rest.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if !isJSON(r.Header["Content-Type"]) {
-		return question{}, malformed("the Content-Type must be application/json")
+		return nil, malformed("the Content-Type must be application/json")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	if err != nil {
+		clear(body) // as much as there is of a password
 		if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
-			return question{}, malformed(fmt.Sprintf("the body is longer than %d bytes", MaxBody))
+			return nil, malformed(fmt.Sprintf("the body is longer than %d bytes", MaxBody))
 		}
-		return question{}, malformed("the body ended too early or took too long")
+		return nil, malformed("the body ended too early or took too long")
 	}
-	// The bytes hold a password; they are not left for the next one to read.
-	defer clear(body)
-	return parseQuestion(body)
+	return body, nil
 }
 
 func parseQuestion(body []byte) (question, error) {

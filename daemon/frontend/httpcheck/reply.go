@@ -106,8 +106,18 @@ func (h *handler) enrollURL(a account.Answer) string {
 	return h.PageURL + "/enroll?ticket=" + url.QueryEscape(a.Ticket.Reveal())
 }
 
-// refuse answers a request that never reached the checker.
+// refuse answers a request of whose body, if it has one, something is left. That
+// is not worth waiting for, so the connection ends.
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if r.ContentLength != 0 {
+		w.Header()["Connection"] = []string{"close"}
+	}
+	h.blame(w, err)
+}
+
+// blame answers a request that never reached the checker. Others that wait
+// behind it on the connection are none the worse.
+func (h *handler) blame(w http.ResponseWriter, err error) {
 	f := malformed("the request cannot be read")
 	if !errors.As(err, &f) {
 		f.sentence = err.Error()
@@ -116,10 +126,6 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.Log.Warn("refused", "front_end", frontEnd, "reason", f.reason, "error", f.sentence)
 	} else {
 		h.Log.Debug("refused", "front_end", frontEnd, "reason", f.reason, "error", f.sentence)
-	}
-	if r.ContentLength != 0 {
-		// Whatever is left of the body is not worth waiting for.
-		w.Header()["Connection"] = []string{"close"}
 	}
 	send(w, f.status, reply{Verdict: factor.Deny.String(), Reason: f.reason, Text: f.reason.Text(), Error: f.sentence})
 }
