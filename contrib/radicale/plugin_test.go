@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/contrib/servertest"
 	"github.com/sallyport/sallyport/contrib/servertest/davtest"
+	"github.com/sallyport/sallyport/contrib/servertest/impostor"
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
 
@@ -47,6 +49,29 @@ func TestNobodyChoosesTheirAddress(t *testing.T) {
 	dav := withPlugin(t, s)
 	dav.Forge(t, s, davtest.Places{Own: "/alice/", Foreign: "/bert/"})
 	dav.Revoked(t, s, "/alice/")
+}
+
+// TestAFullQueue: the socket is there and nobody accepts, as before a daemon that
+// hangs. Radicale says so at once, and the address is open again afterwards.
+func TestAFullQueue(t *testing.T) {
+	run.NeedRoot(t)
+	s := servertest.Start(t, servertest.Options{Peers: []string{"radicale"}})
+	dav := withPlugin(t, s)
+	alice := servertest.Login{Name: "alice", Password: s.Person("alice").App}
+	s.Stop()
+	impostor.Crowd(t, s.HTTP)
+	begin := time.Now()
+	got, err := dav.Status(alice, "PROPFIND", "/")
+	if waited := time.Since(begin); err != nil || got != "500" || waited > impostor.Limit {
+		t.Errorf("told %s, %v, after %s", got, err, waited)
+	}
+	if err := os.Remove(s.HTTP); err != nil {
+		t.Fatal(err)
+	}
+	s.Restart()
+	if got, err := dav.Status(alice, "PROPFIND", "/"); err != nil || got != "207" {
+		t.Errorf("afterwards: told %s, %v", got, err)
+	}
 }
 
 func withPlugin(t *testing.T, s *servertest.Site) davtest.Server {

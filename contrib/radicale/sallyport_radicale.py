@@ -18,15 +18,26 @@ for another password.
 """
 
 import base64
-import http.client
 import ipaddress
+import re
 import socket
 import threading
+import time
 
 from radicale.auth import BaseAuth
 
-# Seconds, for connecting and for the answer; the daemon needs no more.
+# Seconds for the whole question, however slowly the answer comes; the daemon
+# needs no more.
 TIME_LIMIT = 4
+
+# Bytes; what is longer is no answer of the daemon's.
+LONGEST_ANSWER = 16 * 1024
+LONGEST_LOGIN = 256
+
+# A whole answer: its status, the lines of its head, and what is behind them.
+ANSWER = re.compile(
+    br"HTTP/1\.1 ([0-9]{3})(?: [\t -~\x80-\xff]*)?\r\n"
+    br"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~\x80-\xff]*\r\n)*)\r\n(.*)", re.DOTALL)
 
 SETTINGS = {"auth": {
     "sallyport_socket": {
@@ -55,6 +66,8 @@ class Auth(BaseAuth):
         super().__init__(configuration.copy(SETTINGS))
         self._socket = self.configuration.get("auth", "sallyport_socket")
         self._service = self.configuration.get("auth", "sallyport_service")
+        if not re.match(r"[a-z0-9_.-]+\Z", self._service):
+            raise RuntimeError("sallyport_service is the name of a service, not %r" % self._service)
         source = self.configuration.get("auth", "sallyport_address")
         if source not in ("REMOTE_ADDR", "X-Remote-Addr"):
             raise RuntimeError("sallyport_address is REMOTE_ADDR or X-Remote-Addr, not %r" % source)
@@ -84,18 +97,19 @@ class Auth(BaseAuth):
         if not login or ":" in login:
             return ""  # a colon would move the border to the password
         pair = (login + ":" + password).encode("utf-8")
-        headers = {
-            "Authorization": "Basic " + base64.b64encode(pair).decode("ascii"),
-            "X-Sallyport-Service": self._service}
+        headers = [
+            "Authorization: Basic " + base64.b64encode(pair).decode("ascii"),
+            "X-Sallyport-Service: " + self._service]
         address = self._address(seen)
         if address:
-            headers["X-Forwarded-For"] = address
+            headers.append("X-Forwarded-For: " + address)
         agent = getattr(self._request, "agent", "")
-        if agent and agent.isprintable():
-            headers["User-Agent"] = agent
+        # A line break in it would begin another header.
+        if re.match(r"[!-~][ -~]{0,255}\Z", agent):
+            headers.append("User-Agent: " + agent)
         try:
-            status, user = get(self._socket, headers)
-        except (OSError, http.client.HTTPException) as e:
+            status, user = read(exchange(self._socket, headers))
+        except (OSError, ValueError) as e:
             raise Unavailable("asking sallyport at %s: %s" % (self._socket, e)) from e
         if status == 401:
             return ""
@@ -113,28 +127,44 @@ class Auth(BaseAuth):
             return ""  # a Unix socket, or a web server that does not set it
 
 
-class Connection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
+def exchange(path, headers):
+    """Ask, and return all that comes until the daemon closes the connection."""
+    lines = ["GET /v1/auth HTTP/1.1", "Host: sallyport", "Connection: close"] + headers
+    deadline = time.monotonic() + TIME_LIMIT
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(TIME_LIMIT)
+        connection.connect(path)  # where the queue is full this fails at once
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("ascii"))
+        answer = b""
+        while len(answer) <= LONGEST_ANSWER:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise socket.timeout("timed out")
+            connection.settimeout(left)
+            piece = connection.recv(LONGEST_ANSWER)
+            if not piece:
+                return answer
+            answer += piece
+    raise ValueError("the answer is too long")
 
-    def __init__(self, path):
-        super().__init__("sallyport", timeout=TIME_LIMIT)
-        self._path = path
 
-    def connect(self):
-        """Connect within the time limit, which goes for each answer, too."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+def read(answer):
+    """Return the status and the canonical login, "" where there is none.
 
-
-def get(path, headers):
-    """Ask, and return the status and the canonical login."""
-    connection = Connection(path)
-    try:
-        connection.request("GET", "/v1/auth", headers=headers)
-        answer = connection.getresponse()
-        # The login is UTF-8; http.client reads every header as Latin-1.
-        user = answer.getheader("X-Sallyport-User", "").encode("latin-1").decode("utf-8")
-        return answer.status, user
-    finally:
-        connection.close()
+    Half an answer could name half a login, so what is not whole is none.
+    """
+    whole = ANSWER.fullmatch(answer)
+    if not whole:
+        raise ValueError("that is no whole answer")
+    status, head, body = whole.groups()
+    said = {}
+    for line in head.split(b"\r\n")[:-1]:
+        name, _, value = line.partition(b":")
+        said.setdefault(name.lower(), []).append(value.strip(b" \t"))
+    length = said.get(b"content-length", [b"0"])
+    if length != [b"%d" % len(body)] or b"transfer-encoding" in said or status == b"204" and body:
+        raise ValueError("the answer has not the length that it says")
+    logins = said.get(b"x-sallyport-user", [b""])
+    if len(logins) != 1 or b"\t" in logins[0] or len(logins[0]) > LONGEST_LOGIN:
+        raise ValueError("the answer names no login, but something else")
+    return int(status), logins[0].decode("utf-8")

@@ -217,12 +217,15 @@ class Plugin(unittest.TestCase):
         for _, auth in self.shapes():
             auth.serve({"HTTP_USER_AGENT": "DAVx5/4.4"}, "alice", "x")
             self.assertIn("User-Agent: DAVx5/4.4", self.daemon.asked[-1])
-            auth.serve({"HTTP_USER_AGENT": "DAVx5\r\n X-Sallyport-Service: web"}, "alice", "x")
-            self.assertNotIn("DAVx5", "\n".join(self.daemon.asked[-1]))
+            for agent in ("DAVx5\r\n X-Sallyport-Service: web", "DAVx5\n", "DAVx5 \xfc", "DAVx5" + "x" * 300):
+                auth.serve({"HTTP_USER_AGENT": agent}, "alice", "x")
+                self.assertNotIn("DAVx5", "\n".join(self.daemon.asked[-1]))
 
     def test_a_setting_that_means_nothing_is_refused(self):
-        with self.assertRaises(RuntimeError):
-            plugin(OldBase).Auth(Configuration({"sallyport_address": "X-Forwarded-For"}))
+        for written in ({"sallyport_address": "X-Forwarded-For"}, {"sallyport_service": ""},
+                        {"sallyport_service": "dav\r\nX-Forwarded-For: 192.0.2.1"}, {"sallyport_service": "dav\n"}):
+            with self.assertRaises(RuntimeError):
+                plugin(OldBase).Auth(Configuration(written))
 
     def test_threads_do_not_share_addresses(self):
         for base in (OldBase, MiddleBase):
