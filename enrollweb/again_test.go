@@ -121,8 +121,8 @@ func TestSessionOverAtEachStep(t *testing.T) {
 	full := []string{"/home", "/phone", "/phone/begin", "/phone/confirm", "/passwords/new", "/passwords/remove", "/codes", "/codes/kept", "/sign-out"}
 	for _, path := range slices.Concat(setup, full) {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
-			rt := routes()[path]
-			if (method == http.MethodPost && rt.post == nil) || strings.HasPrefix(path, "/setup/") && method == http.MethodGet {
+			rt := routes(Config{})[path]
+			if (method == http.MethodPost && rt.Post == nil) || strings.HasPrefix(path, "/setup/") && method == http.MethodGet {
 				continue
 			}
 			w := newWorld()
@@ -165,7 +165,7 @@ func TestOutageAtEachStep(t *testing.T) {
 			b = signedIn(t, w)
 		}
 		w.fail[tc.fails] = account.ErrUnavailable
-		if form := b.fields; routes()[tc.path].post != nil {
+		if form := b.fields; routes(Config{})[tc.path].Post != nil {
 			b.repeat(tc.path, form, "code", "123456", "program", "mac")
 		} else {
 			b.get(tc.path)

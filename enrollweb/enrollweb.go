@@ -12,73 +12,45 @@
 package enrollweb
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"strings"
 	"time"
 
-	"github.com/sallyport/sallyport/daemon/account"
-	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/enrollweb/codes"
 	"github.com/sallyport/sallyport/enrollweb/guard"
+	"github.com/sallyport/sallyport/enrollweb/home"
 	"github.com/sallyport/sallyport/enrollweb/look"
+	"github.com/sallyport/sallyport/enrollweb/passwords"
+	"github.com/sallyport/sallyport/enrollweb/setup"
+	"github.com/sallyport/sallyport/enrollweb/signin"
+	"github.com/sallyport/sallyport/enrollweb/visit"
 	"github.com/sallyport/sallyport/enrollweb/words"
 )
 
-// SignIn judges what somebody typed; check.Engine is one.
-type SignIn interface {
-	Check(ctx context.Context, a account.Attempt) account.Answer
-}
-
-// SetUp leads to a confirmed code app. Errors are those of enroll.Refusal.
-type SetUp interface {
-	// Open redeems a ticket that lets somebody in: to the set-up after
-	// account.EnrollRequired, to a full session after an accept.
-	Open(ctx context.Context, ticket account.Secret) (enroll.Session, error)
-	// Invite redeems the invite code while the stage is enroll.StageInvite.
-	Invite(ctx context.Context, session, code account.Secret) error
-	// Begin makes the key, or shows the one that still waits.
-	Begin(ctx context.Context, session account.Secret) (enroll.View, error)
-	// Confirm ends the set-up, or the replacement of a phone, with a first code.
-	Confirm(ctx context.Context, session, code account.Secret) (enroll.Confirmed, error)
-}
-
-// Home is what the owner of a session can see and do. View answers for set-up
-// sessions, too; the rest is for full sessions only.
-type Home interface {
-	// View is account.ErrNotFound when the session is over.
-	View(ctx context.Context, session account.Secret) (enroll.View, error)
-	// Issue makes an app password, which is shown once.
-	Issue(ctx context.Context, session account.Secret, w enroll.Wish) (account.Secret, error)
-	// Codes makes a new sheet of emergency codes and ends the old one.
-	Codes(ctx context.Context, session account.Secret) ([]account.Secret, error)
-	// Revoke ends one app password.
-	Revoke(ctx context.Context, session account.Secret, record string) error
-	// End ends the session.
-	End(ctx context.Context, session account.Secret) error
-}
-
-// Support is whom people can ask; empty parts are left out.
-type Support struct {
-	Phone string
-	Hours string
-	Mail  string
+// Desk is what stands behind the page; enroll.Desk is one.
+type Desk interface {
+	signin.Redeemer
+	setup.SetUp
+	visit.Sessions
+	passwords.Maker
+	codes.Maker
 }
 
 // Config is everything the page needs.
 type Config struct {
-	SignIn SignIn
-	SetUp  SetUp
-	Home   Home
+	Judge signin.Judge
+	Desk  Desk
 	// Service is the service that a sign-in to the page asks for.
 	Service string
 	// Operator names the organisation at the top of every page; optional.
 	Operator string
-	Support  Support
+	Support  look.Support
 	// BaseURL is the page's public address, for example
 	// https://login.example.org. Only scheme and host are used.
 	BaseURL string
@@ -99,25 +71,15 @@ type Config struct {
 }
 
 type handler struct {
-	cfg    Config
-	site   *guard.Site
+	*visit.Frame
 	texts  *words.Texts
-	look   *look.Look
-	once   guard.Once
-	routes map[string]route
-}
-
-// route is what one path answers to; a nil get or post is a 405.
-type route struct {
-	level guard.Level
-	get   func(*visit)
-	post  func(*visit)
+	routes map[string]visit.Route
 }
 
 // New returns the page, or says what is wrong with the configuration.
 func New(cfg Config) (http.Handler, error) {
-	if cfg.SignIn == nil || cfg.SetUp == nil || cfg.Home == nil || cfg.Now == nil || cfg.Rand == nil {
-		return nil, errors.New("enrollweb: SignIn, SetUp, Home, Now and Rand are required")
+	if cfg.Judge == nil || cfg.Desk == nil || cfg.Now == nil || cfg.Rand == nil {
+		return nil, errors.New("enrollweb: Judge, Desk, Now and Rand are required")
 	}
 	if cfg.Service == "" {
 		return nil, errors.New("enrollweb: Service is required: the service that signing in to the page asks for")
@@ -125,93 +87,83 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &handler{cfg: cfg, routes: routes()}
+	h := &handler{routes: routes(cfg), Frame: &visit.Frame{
+		Sessions: cfg.Desk, Operator: cfg.Operator, Support: cfg.Support, Now: cfg.Now, Rand: cfg.Rand, Log: cfg.Log,
+	}}
 	var err error
-	if h.site, err = guard.New(cfg.BaseURL, cfg.Insecure, cfg.TrustedProxies); err != nil {
+	if h.Site, err = guard.New(cfg.BaseURL, cfg.Insecure, cfg.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("enrollweb: %w", err)
 	}
 	if h.texts, err = words.Load(cfg.TextsDir, cfg.Lang); err != nil {
 		return nil, fmt.Errorf("enrollweb: %w", err)
 	}
-	if h.look, err = look.New(); err != nil {
+	if h.Look, err = look.New(); err != nil {
 		return nil, fmt.Errorf("enrollweb: %w", err)
 	}
 	return h, nil
 }
 
-func routes() map[string]route {
-	return map[string]route{
-		"/":                 {guard.Pre, (*visit).signInForm, nil},
-		"/sign-in":          {guard.Pre, (*visit).toStart, (*visit).signIn},
-		"/enroll":           {guard.Pre, (*visit).linkForm, (*visit).link},
-		"/code":             {guard.Code, (*visit).codeForm, (*visit).code},
-		"/setup":            {guard.Setup, (*visit).setup, nil},
-		"/setup/invite":     {guard.Setup, (*visit).toSetup, (*visit).invite},
-		"/setup/begin":      {guard.Setup, (*visit).toSetup, (*visit).begin},
-		"/setup/confirm":    {guard.Setup, (*visit).toSetup, (*visit).confirm},
-		"/home":             {guard.Full, (*visit).home, nil},
-		"/phone":            {guard.Full, (*visit).phone, nil},
-		"/phone/begin":      {guard.Full, (*visit).toPhone, (*visit).begin},
-		"/phone/confirm":    {guard.Full, (*visit).toPhone, (*visit).confirm},
-		"/passwords/new":    {guard.Full, (*visit).wishForm, (*visit).issue},
-		"/passwords/remove": {guard.Full, (*visit).removeForm, (*visit).remove},
-		"/codes":            {guard.Full, (*visit).codesForm, (*visit).newCodes},
-		"/codes/kept":       {guard.Full, (*visit).toHome, (*visit).kept},
-		"/sign-out":         {guard.Full, (*visit).toStanding, (*visit).signOut},
-	}
+// routes are the paths of all packages of pages.
+func routes(cfg Config) map[string]visit.Route {
+	all := home.Routes()
+	maps.Copy(all, (&signin.Pages{Judge: cfg.Judge, Redeem: cfg.Desk, Service: cfg.Service}).Routes())
+	maps.Copy(all, (&setup.Pages{SetUp: cfg.Desk}).Routes())
+	maps.Copy(all, (&passwords.Pages{Maker: cfg.Desk}).Routes())
+	maps.Copy(all, (&codes.Pages{Maker: cfg.Desk}).Routes())
+	return all
 }
 
 // ServeHTTP puts the guards before every route; the order is the point.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.site.Headers(w.Header())
-	if r.URL.Path == h.look.CSS {
-		h.look.ServeStyle(w, r)
+	h.Site.Headers(w.Header())
+	if r.URL.Path == h.Look.CSS {
+		h.Look.ServeStyle(w, r)
 		return
 	}
-	v := &visit{h: h, w: w, r: r, texts: h.texts.Pick(r, h.site.Taste(r, words.Cookie))}
+	v := &visit.Visit{Frame: h.Frame, W: w, R: r, Words: h.texts.Pick(r, h.Site.Taste(r, words.Cookie))}
 	if lang := h.texts.Chosen(r); lang != "" {
-		h.site.SetTaste(w, words.Cookie, lang) // a taste, not a state: a GET may write it
+		h.Site.SetTaste(w, words.Cookie, lang) // a taste, not a state: a GET may write it
 	}
 	rt, ok := h.routes[r.URL.Path]
 	if !ok {
-		v.message(http.StatusNotFound, "not_found")
+		v.Message(http.StatusNotFound, "not_found")
 		return
 	}
-	serve := rt.get
+	serve := rt.Get
 	switch {
-	case r.Method == http.MethodPost && rt.post != nil:
-		serve = rt.post
-	case (r.Method == http.MethodGet || r.Method == http.MethodHead) && rt.get != nil:
+	case r.Method == http.MethodPost && rt.Post != nil:
+		serve = rt.Post
+	case (r.Method == http.MethodGet || r.Method == http.MethodHead) && rt.Get != nil:
 	default:
-		w.Header().Set("Allow", rt.allow())
-		v.message(http.StatusMethodNotAllowed, "not_found")
+		w.Header().Set("Allow", allow(rt))
+		v.Message(http.StatusMethodNotAllowed, "not_found")
 		return
 	}
 	if r.Method == http.MethodPost {
-		if status := h.site.Admit(w, r); status == http.StatusForbidden {
-			v.message(status, "foreign")
+		if status := h.Site.Admit(w, r); status == http.StatusForbidden {
+			v.Message(status, "foreign")
 			return
 		} else if status != 0 {
-			v.message(status, "unreadable")
+			v.Message(status, "unreadable")
 			return
 		}
 	}
-	level := rt.level
-	if r.URL.Path == "/sign-out" && v.cookie(guard.Full) == "" {
+	level := rt.Level
+	if r.URL.Path == "/sign-out" && v.Cookie(guard.Full) == "" {
 		// Whoever is in the middle of the set-up can leave a shared computer, too.
 		level = guard.Setup
 	}
-	if v.identify(level) {
+	if v.Identify(level) {
 		serve(v)
 	}
 }
 
-func (rt route) allow() string {
+func allow(rt visit.Route) string {
 	var methods []string
-	if rt.get != nil {
+	if rt.Get != nil {
 		methods = append(methods, http.MethodGet, http.MethodHead)
 	}
-	if rt.post != nil {
+	if rt.Post != nil {
 		methods = append(methods, http.MethodPost)
 	}
 	return strings.Join(methods, ", ")

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -63,8 +65,8 @@ func newWorld() *world {
 }
 
 func (w *world) config() Config {
-	return Config{SignIn: w, SetUp: w, Home: w, Service: "web", BaseURL: "https://login.example.org",
-		Operator: "Uni Musterstadt", Support: Support{Phone: "+49 30 123 456", Hours: "Mo–Fr 8–18 Uhr", Mail: "hilfe@example.org"},
+	return Config{Judge: w, Desk: w, Service: "web", BaseURL: "https://login.example.org",
+		Operator: "Uni Musterstadt", Support: look.Support{Phone: "+49 30 123 456", Hours: "Mo–Fr 8–18 Uhr", Mail: "hilfe@example.org"},
 		Now: now, Rand: &counter{}, Log: slog.New(slog.DiscardHandler)}
 }
 
@@ -240,15 +242,7 @@ func (w *world) Revoke(_ context.Context, session account.Secret, record string)
 	if err != nil {
 		return err
 	}
-	if rec, ok := appPassword(*v, record); ok {
-		var rest []account.Record
-		for _, r := range v.AppPasswords {
-			if r.ID != rec.ID {
-				rest = append(rest, r)
-			}
-		}
-		v.AppPasswords = rest
-	}
+	v.AppPasswords = slices.DeleteFunc(slices.Clone(v.AppPasswords), func(r account.Record) bool { return r.ID == record })
 	return nil
 }
 

@@ -149,7 +149,7 @@ func TestGetChangesNothing(t *testing.T) {
 	w := newWorld()
 	b := signedIn(t, w)
 	w.did = nil
-	for path := range routes() {
+	for path := range routes(Config{}) {
 		b.get(path + "?ticket=entry&id=d1&code=123456&program=mac&kept=yes&form=" + b.fields["form"])
 	}
 	if len(w.did) != 0 {
@@ -319,7 +319,7 @@ func TestSecretsStayOut(t *testing.T) {
 
 func TestConfigIsRefused(t *testing.T) {
 	for name, spoil := range map[string]func(*Config){
-		"no engine":             func(c *Config) { c.SignIn = nil },
+		"no engine":             func(c *Config) { c.Judge = nil },
 		"no clock":              func(c *Config) { c.Now = nil },
 		"no service":            func(c *Config) { c.Service = "" },
 		"no address":            func(c *Config) { c.BaseURL = "" },

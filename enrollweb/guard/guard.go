@@ -2,7 +2,8 @@
 // cookies of each level, form tokens, the check of where a form comes from, and
 // the client's address.
 //
-// It knows no page and no rule of signing in. Only package enrollweb uses it.
+// It knows no page and no rule of signing in. Only package enrollweb and the
+// packages under it use it.
 package guard
 
 import (

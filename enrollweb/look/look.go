@@ -1,7 +1,8 @@
 // Package look draws the page: templates, the one stylesheet, and what the
 // templates may show.
 //
-// It decides nothing and reads no request. Only package enrollweb uses it.
+// It decides nothing and reads no request. Only package enrollweb and the
+// packages under it use it.
 package look
 
 import (

@@ -25,6 +25,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/listen/servicemap"
 	"github.com/sallyport/sallyport/daemon/listen/stream"
 	"github.com/sallyport/sallyport/enrollweb"
+	"github.com/sallyport/sallyport/enrollweb/look"
 )
 
 // Limits on a browser, or on whoever pretends to be one.
@@ -136,8 +137,8 @@ func (h *House) buildPage(ctx context.Context) error {
 		lang = "" // the browser chooses
 	}
 	page, err := enrollweb.New(enrollweb.Config{
-		SignIn: h.engine, SetUp: h.desk, Home: h.desk,
-		Service: p.Service, Operator: p.Operator, Support: enrollweb.Support(p.Support),
+		Judge: h.engine, Desk: h.desk,
+		Service: p.Service, Operator: p.Operator, Support: look.Support(p.Support),
 		BaseURL: p.URL, Insecure: public.Scheme == "http" && loopback(public.Hostname()),
 		TrustedProxies: p.TrustedProxies, TextsDir: p.Texts, Lang: lang,
 		Now: h.clock.Now, Rand: rand.Reader, Log: h.log,
