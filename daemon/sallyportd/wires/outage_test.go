@@ -15,29 +15,27 @@ import (
 func TestADirectoryThatHangsIsAnOutageInTime(t *testing.T) {
 	const words = "spelling = \"any\"\nservice_map = {dav = \"dav\", ssh = \"ssh\"}"
 	s := servertest.Start(t, servertest.Options{Saslauthd: words, Dovecot: words})
-	w := &wires{s, web(s)}
+	w := newWires(s)
 	alice := s.Person("alice")
-	good := question{alice.Name, alice.App, "dav", "192.0.2.7"}
+	good := question{name: alice.Name, secret: alice.App, service: "dav", address: "192.0.2.7"}
 	if got, err := w.overAuth(good); err != nil || got.verdict != "accept" {
 		t.Fatalf("before: %v, %v", got, err)
 	}
 	s.Directory().Freeze()
 	defer s.Directory().Thaw()
-	for wire, ask := range map[string]func(question) (told, error){
-		"check": w.overCheck, "auth": w.overAuth, "saslauthd": w.overSaslauthd, "dovecot": w.overDovecot,
-	} {
+	for _, wire := range w.all {
 		for i, name := range []string{"alice", "nobody"} {
 			begun := time.Now()
-			got, err := ask(question{name, fmt.Sprintf("wrong over %s", wire), "ssh", fmt.Sprintf("192.0.2.%d", i+1)})
+			got, err := wire.ask(question{name: name, secret: "wrong over " + wire.name, service: "ssh", address: fmt.Sprintf("192.0.2.%d", i+1)})
 			if err != nil || got.verdict != "unavailable" {
-				t.Errorf("%s over %s: %v, %v", name, wire, got, err)
+				t.Errorf("%s over %s: %v, %v", name, wire.name, got, err)
 			}
 			if took := time.Since(begun); took > 4500*time.Millisecond {
-				t.Errorf("%s over %s: answered after %s", name, wire, took)
+				t.Errorf("%s over %s: answered after %s", name, wire.name, took)
 			}
 		}
-		if got, err := ask(good); err != nil || got.verdict != "accept" {
-			t.Errorf("an app password over %s: %v, %v", wire, got, err)
+		if got, err := wire.ask(good); err != nil || got.verdict != "accept" {
+			t.Errorf("an app password over %s: %v, %v", wire.name, got, err)
 		}
 	}
 }

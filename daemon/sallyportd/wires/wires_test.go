@@ -1,18 +1,11 @@
 package wires
 
 import (
-	"bytes"
-	"context"
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,25 +14,11 @@ import (
 	"github.com/sallyport/sallyport/contrib/servertest"
 )
 
-// question is a login as somebody could try it, from an address of its own.
-type question struct{ name, secret, service, address string }
-
-// told is what a wire made of it: "accept", "deny" or "unavailable", and the
-// reason where the wire has one that peers can read.
-type told struct{ verdict, reason string }
-
-// wires are the protocols of one daemon.
-type wires struct {
-	site *servertest.Site
-	web  *http.Client
-}
-
-const patience = 30 * time.Second
-
 const manyQuestions = 10_000
 
 // TestOneVerdictOnEveryWire asks ten thousand generated questions over each
-// protocol: no wire accepts what another denies.
+// protocol: no wire accepts what another denies, be it that password and code
+// come in one field or in two.
 func TestOneVerdictOnEveryWire(t *testing.T) {
 	const words = "spelling = \"any\"\nservice_map = {dav = \"dav\", files = \"files\", ssh = \"ssh\"}"
 	s := servertest.Start(t, servertest.Options{More: manyQuestions / 5, HTTP: `spelling = "any"`, Saslauthd: words, Dovecot: words})
@@ -49,53 +28,102 @@ func TestOneVerdictOnEveryWire(t *testing.T) {
 	for i := 1; i <= manyQuestions/5; i += 100 {
 		s.Revoke(fmt.Sprintf("u%06d", i))
 	}
-	w := &wires{s, web(s)}
-	all := map[string]func(question) (told, error){
-		"check": w.overCheck, "auth": w.overAuth, "saslauthd": w.overSaslauthd, "dovecot": w.overDovecot,
-	}
-	seen := map[told]int{}
-	results := make(chan told, manyQuestions)
+	w := newWires(s)
+	sum := tally{seen: map[told]int{}, first: map[string]int{}}
 	var g errgroup.Group
 	g.SetLimit(256)
 	for i := range manyQuestions {
+		if i%5 == 0 && random.IntN(12) == 0 {
+			q := w.withCode(random, i)
+			g.Go(func() error { return w.askOnce(q, i%len(w.all), &sum) })
+			continue
+		}
 		q := generate(t, s, random, i)
-		g.Go(func() error {
-			first, err := settled(w.overCheck, q)
-			if err != nil {
-				return fmt.Errorf("%+v over check: %w", q, err)
-			}
-			results <- first
-			for wire, ask := range all {
-				got, err := settled(ask, q)
-				if err != nil {
-					return fmt.Errorf("%+v over %s: %w", q, wire, err)
-				}
-				if got.verdict != first.verdict || got.reason != "" && got.reason != first.reason {
-					return fmt.Errorf("%+v: %s says %v, check says %v", q, wire, got, first)
-				}
-			}
-			return nil
-		})
+		g.Go(func() error { return w.askAll(q, &sum) })
 	}
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	close(results)
-	for r := range results {
-		seen[r]++
-	}
-	t.Log(seen)
+	sum.judge(t)
+}
+
+// tally is what came of the questions.
+type tally struct {
+	mu sync.Mutex
+	// seen counts the answers of the check socket, first who was let in with a
+	// code, by the wire.
+	seen  map[told]int
+	first map[string]int
+}
+
+func (s *tally) judge(t *testing.T) {
+	t.Log(s.seen, s.first)
 	for _, want := range []told{
 		{"accept", "ok"}, {"deny", "bad_credentials"}, {"deny", "app_password_required"}, {"deny", "app_password_typo"},
 		{"deny", "app_password_revoked"}, {"deny", "wrong_service"}, {"deny", "code_required"}, {"deny", "code_wrong"},
 	} {
-		if seen[want] == 0 {
+		if s.seen[want] == 0 {
 			t.Errorf("no question was answered with %v: the generator misses it", want)
 		}
 	}
-	if seen[told{"accept", "ok"}] < manyQuestions/20 {
-		t.Errorf("hardly anybody was let in: %v", seen)
+	if s.seen[told{"accept", "ok"}] < manyQuestions/20 {
+		t.Errorf("hardly anybody was let in: %v", s.seen)
 	}
+	for _, wire := range []string{"check", "auth", "saslauthd", "dovecot"} {
+		if s.first[wire] == 0 {
+			t.Errorf("nobody was let in with a code over %s", wire)
+		}
+	}
+}
+
+// askAll asks every wire and wants one verdict, and one reason where the wires
+// have the same to tell apart.
+func (w *wires) askAll(q question, sum *tally) error {
+	want, err := settled(w.overCheck, q)
+	if err != nil {
+		return fmt.Errorf("%+v over check: %w", q, err)
+	}
+	sum.mu.Lock()
+	sum.seen[want]++
+	sum.mu.Unlock()
+	for _, wire := range w.all {
+		got, err := settled(wire.ask, q)
+		if err != nil {
+			return fmt.Errorf("%+v over %s: %w", q, wire.name, err)
+		}
+		if got.verdict != want.verdict || got.reason != "" && got.reason != want.reason && !q.blurred() {
+			return fmt.Errorf("%+v: %s says %v, check says %v", q, wire.name, got, want)
+		}
+	}
+	return nil
+}
+
+// askOnce asks with a right code: the wire that is asked first lets in, and then
+// none does again, itself included.
+func (w *wires) askOnce(q question, first int, sum *tally) error {
+	name := w.all[first].name
+	switch got, err := w.all[first].ask(q); {
+	case err != nil:
+		return fmt.Errorf("%+v over %s: %w", q, name, err)
+	case got.verdict == "unavailable":
+		return nil // nobody can tell whether the code is used up now
+	case got.verdict != "accept":
+		return fmt.Errorf("%+v, with a right code: %s says %v", q, name, got)
+	}
+	sum.mu.Lock()
+	sum.first[name]++
+	sum.mu.Unlock()
+	for i := range w.all {
+		wire := w.all[(first+1+i)%len(w.all)]
+		got, err := settled(wire.ask, q)
+		if err != nil {
+			return fmt.Errorf("%+v over %s: %w", q, wire.name, err)
+		}
+		if got.verdict != "deny" || got.reason != "" && got.reason != "code_used" {
+			return fmt.Errorf("%+v, let in over %s: %s says %v", q, name, wire.name, got)
+		}
+	}
+	return nil
 }
 
 // settled asks again where nobody could tell: on a busy machine slapd may be too
@@ -109,6 +137,21 @@ func settled(ask func(question) (told, error), q question) (told, error) {
 	return told{}, errors.New("nobody can tell")
 }
 
+// withCode makes a question with a right code that nobody has used.
+func (w *wires) withCode(r *rand.Rand, i int) question {
+	p := w.site.Person(fmt.Sprintf("u%06d", i/5+1))
+	w.site.Code(p.Name) // the next one is good for half a minute more
+	q := question{name: p.Name, secret: p.Password, code: w.site.Code(p.Name), service: "ssh", address: address(r)}
+	if r.IntN(2) == 0 {
+		q.name = strings.ToUpper(p.Name)
+	}
+	return q
+}
+
+func address(r *rand.Rand) string {
+	return fmt.Sprintf("10.%d.%d.%d", r.IntN(256), r.IntN(256), 1+r.IntN(250))
+}
+
 // generate makes a question. Wrong directory passwords and codes are counted,
 // so each of them is asked for somebody of its own.
 func generate(t *testing.T, s *servertest.Site, r *rand.Rand, i int) question {
@@ -118,7 +161,7 @@ func generate(t *testing.T, s *servertest.Site, r *rand.Rand, i int) question {
 	q := question{
 		name:    pick(p.Name, p.Name, p.Name, strings.ToUpper(p.Name), " "+p.Name, p.Name+" ", p.Name+"@example.org", fmt.Sprintf("nobody%d", i)),
 		service: pick("dav", "files", "ssh"),
-		address: fmt.Sprintf("10.%d.%d.%d", r.IntN(256), r.IntN(256), 1+r.IntN(250)),
+		address: address(r),
 	}
 	counted := q.service == "ssh"
 	if !counted && r.IntN(4) == 0 {
@@ -130,131 +173,12 @@ func generate(t *testing.T, s *servertest.Site, r *rand.Rand, i int) question {
 		q.secret = pick(p.App, strings.ToUpper(p.App), "", p.Other, servertest.WrongApp(t))
 	default:
 		q.secret = pick(p.App, p.App, p.Other, other.App, strings.ReplaceAll(strings.ToUpper(p.App), "-", " "), strings.ReplaceAll(p.App, "-", ""),
-			servertest.WrongApp(t), mistyped(p.App), p.App+"123456", p.Password, p.Password+"000000", "wrong", "pässword", "", strings.Repeat("x", 1024))
+			servertest.WrongApp(t), mistyped(p.App), p.Password, p.Password, p.Password, "wrong", "pässword", "", strings.Repeat("x", 1024))
+		if len(q.secret) < 1024 && (counted || r.IntN(10) == 0) {
+			q.code = pick("", "", "", "000000", "000000", "12345", "1234567", " 123456", "１２３４５６")
+		}
 	}
 	return q
 }
 
 func mistyped(app string) string { return app[:5] + app[6:7] + app[5:6] + app[7:] }
-
-// web is a client of the check socket that keeps its connections.
-func web(s *servertest.Site) *http.Client {
-	return &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", s.HTTP)
-	}}}
-}
-
-func (w *wires) overCheck(q question) (told, error) {
-	// The other wires have one field, where a code may follow the password.
-	if q.service == "ssh" {
-		return w.overAuth(q)
-	}
-	body, err := json.Marshal(map[string]any{"service": q.service, "username": q.name, "password": q.secret, "client": map[string]string{"ip": q.address}})
-	if err != nil {
-		return told{}, err
-	}
-	res, err := w.web.Post("http://sallyport/v1/check", "application/json", bytes.NewReader(body))
-	if err != nil {
-		return told{}, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	var reply struct{ Verdict, Reason string }
-	if err := json.NewDecoder(res.Body).Decode(&reply); err != nil {
-		return told{}, err
-	}
-	return outward(told{reply.Verdict, reply.Reason}), nil
-}
-
-func (w *wires) overAuth(q question) (told, error) {
-	r, err := http.NewRequest(http.MethodGet, "http://sallyport/v1/auth", nil)
-	if err != nil {
-		return told{}, err
-	}
-	r.SetBasicAuth(q.name, q.secret)
-	r.Header.Set("X-Sallyport-Service", q.service)
-	r.Header.Set("X-Forwarded-For", q.address)
-	res, err := w.web.Do(r)
-	if err != nil {
-		return told{}, err
-	}
-	_, _ = io.Copy(io.Discard, res.Body)
-	_ = res.Body.Close()
-	switch reason := res.Header.Get("X-Sallyport-Reason"); res.StatusCode {
-	case http.StatusNoContent:
-		return told{"accept", "ok"}, nil
-	case http.StatusUnauthorized, http.StatusTooManyRequests:
-		return told{"deny", reason}, nil
-	case http.StatusBadRequest, http.StatusForbidden:
-		return told{"deny", ""}, nil
-	default:
-		return told{"unavailable", ""}, nil
-	}
-}
-
-func (w *wires) overSaslauthd(q question) (told, error) {
-	c, err := net.Dial("unix", w.site.Saslauthd)
-	if err != nil {
-		return told{}, err
-	}
-	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(patience))
-	var b []byte
-	for _, f := range []string{q.name, q.secret, q.service, "", q.address + ";4711"} {
-		b = append(binary.BigEndian.AppendUint16(b, uint16(len(f))), f...)
-	}
-	if _, err := c.Write(b); err != nil {
-		return told{}, err
-	}
-	reply, err := io.ReadAll(c)
-	if err != nil {
-		return told{}, err
-	}
-	switch {
-	case len(reply) == 0:
-		return told{"unavailable", ""}, nil
-	case string(reply[2:]) == "OK":
-		return told{"accept", "ok"}, nil
-	default:
-		return told{"deny", strings.TrimPrefix(string(reply[2:]), "NO ")}, nil
-	}
-}
-
-func (w *wires) overDovecot(q question) (told, error) {
-	c, err := net.Dial("unix", w.site.Dovecot)
-	if err != nil {
-		return told{}, err
-	}
-	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(patience))
-	if _, err := fmt.Fprintf(c, "VERSION\t1\t1\nCPID\t1\nAUTH\t1\tPLAIN\tservice=%s\trip=%s\tresp=%s\n", q.service, q.address,
-		base64.StdEncoding.EncodeToString([]byte("\x00"+q.name+"\x00"+q.secret))); err != nil {
-		return told{}, err
-	}
-	var said strings.Builder
-	buf := make([]byte, 4096)
-	for {
-		n, err := c.Read(buf)
-		said.Write(buf[:n])
-		_, reply, _ := strings.Cut(said.String(), "\nDONE\n")
-		switch {
-		case strings.HasPrefix(reply, "OK\t1\t") && strings.HasSuffix(reply, "\n"):
-			return told{"accept", ""}, nil
-		case strings.HasPrefix(reply, "FAIL\t1") && strings.HasSuffix(reply, "\n"):
-			return told{"deny", ""}, nil
-		case err == io.EOF:
-			return told{"unavailable", ""}, nil
-		case err != nil:
-			return told{}, err
-		}
-	}
-}
-
-// outward is what every wire tells of the reasons that a stranger must not tell
-// apart.
-func outward(t told) told {
-	switch t.reason {
-	case "unknown_user", "account_disabled", "account_locked_by_directory":
-		t.reason = "bad_credentials"
-	}
-	return t
-}
