@@ -1,8 +1,8 @@
 // Package enrollweb is the page: sign in, set up the code app, make and remove
 // app passwords, replace the phone, make emergency codes, sign out.
 //
-// It is not where anything is decided. Every rule lives behind SignIn, SetUp
-// and Home; the page turns forms into questions and answers into sentences. It
+// It is not where anything is decided. Every rule lives behind Judge and
+// Desk; the page turns forms into questions and answers into sentences. It
 // keeps no state but which shown-once forms it has answered already, so it
 // runs on any number of nodes and could run in a process of its own. It ships
 // no JavaScript at all: what works without it needs no second way.
