@@ -73,6 +73,9 @@ type Site struct {
 	log       *run.Buffer
 }
 
+// factTTL is how long the daemon goes by what it knows of somebody.
+const factTTL = time.Second
+
 const configText = `issuer = "Example University"
 state = "state"
 [keys]
@@ -84,7 +87,7 @@ bind_password_file = "ldap-password"
 base = "{{.Base}}"
 account_filter = "(!(employeeType=disabled))"
 decoy_dn = "{{.Decoy}}"
-fact_ttl = "1s"
+fact_ttl = "{{.FactTTL}}"
 cool_down = "1s"
 [[factor]]
 kind = "totp"
@@ -206,7 +209,7 @@ func (s *Site) configure() error {
 	}
 	err := template.Must(template.New("").Parse(configText)).Execute(&text, map[string]any{
 		"LDAP": s.directory.URL, "BindDN": directorytest.BindDN, "Base": directorytest.PeopleDN, "Decoy": directorytest.DecoyDN,
-		"Dir": s.Dir, "Page": PageURL, "Allow": allow, "More": s.options.Config,
+		"FactTTL": factTTL, "Dir": s.Dir, "Page": PageURL, "Allow": allow, "More": s.options.Config,
 		"Sockets": sockets,
 	})
 	if err != nil {
