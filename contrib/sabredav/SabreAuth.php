@@ -11,7 +11,7 @@ use Sabre\DAV\Server;
  * sabre/dav asks sallyport whether a login and an app password are right.
  *
  * One file for sabre/dav 1.8 (Debian's php-sabre-dav) and for 3.x and 4.x; it
- * needs PHP 7 or later with curl and mbstring. It asks GET /v1/auth on the
+ * needs PHP 7.3 or later with mbstring. It asks GET /v1/auth on the
  * daemon's check socket for every request and keeps nothing: a revoked app
  * password is dead at once.
  *
@@ -23,8 +23,19 @@ use Sabre\DAV\Server;
  */
 class SabreAuth extends AbstractBasic
 {
-    /** Milliseconds for the whole question; the daemon needs no more. */
-    const TIME_LIMIT = 4000;
+    /**
+     * Seconds for the whole question, however slowly the answer comes; the
+     * daemon needs no more.
+     */
+    const TIME_LIMIT = 4;
+
+    /** Bytes; what is longer is no answer of the daemon's. */
+    const LONGEST_ANSWER = 16384;
+    const LONGEST_LOGIN = 256;
+
+    /** A whole answer: its status, the lines of its head, and what is behind them. */
+    const ANSWER = '/\AHTTP\/1\.1 ([0-9]{3})(?: [\t -~\x80-\xff]*+)?\r\n'
+        . '((?:[!#$%&\'*+.^_`|~0-9A-Za-z-]++:[\t -~\x80-\xff]*+\r\n)*+)\r\n(.*)\z/s';
 
     private $service;
     private $socket;
@@ -117,26 +128,73 @@ class SabreAuth extends AbstractBasic
         if (preg_match('/\A[\x21-\x7e][\x20-\x7e]{0,255}\z/', $agent)) {
             $headers[] = 'User-Agent: ' . $agent;
         }
-        $login = '';
-        $curl = curl_init('http://sallyport/v1/auth');
-        curl_setopt_array($curl, [
-            CURLOPT_UNIX_SOCKET_PATH => $this->socket,
-            CURLOPT_PROXY => '', // whatever the environment says
-            CURLOPT_NOSIGNAL => true,
-            CURLOPT_TIMEOUT_MS => static::TIME_LIMIT,
-            CURLOPT_HTTPHEADER => $headers,
-            CURLOPT_RETURNTRANSFER => true,
-            CURLOPT_HEADERFUNCTION => function ($curl, $line) use (&$login) {
-                if (stripos($line, 'X-Sallyport-User:') === 0) {
-                    $login = trim(substr($line, strlen('X-Sallyport-User:')));
-                }
-                return strlen($line);
-            },
-        ]);
-        if (curl_exec($curl) === false) {
-            throw new SallyportUnavailable("sallyport gives no answer at $this->socket: " . curl_error($curl));
+        return $this->read($this->exchange($headers));
+    }
+
+    /** Asks, and returns all that comes until the daemon closes the connection. */
+    private function exchange(
+        #[\SensitiveParameter]
+        array $headers
+    ) {
+        $lines = array_merge(['GET /v1/auth HTTP/1.1', 'Host: sallyport', 'Connection: close'], $headers);
+        $deadline = hrtime(true) + static::TIME_LIMIT * 1000000000;
+        // Where the queue is full this fails at once.
+        $connection = @stream_socket_client('unix://' . $this->socket, $number, $why, static::TIME_LIMIT);
+        if (!$connection) {
+            throw new SallyportUnavailable("sallyport gives no answer at $this->socket: $why");
         }
-        return [curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $login];
+        try {
+            stream_set_timeout($connection, static::TIME_LIMIT);
+            @fwrite($connection, implode("\r\n", $lines) . "\r\n\r\n"); // if it fails, so does reading
+            $answer = '';
+            while (strlen($answer) <= self::LONGEST_ANSWER) {
+                $left = intdiv($deadline - hrtime(true), 1000);
+                if ($left <= 0) {
+                    throw new SallyportUnavailable("sallyport gives no answer at $this->socket in time");
+                }
+                stream_set_timeout($connection, intdiv($left, 1000000), $left % 1000000);
+                $piece = @fread($connection, self::LONGEST_ANSWER);
+                if (stream_get_meta_data($connection)['timed_out']) {
+                    continue;
+                }
+                if ($piece === false || $piece === '') {
+                    return $answer;
+                }
+                $answer .= $piece;
+            }
+        } finally {
+            fclose($connection);
+        }
+        throw new SallyportUnavailable("the answer at $this->socket is too long");
+    }
+
+    /**
+     * Returns the status and the canonical login of an answer. Half an answer
+     * could name half a login, so what is not whole is none.
+     */
+    private function read($answer)
+    {
+        if (!preg_match(self::ANSWER, $answer, $whole)) {
+            throw new SallyportUnavailable("what comes from $this->socket is no whole answer");
+        }
+        list(, $status, $head, $body) = $whole;
+        $said = [];
+        foreach (explode("\r\n", $head, -1) as $line) {
+            list($name, $value) = explode(':', $line, 2);
+            $said[strtolower($name)][] = trim($value, " \t");
+        }
+        $length = isset($said['content-length']) ? $said['content-length'] : ['0'];
+        if ($length !== [(string) strlen($body)] || isset($said['transfer-encoding']) || $status === '204' && $body !== '') {
+            throw new SallyportUnavailable("the answer at $this->socket has not the length that it says");
+        }
+        $logins = isset($said['x-sallyport-user']) ? $said['x-sallyport-user'] : [''];
+        if (
+            count($logins) !== 1 || strlen($logins[0]) > self::LONGEST_LOGIN
+            || strpos($logins[0], "\t") !== false || !mb_check_encoding($logins[0], 'UTF-8')
+        ) {
+            throw new SallyportUnavailable("the answer at $this->socket names no login, but something else");
+        }
+        return [(int) $status, $logins[0]];
     }
 }
 

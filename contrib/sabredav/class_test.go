@@ -74,6 +74,7 @@ func (d *daemon) last() *http.Request {
 
 // question is what testdata/ask.php reads, answer what it prints.
 type question struct {
+	Times    int               `json:"times"`
 	Shape    int               `json:"shape"`
 	Socket   string            `json:"socket"`
 	Service  string            `json:"service"`
@@ -91,27 +92,37 @@ type answer struct {
 
 func ask(t *testing.T, q question) answer {
 	t.Helper()
+	q.Times = 1
+	return asks(t, q)[0]
+}
+
+// asks asks the same as often as it says.
+func asks(t *testing.T, q question) []answer {
+	t.Helper()
 	if q.Service == "" {
 		q.Service = "dav"
 	}
 	if q.Server == nil {
 		q.Server = map[string]string{"REMOTE_ADDR": "192.0.2.7"}
 	}
-	in, err := json.Marshal(q)
+	told, err := json.Marshal(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	php := run.Need(t, "php", "php-cli php-curl php-mbstring php-sabre-dav")
+	php := run.Need(t, "php", "php-cli php-mbstring php-sabre-dav")
 	out, err := run.Run(run.Command{Path: php, Args: []string{"-d", "display_errors=1", "-d", "zend.exception_ignore_args=0", "-d", "zend.exception_string_param_max_len=100",
-		"testdata/ask.php"}, Dir: ".", Stdin: string(in)})
+		"testdata/ask.php"}, Dir: ".", Stdin: string(told)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var a answer
-	if err := json.Unmarshal([]byte(out), &a); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	answers := make([]answer, q.Times)
+	in := json.NewDecoder(strings.NewReader(out))
+	for i := range answers {
+		if err := in.Decode(&answers[i]); err != nil {
+			t.Fatalf("%v: %s", err, run.Tail(out))
+		}
 	}
-	return a
+	return answers
 }
 
 // shapes runs a test with the sabre/dav that Debian has, and with the shape of 4.x.

@@ -8,9 +8,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/contrib/servertest"
 	"github.com/sallyport/sallyport/contrib/servertest/davtest"
+	"github.com/sallyport/sallyport/contrib/servertest/impostor"
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
 
@@ -19,7 +21,7 @@ import (
 func start(t *testing.T) (*servertest.Site, davtest.Server) {
 	t.Helper()
 	run.NeedRoot(t)
-	fpm := run.Need(t, "php-fpm8.2", "php-fpm php-curl php-sqlite3 php-sabre-dav")
+	fpm := run.Need(t, "php-fpm8.2", "php-fpm php-mbstring php-sqlite3 php-sabre-dav")
 	for _, p := range []string{"nginx", "vdirsyncer"} {
 		run.Need(t, p, "nginx-light vdirsyncer")
 	}
@@ -100,6 +102,27 @@ func TestSabreBelievesNoClient(t *testing.T) {
 	s, dav := start(t)
 	dav.Forge(t, s, davtest.Places{Own: item("alice"), Foreign: item("bert"), Get: true})
 	dav.Revoked(t, s, "/calendars/alice/")
+}
+
+// TestAFullQueue: the socket is there and nobody accepts, as before a daemon that
+// hangs.
+func TestAFullQueue(t *testing.T) {
+	s, dav := start(t)
+	alice := servertest.Login{Name: "alice", Password: s.Person("alice").App}
+	s.Stop()
+	impostor.Crowd(t, s.HTTP)
+	begin := time.Now()
+	got, err := dav.Status(alice, "OPTIONS", "/")
+	if waited := time.Since(begin); err != nil || got != "503" || waited > impostor.Limit {
+		t.Errorf("told %s, %v, after %s", got, err, waited)
+	}
+	if err := os.Remove(s.HTTP); err != nil {
+		t.Fatal(err)
+	}
+	s.Restart()
+	if got, err := dav.Status(alice, "OPTIONS", "/"); err != nil || got != "200" {
+		t.Errorf("afterwards: told %s, %v", got, err)
+	}
 }
 
 // TestSomebodyElses: by no method, and not by the names in a listing.

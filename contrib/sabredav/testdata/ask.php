@@ -1,8 +1,9 @@
 <?php
-// Asks the class once, as sabre/dav would, and prints what came of it.
+// Asks the class as often as told, as sabre/dav would, and prints what came of
+// it, each time on a line of its own.
 //
-// Standard input is a request in JSON: shape (1 or 4), socket, service, user and
-// password (both in base64), and server, which becomes $_SERVER. For 1 the class
+// Standard input is a request in JSON: times, shape (1 or 4), socket, service, user
+// and password (both in base64), and server, which becomes $_SERVER. For 1 the class
 // stands on the sabre/dav of Debian; for 4 on the classes below, which have the
 // methods, parameters and types of 4.x that the class meets.
 
@@ -43,40 +44,42 @@ namespace {
     {
     }
 
-    $out = ['principal' => '', 'welcome' => '', 'code' => 0, 'error' => '', 'headers' => []];
-    $begin = microtime(true);
-    try {
-        $auth = new Sallyport\SabreAuth($in['service'], $in['socket'], function ($login) use (&$out) {
-            $out['welcome'] = $login;
-        });
-        if ($in['shape'] === 1) {
-            $server = new Sabre\DAV\Server();
-            $server->httpResponse = new class extends Sabre\HTTP\Response {
-                public function sendStatus($code)
-                {
-                }
-                public function setHeader($name, $value, $replace = true)
-                {
-                }
-            };
-            $server->httpRequest = new Sabre\HTTP\Request(['PHP_AUTH_USER' => $user, 'PHP_AUTH_PW' => $password]);
-            $auth->authenticate($server, 'calendar');
-            $out['principal'] = 'principals/' . $auth->getCurrentUser();
-        } else {
-            $server = new Sabre\DAV\Server();
-            $request = new Request();
-            $request->pair = [$user, $password];
-            list($yes, $text) = $auth->check($request, new Response());
-            $out['principal'] = $yes ? $text : '';
-            $out['code'] = $yes ? 0 : 401;
+    for ($i = 0; $i < $in['times']; $i++) {
+        $out = ['principal' => '', 'welcome' => '', 'code' => 0, 'error' => '', 'headers' => []];
+        $begin = microtime(true);
+        try {
+            $auth = new Sallyport\SabreAuth($in['service'], $in['socket'], function ($login) use (&$out) {
+                $out['welcome'] = $login;
+            });
+            if ($in['shape'] === 1) {
+                $server = new Sabre\DAV\Server();
+                $server->httpResponse = new class extends Sabre\HTTP\Response {
+                    public function sendStatus($code)
+                    {
+                    }
+                    public function setHeader($name, $value, $replace = true)
+                    {
+                    }
+                };
+                $server->httpRequest = new Sabre\HTTP\Request(['PHP_AUTH_USER' => $user, 'PHP_AUTH_PW' => $password]);
+                $auth->authenticate($server, 'calendar');
+                $out['principal'] = 'principals/' . $auth->getCurrentUser();
+            } else {
+                $server = new Sabre\DAV\Server();
+                $request = new Request();
+                $request->pair = [$user, $password];
+                list($yes, $text) = $auth->check($request, new Response());
+                $out['principal'] = $yes ? $text : '';
+                $out['code'] = $yes ? 0 : 401;
+            }
+        } catch (Sabre\DAV\Exception $e) {
+            $out['code'] = $e->getHTTPCode();
+            $out['error'] = (string) $e;
+            $out['headers'] = $e->getHTTPHeaders($server);
+        } catch (InvalidArgumentException $e) {
+            $out['code'] = -1;
         }
-    } catch (Sabre\DAV\Exception $e) {
-        $out['code'] = $e->getHTTPCode();
-        $out['error'] = (string) $e;
-        $out['headers'] = $e->getHTTPHeaders($server);
-    } catch (InvalidArgumentException $e) {
-        $out['code'] = -1;
+        $out['seconds'] = microtime(true) - $begin;
+        echo json_encode($out, JSON_THROW_ON_ERROR | JSON_PARTIAL_OUTPUT_ON_ERROR), "\n";
     }
-    $out['seconds'] = microtime(true) - $begin;
-    echo json_encode($out, JSON_THROW_ON_ERROR | JSON_PARTIAL_OUTPUT_ON_ERROR);
 }
