@@ -83,11 +83,19 @@ type Hook struct {
 	Name   string
 	Path   string
 	SHA256 string
+	// Before says that the hook is asked before a login; false leaves it out of
+	// the way of every login.
+	Before bool
 	// AllowOnError says what follows where the hook cannot answer; it must be
-	// written, as on_error = "allow" or "deny".
+	// written, as on_error = "allow" or "deny", unless Before is false.
 	AllowOnError bool
-	// Timeout bounds one call, 50 ms to 10 s.
+	// Mail lets the hook know the mail address and the display name of whom an
+	// act is about.
+	Mail bool
+	// Timeout bounds one question before a login, 50 ms to 10 s.
 	Timeout time.Duration
+	// Settings are passed to the plugin as they are.
+	Settings map[string]string
 	// Config is where it stands, as "file:line key".
 	Config string
 }

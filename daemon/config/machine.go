@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/config/files"
 	"github.com/sallyport/sallyport/daemon/config/strict"
+	"github.com/sallyport/sallyport/plugins/hook"
 )
 
 // Machine says whether what a config names is there, and fit, on the machine
@@ -27,6 +28,9 @@ type Machine struct {
 	State  func(path string) error
 	// Texts is asked for the folder of the page's texts.
 	Texts func(path string) error
+	// Hook is asked for each hook whose program can be started, whether it takes
+	// its settings; a hook.Unfit says what it does not take.
+	Hook func(h Hook, s hook.Setup) error
 }
 
 // examination holds a config to a machine. What was refused for its form is
@@ -47,7 +51,7 @@ func (m Machine) examine(doc *strict.Document, c *Config) {
 		x.program(fmt.Sprintf("factor[%d]", i), f.Path, f.SHA256)
 	}
 	for i, h := range c.Hooks {
-		x.program(fmt.Sprintf("hook[%d]", i), h.Path, h.SHA256)
+		x.hook(fmt.Sprintf("hook[%d]", i), h, c.Setup())
 	}
 	for i, l := range c.Listeners {
 		at := fmt.Sprintf("listen[%d]", i)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sallyport/sallyport/plugins/hook"
 )
 
 // elsewhere is a machine that has nothing of what it is asked for, and keeps
@@ -105,5 +107,35 @@ func TestFormGoesFirst(t *testing.T) {
 	_, err := Load(path, Machine{Peer: elsewhere(&asked).Peer})
 	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "neither a user nor a group") || len(asked) > 0 {
 		t.Errorf("%v, asked %q", err, asked)
+	}
+}
+
+// A hook is asked about its own settings, is told whom people turn to, and each
+// thing that it does not take has its line.
+func TestAHookIsAskedForItsSettings(t *testing.T) {
+	text := strings.NewReplacer(`on_error = "deny"`, "before = false\nmail = true\n[hook.settings]\ncolour = \"red\"\nsize = 3\n",
+		"[page.support]\n", "[page.support]\nphone = \"112\"\n").Replace(base)
+	path := filepath.Join(t.TempDir(), "c.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	line := func(what string) int { return 1 + strings.Count(text[:strings.Index(text, what)], "\n") }
+	_, err := Load(path, Machine{Hook: func(h Hook, s hook.Setup) error {
+		if h.Name != "notify" || h.Before || !h.Mail || s.Settings["colour"] != "red" || s.Settings["size"] != "3" || s.Phone != "112" || s.Operator == "" {
+			t.Errorf("asked %+v about %+v", h, s)
+		}
+		return fmt.Errorf("starting: %w", hook.Unfit{{Key: "colour", Reason: "is red", Fix: "write green"}, {Reason: "are few", Fix: "write more"}})
+	}})
+	want := fmt.Sprintf("%[1]s:%[2]d: hook[0].settings: are few; write more\n%[1]s:%[3]d: hook[0].settings.colour: is red; write green",
+		path, line("[hook.settings]"), line("colour"))
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	_, err = Load(path, Machine{
+		Program: func(string, string) error { return errors.New("not here") },
+		Hook:    func(Hook, hook.Setup) error { t.Error("a program that is not there was asked"); return nil },
+	})
+	if err == nil {
+		t.Error("the program is not there")
 	}
 }

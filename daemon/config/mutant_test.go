@@ -177,6 +177,8 @@ func TestMutantsOfFactorsAndServices(t *testing.T) {
 		{`digits = 6`, `digits = [6]`, "digits", "factor[0].settings.digits", "is a list", "digits = "},
 		{`on_error = "deny"`, ``, "[[hook]]", "hook[0].on_error", "no default", `"deny"`},
 		{`on_error = "deny"`, `on_error = "ignore"`, "on_error", "hook[0].on_error", "not a choice", "deny, allow"},
+		{`on_error = "deny"`, "on_error = \"deny\"\nbefore = false", "on_error", "hook[0].on_error", "has no meaning with before = false", "remove one"},
+		{`on_error = "deny"`, "on_error = \"deny\"\nsettings = {a = 1.5}", "settings = {a", "hook[0].settings.a", "must be a text", `a = "..."`},
 		{`path = "/usr/bin/notify"`, ``, "[[hook]]", "hook[0].path", "is missing", "path = "},
 		{`name = "dav"`, `name = "web"`, "name = \"web\"\naccept = [[\"app", "service[1].name", "there already", "another name"},
 		{`name = "dav"`, ``, "[[service]]\n\naccept = [[\"app", "service[1].name", "is missing", "name = "},

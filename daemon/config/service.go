@@ -56,7 +56,7 @@ func readFactors(ts []table) []Factor {
 	var out []Factor
 	taken := map[string]bool{}
 	for _, t := range ts {
-		f := Factor{Kind: t.name("kind", taken), Settings: map[string]string{}}
+		f := Factor{Kind: t.name("kind", taken)}
 		if f.Kind == directoryFactor {
 			t.Refuse("kind", "the directory is built in, not a plugin", "remove this [[factor]]")
 		}
@@ -65,36 +65,23 @@ func readFactors(ts []table) []Factor {
 		f.Jail = t.Flag("jail", true)
 		f.Timeout = t.Duration("timeout", 300*time.Millisecond, 50*time.Millisecond, 10*time.Second)
 		f.Standalone = t.Flag("standalone", false)
-		settings := t.sub("settings")
-		for k, v := range settings.All() {
-			switch v.(type) {
-			case string, int64, bool:
-				f.Settings[k] = fmt.Sprint(v)
-			default:
-				settings.WrongType(k, v, "a text, a whole number, or true or false", k+` = "..."`)
-			}
-		}
+		f.Settings = t.settings()
 		t.Close()
 		out = append(out, f)
 	}
 	return out
 }
 
-func readHooks(ts []table) []Hook {
-	var out []Hook
-	taken := map[string]bool{}
-	for _, t := range ts {
-		h := Hook{Name: t.name("name", taken), Config: t.Where("")}
-		h.Path, h.SHA256 = t.program("")
-		if t.Has("on_error") {
-			h.AllowOnError = t.OneOf("on_error", "deny", "deny", "allow") == "allow"
-		} else {
-			t.Know("on_error")
-			t.Refuse("on_error", "is missing: it has no default", `write on_error = "deny" (safe) or "allow" (available)`)
+// settings reads what is passed on to a plugin, which alone understands it.
+func (t table) settings() map[string]string {
+	out, settings := map[string]string{}, t.sub("settings")
+	for k, v := range settings.All() {
+		switch v.(type) {
+		case string, int64, bool:
+			out[k] = fmt.Sprint(v)
+		default:
+			settings.WrongType(k, v, "a text, a whole number, or true or false", k+` = "..."`)
 		}
-		h.Timeout = t.Duration("timeout", 200*time.Millisecond, 50*time.Millisecond, 10*time.Second)
-		t.Close()
-		out = append(out, h)
 	}
 	return out
 }

@@ -58,14 +58,21 @@ type Journal interface {
 	Commit(ctx context.Context, c account.Change) error
 }
 
+// People finds the person behind a login.
+type People interface {
+	Find(ctx context.Context, name string) (account.Facts, error)
+}
+
 // Named is a hook and its name in the config.
 type Named struct {
 	Name string
 	Hook hook.Hook
+	// Mail lets the hook know how to reach the person that an act is about.
+	Mail bool
 }
 
-// Config is what a Bus is made of. Hooks and Cursor may be absent, all else is
-// required.
+// Config is what a Bus is made of. Hooks, Cursor and People may be absent, all
+// else is required.
 type Config struct {
 	Log      *slog.Logger
 	Counters Counters
@@ -75,6 +82,8 @@ type Config struct {
 	// Cursor remembers how far each hook has got; required where there are
 	// hooks.
 	Cursor Cursor
+	// People is required where a hook has Mail.
+	People People
 	// Pseudonym replaces the id of a subject in the log.
 	Pseudonym func(account.ID) string
 	Now       func() time.Time

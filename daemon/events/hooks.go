@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// hookTimeout bounds one call of After from here; the plugin host has a
-	// shorter one of its own.
-	hookTimeout = 10 * time.Second
+	// hookTimeout bounds one call of After from here, with the question whom it
+	// is about; the plugin host has a shorter one of its own.
+	hookTimeout = 70 * time.Second
 	// firstRetry doubles up to lastRetry.
 	firstRetry = time.Second
 	lastRetry  = 5 * time.Minute
@@ -94,10 +94,35 @@ func (b *Bus) deliver(ctx context.Context, h Named) error {
 func (b *Bus) tell(ctx context.Context, h Named, e account.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
 	defer cancel()
+	who, err := b.person(ctx, h, e)
+	if err != nil {
+		return err
+	}
 	return h.Hook.After(ctx, hook.Event{
 		Seq: e.Seq, At: e.At, Act: string(e.Act), Subject: string(e.Subject), Name: e.Name, Actor: e.Actor,
-		Service: e.Service, Factor: e.Factor, Reason: string(e.Reason), Address: e.Address,
+		Service: e.Service, Factor: e.Factor, Reason: string(e.Reason), Address: e.Address, Label: e.Label,
+		Mail: who.Mail, DisplayName: who.DisplayName,
 	})
+}
+
+// person is who the act was about, as the directory knows them now: the audit
+// keeps no mail addresses. It is nobody for a hook that may not know, and where
+// the login belongs to nobody any more, or to somebody else. While the directory
+// is away the hook waits, or its mail would be lost.
+func (b *Bus) person(ctx context.Context, h Named, e account.Event) (account.Subject, error) {
+	if !h.Mail || e.Subject == "" {
+		return account.Subject{}, nil
+	}
+	facts, err := b.cfg.People.Find(ctx, e.Name)
+	switch {
+	case errors.Is(err, account.ErrNotFound):
+		return account.Subject{}, nil
+	case err != nil:
+		return account.Subject{}, fmt.Errorf("asking the directory for the person: %w", err)
+	case facts.ID != e.Subject:
+		return account.Subject{}, nil
+	}
+	return facts.Subject, nil
 }
 
 // Files is a Cursor that keeps one small file for each hook in a folder, which

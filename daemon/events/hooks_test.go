@@ -74,7 +74,7 @@ func TestHooksInOrder(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		good, bad, stuck := &listener{}, &listener{fail: 3}, &listener{hang: true}
-		cfg := Config{Cursor: Files{dir}, Hooks: []Named{{"good", good}, {"bad", bad}, {"stuck", stuck}}}
+		cfg := Config{Cursor: Files{dir}, Hooks: []Named{{Name: "good", Hook: good}, {Name: "bad", Hook: bad}, {Name: "stuck", Hook: stuck}}}
 		w, b := newWorldWith(cfg)
 		w.happen(250)
 		stop := start(t, b)
@@ -141,4 +141,90 @@ func TestFiles(t *testing.T) {
 	if err := (Files{filepath.Join(f.Dir, "gone")}).Put(ctx, "mail", 1); err == nil {
 		t.Error("no error without a folder")
 	}
+}
+
+// phoneBook knows people by their login, and may be away.
+type phoneBook struct {
+	mu   sync.Mutex
+	away bool
+	book map[string]account.Subject
+}
+
+func (p *phoneBook) Find(_ context.Context, name string) (account.Facts, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away {
+		return account.Facts{}, account.ErrUnavailable
+	}
+	who, ok := p.book[name]
+	if !ok {
+		return account.Facts{}, account.ErrNotFound
+	}
+	return account.Facts{Subject: who}, nil
+}
+
+func (p *phoneBook) set(away bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = away
+}
+
+// reader is a hook that keeps what it is told.
+type reader struct {
+	mu    sync.Mutex
+	heard []hook.Event
+}
+
+func (r *reader) Before(context.Context, hook.Attempt) (hook.Veto, error) { return hook.Veto{}, nil }
+
+func (r *reader) After(_ context.Context, e hook.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heard = append(r.heard, e)
+	return nil
+}
+
+func (r *reader) got() []hook.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.heard)
+}
+
+// TestAHookMayKnowWhomItIsAbout: only the hook that may, only of the person that
+// the act was about, and never less because the directory is away for a while.
+func TestAHookMayKnowWhomItIsAbout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		book := &phoneBook{away: true, book: map[string]account.Subject{
+			"alice": {ID: "1", Name: "alice", DisplayName: "Alice A.", Mail: "alice@example.org"},
+			"bert":  {ID: "9", Name: "bert", DisplayName: "Another Bert", Mail: "another@example.org"},
+		}}
+		may, mayNot := &reader{}, &reader{}
+		w, b := newWorldWith(Config{Cursor: Files{t.TempDir()}, People: book, Hooks: []Named{{"may", may, true}, {"may not", mayNot, false}}})
+		w.audit = []account.Event{
+			{Seq: 1, Act: account.ActIssue, Subject: "1", Name: "alice", Label: "phone"},
+			{Seq: 2, Act: account.ActReset, Subject: "2", Name: "bert"},
+			{Seq: 3, Act: account.ActReset, Subject: "3", Name: "gone"},
+			{Seq: 4, Act: account.ActAlarm, Name: "alice"},
+		}
+		stop := start(t, b)
+		<-time.After(time.Second / 2)
+		if got := may.got(); len(got) != 0 {
+			t.Errorf("told without an address: %v", got)
+		}
+		if got := mayNot.got(); len(got) != 4 || got[0].Mail != "" || got[0].DisplayName != "" || got[0].Label != "phone" {
+			t.Errorf("a hook that may not know heard %+v", got)
+		}
+		book.set(false)
+		<-time.After(2 * time.Second)
+		stop()
+		got := may.got()
+		if len(got) != 4 || got[0].Mail != "alice@example.org" || got[0].DisplayName != "Alice A." {
+			t.Fatalf("heard %+v", got)
+		}
+		for _, e := range got[1:] {
+			if e.Mail != "" || e.DisplayName != "" {
+				t.Errorf("act %d names somebody else: %+v", e.Seq, e)
+			}
+		}
+	})
 }

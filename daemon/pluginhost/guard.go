@@ -24,6 +24,10 @@ const maxSecret = 8 << 10
 // years, and on a busy machine they shall not be told that it is out of order.
 const enrollPatience = 10
 
+// afterLimit bounds what a hook does after an act, such as sending a mail: nobody
+// waits for it but the acts that follow.
+const afterLimit = time.Minute
+
 type guardedFactor struct{ *supervisor }
 
 var _ factor.Factor = guardedFactor{}
@@ -109,8 +113,11 @@ func (s *supervisor) do(ctx context.Context, name string, call func(context.Cont
 		return err
 	}
 	limit := s.spec.Timeout
-	if name == "enroll" {
+	switch name {
+	case "enroll":
 		limit *= enrollPatience
+	case "after":
+		limit = afterLimit
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	err := call(limited, p)

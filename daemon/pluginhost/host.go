@@ -35,9 +35,10 @@ type Spec struct {
 	// does not say that it is in its jail is not started. Hooks have none.
 	NoJail bool
 	// Timeout bounds each call; 0 means DefaultTimeout. A new record may take
-	// ten times as long.
+	// ten times as long, and what a hook does after an act a minute.
 	Timeout time.Duration
-	// Settings are given to every Enroll of the factor.
+	// Settings are given to every Enroll of the factor, and to a hook at each
+	// start.
 	Settings map[string]string
 }
 
@@ -47,6 +48,8 @@ type Config struct {
 	// sockets live in a directory of mode 0700 below it.
 	RunDir string
 	Log    *slog.Logger
+	// Setup is what every hook is told at its start, beside its settings.
+	Setup hook.Setup
 	// Observe, if set, hears of every call: its kind or hook name, "enroll",
 	// "verify", "before" or "after", how long it took, and its error.
 	Observe func(kind, call string, took time.Duration, err error)

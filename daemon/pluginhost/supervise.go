@@ -82,7 +82,9 @@ func (s *supervisor) start(ctx context.Context) error {
 // accept holds the plugin to its kind, and to what it said the first time.
 func (s *supervisor) accept(ctx context.Context, p *process) error {
 	if s.isHook {
-		return p.hook.Ready(ctx)
+		setup := s.cfg.Setup
+		setup.Settings = s.spec.Settings
+		return p.hook.Ready(ctx, setup)
 	}
 	info, err := p.factor.Info(ctx)
 	if err != nil {

@@ -40,6 +40,8 @@ func servePlugin(name string) {
 	switch name {
 	case "watcher":
 		wire.ServeHook(watcher{})
+	case "picky":
+		wire.ServeHook(picky{})
 	case "mute":
 		fmt.Println("hello, I speak no protocol")
 	case "silent":
@@ -136,6 +138,30 @@ func (watcher) Before(_ context.Context, a hook.Attempt) (hook.Veto, error) {
 func (watcher) After(_ context.Context, e hook.Event) error {
 	if e.Seq == 0 {
 		return errors.New("acts count from 1")
+	}
+	return nil
+}
+
+// picky is a watcher with one setting, and says what else it was told.
+type picky struct{ watcher }
+
+func (picky) Configure(_ context.Context, s hook.Setup) []hook.Problem {
+	if s.Settings["colour"] != "green" {
+		return []hook.Problem{
+			{Key: "colour", Reason: fmt.Sprintf("is %q for %s, %s, %s, %s", s.Settings["colour"], s.Operator, s.Phone, s.Hours, s.Mail), Fix: "write colour = \"green\""},
+			{Reason: "fit nobody", Fix: "ask\nagain"},
+		}
+	}
+	return nil
+}
+
+func (picky) After(ctx context.Context, e hook.Event) error {
+	if e.Act == "slow" {
+		select {
+		case <-time.After(slowEnroll):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	return nil
 }

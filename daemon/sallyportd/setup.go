@@ -24,11 +24,14 @@ func checkConfigCommand() *cobra.Command {
 		Short: "Read the config and tell everything that is wrong with it",
 		Long: `check-config reads the config file, looks at the files that it names, and
 prints every problem with file, line, key, reason and a way to mend it. It opens
-no socket, starts no plugin and asks no server. It looks with the eyes of the
+no socket, asks no server, and starts no plugin but each hook, which alone knows
+whether it can use its settings, and then ends it. It looks with the eyes of the
 user who runs it, so run it as the daemon's. Exit status: 0 usable, 2 not usable.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(path, machine.Here(false))
+			here := machine.Here(false)
+			here.Hook = machine.Hook
+			cfg, err := config.Load(path, here)
 			var problems config.Problems
 			if errors.As(err, &problems) {
 				for _, p := range problems {

@@ -8,6 +8,8 @@ package hook
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -19,6 +21,44 @@ type Hook interface {
 	// After is told of one audited act. The daemon repeats it, in order, until
 	// it returns nil, also over crashes, so an act can arrive twice: Seq tells.
 	After(ctx context.Context, e Event) error
+}
+
+// Configurable is a hook that has settings. One that is not is refused any.
+type Configurable interface {
+	Hook
+	// Configure is called once at each start, before all else. What it returns
+	// is everything that is wrong: the hook does not start, and the operator
+	// reads it with file, line and key.
+	Configure(ctx context.Context, s Setup) []Problem
+}
+
+// Setup is what a hook is told at its start.
+type Setup struct {
+	// Settings are the [hook.settings] of the config, as they are.
+	Settings map[string]string
+	// Operator is who runs this; Phone, Hours and Mail are how people reach
+	// its support. Each may be empty.
+	Operator, Phone, Hours, Mail string
+}
+
+// Problem is one thing that is wrong with the settings.
+type Problem struct {
+	// Key is the setting at fault; empty where it is none in particular.
+	Key string
+	// Reason and Fix read as "KEY REASON; FIX".
+	Reason, Fix string
+}
+
+// Unfit is the error of a hook that does not start with its settings.
+type Unfit []Problem
+
+// Error tells all problems in one line.
+func (u Unfit) Error() string {
+	var all []string
+	for _, p := range u {
+		all = append(all, strings.TrimSpace(fmt.Sprintf("%s %s; %s", p.Key, p.Reason, p.Fix)))
+	}
+	return "the settings of the hook: " + strings.Join(all, " / ")
 }
 
 // Attempt is a login as a hook may see it: without its secrets.
@@ -53,4 +93,11 @@ type Event struct {
 	Factor  string
 	Reason  string
 	Address string
+	// Label is the name that the person gave the record that this is about.
+	Label string
+	// Mail and DisplayName are what the directory says of the person now. They
+	// are told only to a hook with mail = true in the config, and are empty
+	// where the directory has none, or has this person no more.
+	Mail        string
+	DisplayName string
 }

@@ -78,10 +78,20 @@ type HookClient struct{ pb pb.HookClient }
 
 var _ hook.Hook = (*HookClient)(nil)
 
-// Ready fails unless there is a hook at the other end.
-func (c *HookClient) Ready(ctx context.Context) error {
-	_, err := c.pb.Ready(ctx, &pb.ReadyRequest{})
-	return callError("ready", err)
+// Ready fails unless there is a hook at the other end that can work with its
+// settings; what is wrong with them is a hook.Unfit.
+func (c *HookClient) Ready(ctx context.Context, s hook.Setup) error {
+	r, err := c.pb.Ready(ctx, setupToWire(s))
+	if err != nil {
+		return callError("ready", err)
+	}
+	if problems := problemsFromWire(r.GetProblems()); len(problems) > 0 {
+		return hook.Unfit(problems)
+	}
+	if len(s.Settings) > 0 && !r.GetConfigured() {
+		return hook.Unfit{{Reason: "are not read by this hook", Fix: "remove [hook.settings]"}}
+	}
+	return nil
 }
 
 // Before asks the hook for its veto.

@@ -115,9 +115,17 @@ func TestEveryFieldTravels(t *testing.T) {
 				Seq: rapid.Int64().Draw(t, "seq"), At: moment().Draw(t, "at"), Act: raw().Draw(t, "act"),
 				Subject: raw().Draw(t, "subject"), Name: raw().Draw(t, "name"), Actor: raw().Draw(t, "actor"),
 				Service: raw().Draw(t, "service"), Factor: raw().Draw(t, "factor"), Reason: raw().Draw(t, "reason"),
-				Address: raw().Draw(t, "address"),
+				Address: raw().Draw(t, "address"), Label: raw().Draw(t, "label"),
+				Mail: raw().Draw(t, "mail"), DisplayName: raw().Draw(t, "display name"),
 			}
 			same(t, eventFromWire(travel(t, eventToWire(want), &pb.AfterRequest{})), want)
+		},
+		"setup": func(t *rapid.T) {
+			want := hook.Setup{
+				Settings: rapid.MapOfN(rapid.String(), rapid.String(), 1, 5).Draw(t, "settings"), Operator: rapid.String().Draw(t, "operator"),
+				Phone: rapid.String().Draw(t, "phone"), Hours: rapid.String().Draw(t, "hours"), Mail: rapid.String().Draw(t, "mail"),
+			}
+			same(t, setupFromWire(travel(t, setupToWire(want), &pb.ReadyRequest{})), want)
 		},
 	}
 	for name, property := range cases {
@@ -132,7 +140,7 @@ func TestEveryFieldIsCarried(t *testing.T) {
 		fields int
 	}{
 		{factor.Info{}, 8}, {factor.Enrollment{}, 5}, {factor.Issued{}, 6}, {factor.Record{}, 3}, {factor.Request{}, 3},
-		{factor.Result{}, 7}, {hook.Attempt{}, 5}, {hook.Veto{}, 2}, {hook.Event{}, 10},
+		{factor.Result{}, 7}, {hook.Attempt{}, 5}, {hook.Veto{}, 2}, {hook.Event{}, 13}, {hook.Setup{}, 5}, {hook.Problem{}, 3},
 	} {
 		if n := reflect.TypeOf(c.value).NumField(); n != c.fields {
 			t.Errorf("%T has %d fields, and the wire carries %d", c.value, n, c.fields)

@@ -127,8 +127,13 @@ type hookServer struct {
 	impl hook.Hook
 }
 
-func (s *hookServer) Ready(context.Context, *pb.ReadyRequest) (*pb.ReadyReply, error) {
-	return &pb.ReadyReply{}, nil
+func (s *hookServer) Ready(ctx context.Context, r *pb.ReadyRequest) (reply *pb.ReadyReply, err error) {
+	defer guard(&err)
+	c, ok := s.impl.(hook.Configurable)
+	if !ok {
+		return &pb.ReadyReply{}, nil
+	}
+	return &pb.ReadyReply{Problems: problemsToWire(c.Configure(ctx, setupFromWire(r))), Configured: true}, nil
 }
 
 func (s *hookServer) Before(ctx context.Context, r *pb.BeforeRequest) (reply *pb.BeforeReply, err error) {

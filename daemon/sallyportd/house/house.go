@@ -202,14 +202,14 @@ func (h *House) buildPlugins(ctx context.Context) (err error) {
 		factors = append(factors, pluginhost.Spec{Kind: f.Kind, Path: f.Path, SHA256: f.SHA256, MTLS: f.MTLS, NoJail: !f.Jail, Timeout: f.Timeout, Settings: f.Settings})
 	}
 	for _, k := range h.cfg.Hooks {
-		hooks = append(hooks, pluginhost.Spec{Kind: k.Name, Path: k.Path, SHA256: k.SHA256, MTLS: true, Timeout: k.Timeout})
+		hooks = append(hooks, pluginhost.Spec{Kind: k.Name, Path: k.Path, SHA256: k.SHA256, MTLS: true, Timeout: k.Timeout, Settings: k.Settings})
 	}
 	runDir := filepath.Join(h.cfg.State, "plugins")
 	if err := os.MkdirAll(runDir, 0o700); err != nil {
 		return fmt.Errorf("making the folder of the plugins' sockets: %w", err)
 	}
 	h.plugins, err = pluginhost.Start(ctx, pluginhost.Config{
-		RunDir: runDir, Log: h.log,
+		RunDir: runDir, Log: h.log, Setup: h.cfg.Setup(),
 		Observe: h.observePlugin, Up: h.metrics.PluginUp, Restarted: h.metrics.PluginRestarted,
 	}, factors, hooks)
 	if err != nil {
@@ -252,6 +252,9 @@ func (h *House) buildEngine(context.Context) (err error) {
 		})
 	}
 	for _, k := range h.cfg.Hooks {
+		if !k.Before {
+			continue
+		}
 		cfg.Hooks = append(cfg.Hooks, check.Hook{Name: k.Name, Hook: h.plugins.Hook(k.Name), AllowOnError: k.AllowOnError, Config: k.Config})
 	}
 	h.engine, err = check.New(cfg)

@@ -161,10 +161,11 @@ func (h *House) alarm(e account.Event) { h.bus.Record(e) }
 func (h *House) buildEvents(ctx context.Context) error {
 	cfg := events.Config{
 		Log: h.log, Counters: h.metrics, Journal: h.store, Cursor: events.Files{Dir: h.cfg.State}, Now: h.clock.Now,
+		People:    h.directory,
 		Pseudonym: (&pseudonyms{mac: h.ring.MAC, known: map[account.ID]string{}}).of,
 	}
 	for _, k := range h.cfg.Hooks {
-		cfg.Hooks = append(cfg.Hooks, events.Named{Name: k.Name, Hook: h.plugins.Hook(k.Name)})
+		cfg.Hooks = append(cfg.Hooks, events.Named{Name: k.Name, Hook: h.plugins.Hook(k.Name), Mail: k.Mail})
 	}
 	h.bus = events.New(cfg)
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -30,6 +30,11 @@ const (
 
 type ReadyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      map[string]string      `protobuf:"bytes,1,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Operator      string                 `protobuf:"bytes,2,opt,name=operator,proto3" json:"operator,omitempty"`
+	Phone         string                 `protobuf:"bytes,3,opt,name=phone,proto3" json:"phone,omitempty"`
+	Hours         string                 `protobuf:"bytes,4,opt,name=hours,proto3" json:"hours,omitempty"`
+	Mail          string                 `protobuf:"bytes,5,opt,name=mail,proto3" json:"mail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -64,8 +69,48 @@ func (*ReadyRequest) Descriptor() ([]byte, []int) {
 	return file_hook_proto_rawDescGZIP(), []int{0}
 }
 
+func (x *ReadyRequest) GetSettings() map[string]string {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *ReadyRequest) GetOperator() string {
+	if x != nil {
+		return x.Operator
+	}
+	return ""
+}
+
+func (x *ReadyRequest) GetPhone() string {
+	if x != nil {
+		return x.Phone
+	}
+	return ""
+}
+
+func (x *ReadyRequest) GetHours() string {
+	if x != nil {
+		return x.Hours
+	}
+	return ""
+}
+
+func (x *ReadyRequest) GetMail() string {
+	if x != nil {
+		return x.Mail
+	}
+	return ""
+}
+
 type ReadyReply struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is wrong with the settings: with any of it the hook does not start.
+	Problems []*Problem `protobuf:"bytes,1,rep,name=problems,proto3" json:"problems,omitempty"`
+	// True where the hook has read its settings. A hook that is given some and
+	// does not say so is not started, because it would ignore them.
+	Configured    bool `protobuf:"varint,2,opt,name=configured,proto3" json:"configured,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -100,6 +145,80 @@ func (*ReadyReply) Descriptor() ([]byte, []int) {
 	return file_hook_proto_rawDescGZIP(), []int{1}
 }
 
+func (x *ReadyReply) GetProblems() []*Problem {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+func (x *ReadyReply) GetConfigured() bool {
+	if x != nil {
+		return x.Configured
+	}
+	return false
+}
+
+type Problem struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Fix           string                 `protobuf:"bytes,3,opt,name=fix,proto3" json:"fix,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Problem) Reset() {
+	*x = Problem{}
+	mi := &file_hook_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Problem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Problem) ProtoMessage() {}
+
+func (x *Problem) ProtoReflect() protoreflect.Message {
+	mi := &file_hook_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Problem.ProtoReflect.Descriptor instead.
+func (*Problem) Descriptor() ([]byte, []int) {
+	return file_hook_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Problem) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Problem) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Problem) GetFix() string {
+	if x != nil {
+		return x.Fix
+	}
+	return ""
+}
+
 type BeforeRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Service       []byte                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
@@ -113,7 +232,7 @@ type BeforeRequest struct {
 
 func (x *BeforeRequest) Reset() {
 	*x = BeforeRequest{}
-	mi := &file_hook_proto_msgTypes[2]
+	mi := &file_hook_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -125,7 +244,7 @@ func (x *BeforeRequest) String() string {
 func (*BeforeRequest) ProtoMessage() {}
 
 func (x *BeforeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hook_proto_msgTypes[2]
+	mi := &file_hook_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -138,7 +257,7 @@ func (x *BeforeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeforeRequest.ProtoReflect.Descriptor instead.
 func (*BeforeRequest) Descriptor() ([]byte, []int) {
-	return file_hook_proto_rawDescGZIP(), []int{2}
+	return file_hook_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *BeforeRequest) GetService() []byte {
@@ -186,7 +305,7 @@ type BeforeReply struct {
 
 func (x *BeforeReply) Reset() {
 	*x = BeforeReply{}
-	mi := &file_hook_proto_msgTypes[3]
+	mi := &file_hook_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -198,7 +317,7 @@ func (x *BeforeReply) String() string {
 func (*BeforeReply) ProtoMessage() {}
 
 func (x *BeforeReply) ProtoReflect() protoreflect.Message {
-	mi := &file_hook_proto_msgTypes[3]
+	mi := &file_hook_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -211,7 +330,7 @@ func (x *BeforeReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeforeReply.ProtoReflect.Descriptor instead.
 func (*BeforeReply) Descriptor() ([]byte, []int) {
-	return file_hook_proto_rawDescGZIP(), []int{3}
+	return file_hook_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *BeforeReply) GetRefuse() bool {
@@ -232,22 +351,27 @@ type AfterRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Seq   int64                  `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
 	// Nanoseconds since 1970 in UTC; absent where the time is not known.
-	At            *int64 `protobuf:"varint,2,opt,name=at,proto3,oneof" json:"at,omitempty"`
-	Act           []byte `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
-	Subject       []byte `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Name          []byte `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
-	Actor         []byte `protobuf:"bytes,6,opt,name=actor,proto3" json:"actor,omitempty"`
-	Service       []byte `protobuf:"bytes,7,opt,name=service,proto3" json:"service,omitempty"`
-	Factor        []byte `protobuf:"bytes,8,opt,name=factor,proto3" json:"factor,omitempty"`
-	Reason        []byte `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
-	Address       []byte `protobuf:"bytes,10,opt,name=address,proto3" json:"address,omitempty"`
+	At      *int64 `protobuf:"varint,2,opt,name=at,proto3,oneof" json:"at,omitempty"`
+	Act     []byte `protobuf:"bytes,3,opt,name=act,proto3" json:"act,omitempty"`
+	Subject []byte `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	Name    []byte `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	Actor   []byte `protobuf:"bytes,6,opt,name=actor,proto3" json:"actor,omitempty"`
+	Service []byte `protobuf:"bytes,7,opt,name=service,proto3" json:"service,omitempty"`
+	Factor  []byte `protobuf:"bytes,8,opt,name=factor,proto3" json:"factor,omitempty"`
+	Reason  []byte `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
+	Address []byte `protobuf:"bytes,10,opt,name=address,proto3" json:"address,omitempty"`
+	Label   []byte `protobuf:"bytes,11,opt,name=label,proto3" json:"label,omitempty"`
+	// Only for a hook that the config lets know: what the directory says of the
+	// person.
+	Mail          []byte `protobuf:"bytes,12,opt,name=mail,proto3" json:"mail,omitempty"`
+	DisplayName   []byte `protobuf:"bytes,13,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AfterRequest) Reset() {
 	*x = AfterRequest{}
-	mi := &file_hook_proto_msgTypes[4]
+	mi := &file_hook_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -259,7 +383,7 @@ func (x *AfterRequest) String() string {
 func (*AfterRequest) ProtoMessage() {}
 
 func (x *AfterRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hook_proto_msgTypes[4]
+	mi := &file_hook_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -272,7 +396,7 @@ func (x *AfterRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AfterRequest.ProtoReflect.Descriptor instead.
 func (*AfterRequest) Descriptor() ([]byte, []int) {
-	return file_hook_proto_rawDescGZIP(), []int{4}
+	return file_hook_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AfterRequest) GetSeq() int64 {
@@ -345,6 +469,27 @@ func (x *AfterRequest) GetAddress() []byte {
 	return nil
 }
 
+func (x *AfterRequest) GetLabel() []byte {
+	if x != nil {
+		return x.Label
+	}
+	return nil
+}
+
+func (x *AfterRequest) GetMail() []byte {
+	if x != nil {
+		return x.Mail
+	}
+	return nil
+}
+
+func (x *AfterRequest) GetDisplayName() []byte {
+	if x != nil {
+		return x.DisplayName
+	}
+	return nil
+}
+
 type AfterReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -353,7 +498,7 @@ type AfterReply struct {
 
 func (x *AfterReply) Reset() {
 	*x = AfterReply{}
-	mi := &file_hook_proto_msgTypes[5]
+	mi := &file_hook_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +510,7 @@ func (x *AfterReply) String() string {
 func (*AfterReply) ProtoMessage() {}
 
 func (x *AfterReply) ProtoReflect() protoreflect.Message {
-	mi := &file_hook_proto_msgTypes[5]
+	mi := &file_hook_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +523,7 @@ func (x *AfterReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AfterReply.ProtoReflect.Descriptor instead.
 func (*AfterReply) Descriptor() ([]byte, []int) {
-	return file_hook_proto_rawDescGZIP(), []int{5}
+	return file_hook_proto_rawDescGZIP(), []int{6}
 }
 
 var File_hook_proto protoreflect.FileDescriptor
@@ -386,10 +531,26 @@ var File_hook_proto protoreflect.FileDescriptor
 const file_hook_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"hook.proto\x12\x11sallyport.hook.v1\"\x0e\n" +
-	"\fReadyRequest\"\f\n" +
+	"hook.proto\x12\x11sallyport.hook.v1\"\xf2\x01\n" +
+	"\fReadyRequest\x12I\n" +
+	"\bsettings\x18\x01 \x03(\v2-.sallyport.hook.v1.ReadyRequest.SettingsEntryR\bsettings\x12\x1a\n" +
+	"\boperator\x18\x02 \x01(\tR\boperator\x12\x14\n" +
+	"\x05phone\x18\x03 \x01(\tR\x05phone\x12\x14\n" +
+	"\x05hours\x18\x04 \x01(\tR\x05hours\x12\x12\n" +
+	"\x04mail\x18\x05 \x01(\tR\x04mail\x1a;\n" +
+	"\rSettingsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"d\n" +
 	"\n" +
-	"ReadyReply\"\x8a\x01\n" +
+	"ReadyReply\x126\n" +
+	"\bproblems\x18\x01 \x03(\v2\x1a.sallyport.hook.v1.ProblemR\bproblems\x12\x1e\n" +
+	"\n" +
+	"configured\x18\x02 \x01(\bR\n" +
+	"configured\"E\n" +
+	"\aProblem\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x10\n" +
+	"\x03fix\x18\x03 \x01(\tR\x03fix\"\x8a\x01\n" +
 	"\rBeforeRequest\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\fR\aservice\x12\x1b\n" +
 	"\tfront_end\x18\x02 \x01(\fR\bfrontEnd\x12\x12\n" +
@@ -398,7 +559,7 @@ const file_hook_proto_rawDesc = "" +
 	"\x05agent\x18\x05 \x01(\fR\x05agent\"9\n" +
 	"\vBeforeReply\x12\x16\n" +
 	"\x06refuse\x18\x01 \x01(\bR\x06refuse\x12\x12\n" +
-	"\x04note\x18\x02 \x01(\fR\x04note\"\xf6\x01\n" +
+	"\x04note\x18\x02 \x01(\fR\x04note\"\xc3\x02\n" +
 	"\fAfterRequest\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12\x13\n" +
 	"\x02at\x18\x02 \x01(\x03H\x00R\x02at\x88\x01\x01\x12\x10\n" +
@@ -410,7 +571,10 @@ const file_hook_proto_rawDesc = "" +
 	"\x06factor\x18\b \x01(\fR\x06factor\x12\x16\n" +
 	"\x06reason\x18\t \x01(\fR\x06reason\x12\x18\n" +
 	"\aaddress\x18\n" +
-	" \x01(\fR\aaddressB\x05\n" +
+	" \x01(\fR\aaddress\x12\x14\n" +
+	"\x05label\x18\v \x01(\fR\x05label\x12\x12\n" +
+	"\x04mail\x18\f \x01(\fR\x04mail\x12!\n" +
+	"\fdisplay_name\x18\r \x01(\fR\vdisplayNameB\x05\n" +
 	"\x03_at\"\f\n" +
 	"\n" +
 	"AfterReply2\xe4\x01\n" +
@@ -431,27 +595,31 @@ func file_hook_proto_rawDescGZIP() []byte {
 	return file_hook_proto_rawDescData
 }
 
-var file_hook_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_hook_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_hook_proto_goTypes = []any{
 	(*ReadyRequest)(nil),  // 0: sallyport.hook.v1.ReadyRequest
 	(*ReadyReply)(nil),    // 1: sallyport.hook.v1.ReadyReply
-	(*BeforeRequest)(nil), // 2: sallyport.hook.v1.BeforeRequest
-	(*BeforeReply)(nil),   // 3: sallyport.hook.v1.BeforeReply
-	(*AfterRequest)(nil),  // 4: sallyport.hook.v1.AfterRequest
-	(*AfterReply)(nil),    // 5: sallyport.hook.v1.AfterReply
+	(*Problem)(nil),       // 2: sallyport.hook.v1.Problem
+	(*BeforeRequest)(nil), // 3: sallyport.hook.v1.BeforeRequest
+	(*BeforeReply)(nil),   // 4: sallyport.hook.v1.BeforeReply
+	(*AfterRequest)(nil),  // 5: sallyport.hook.v1.AfterRequest
+	(*AfterReply)(nil),    // 6: sallyport.hook.v1.AfterReply
+	nil,                   // 7: sallyport.hook.v1.ReadyRequest.SettingsEntry
 }
 var file_hook_proto_depIdxs = []int32{
-	0, // 0: sallyport.hook.v1.Hook.Ready:input_type -> sallyport.hook.v1.ReadyRequest
-	2, // 1: sallyport.hook.v1.Hook.Before:input_type -> sallyport.hook.v1.BeforeRequest
-	4, // 2: sallyport.hook.v1.Hook.After:input_type -> sallyport.hook.v1.AfterRequest
-	1, // 3: sallyport.hook.v1.Hook.Ready:output_type -> sallyport.hook.v1.ReadyReply
-	3, // 4: sallyport.hook.v1.Hook.Before:output_type -> sallyport.hook.v1.BeforeReply
-	5, // 5: sallyport.hook.v1.Hook.After:output_type -> sallyport.hook.v1.AfterReply
-	3, // [3:6] is the sub-list for method output_type
-	0, // [0:3] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	7, // 0: sallyport.hook.v1.ReadyRequest.settings:type_name -> sallyport.hook.v1.ReadyRequest.SettingsEntry
+	2, // 1: sallyport.hook.v1.ReadyReply.problems:type_name -> sallyport.hook.v1.Problem
+	0, // 2: sallyport.hook.v1.Hook.Ready:input_type -> sallyport.hook.v1.ReadyRequest
+	3, // 3: sallyport.hook.v1.Hook.Before:input_type -> sallyport.hook.v1.BeforeRequest
+	5, // 4: sallyport.hook.v1.Hook.After:input_type -> sallyport.hook.v1.AfterRequest
+	1, // 5: sallyport.hook.v1.Hook.Ready:output_type -> sallyport.hook.v1.ReadyReply
+	4, // 6: sallyport.hook.v1.Hook.Before:output_type -> sallyport.hook.v1.BeforeReply
+	6, // 7: sallyport.hook.v1.Hook.After:output_type -> sallyport.hook.v1.AfterReply
+	5, // [5:8] is the sub-list for method output_type
+	2, // [2:5] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_hook_proto_init() }
@@ -459,14 +627,14 @@ func file_hook_proto_init() {
 	if File_hook_proto != nil {
 		return
 	}
-	file_hook_proto_msgTypes[4].OneofWrappers = []any{}
+	file_hook_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hook_proto_rawDesc), len(file_hook_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

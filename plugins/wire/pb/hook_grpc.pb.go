@@ -36,7 +36,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type HookClient interface {
 	// Ready succeeds when the hook can be asked. The host calls it at each start,
-	// so that no other program is taken for a hook that happens to fail.
+	// before all else, so that no other program is taken for a hook that happens
+	// to fail, and gives the hook its settings.
 	Ready(ctx context.Context, in *ReadyRequest, opts ...grpc.CallOption) (*ReadyReply, error)
 	// Before may veto an attempt. A failed call means that nobody could tell.
 	Before(ctx context.Context, in *BeforeRequest, opts ...grpc.CallOption) (*BeforeReply, error)
@@ -87,7 +88,8 @@ func (c *hookClient) After(ctx context.Context, in *AfterRequest, opts ...grpc.C
 // for forward compatibility.
 type HookServer interface {
 	// Ready succeeds when the hook can be asked. The host calls it at each start,
-	// so that no other program is taken for a hook that happens to fail.
+	// before all else, so that no other program is taken for a hook that happens
+	// to fail, and gives the hook its settings.
 	Ready(context.Context, *ReadyRequest) (*ReadyReply, error)
 	// Before may veto an attempt. A failed call means that nobody could tell.
 	Before(context.Context, *BeforeRequest) (*BeforeReply, error)

@@ -1,0 +1,58 @@
+package pluginhost_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/pluginhost"
+	"github.com/sallyport/sallyport/plugins/hook"
+)
+
+// A hook reads its settings before all else, and what is wrong with them comes
+// back problem by problem.
+func TestAHookReadsItsSettings(t *testing.T) {
+	_, hooks := plugins(t, "picky")
+	cfg := pluginhost.Config{RunDir: shortDir(t), Setup: hook.Setup{Operator: "Uni", Phone: "1", Hours: "9-17", Mail: "h@example.org"}}
+	hooks[0].Settings = map[string]string{"colour": "red"}
+	h, err := pluginhost.Start(t.Context(), cfg, nil, hooks)
+	if err == nil {
+		_ = h.Close()
+	}
+	var unfit hook.Unfit
+	want := hook.Unfit{
+		{Key: "colour", Reason: `is "red" for Uni, 1, 9-17, h@example.org`, Fix: `write colour = "green"`},
+		{Reason: "fit nobody", Fix: "ask again"},
+	}
+	if !errors.As(err, &unfit) || !slices.Equal(unfit, want) {
+		t.Errorf("got %v, want %v", err, want)
+	}
+	hooks[0].Settings["colour"] = "green"
+	start(t, cfg, nil, hooks)
+}
+
+// Settings that nobody reads are a mistake that must not go unseen.
+func TestAHookWithoutSettingsIsGivenNone(t *testing.T) {
+	_, hooks := plugins(t, "watcher")
+	hooks[0].Settings = map[string]string{"colour": "green"}
+	h, err := pluginhost.Start(t.Context(), pluginhost.Config{RunDir: shortDir(t)}, nil, hooks)
+	if err == nil {
+		_ = h.Close()
+	}
+	if unfit := (hook.Unfit{}); !errors.As(err, &unfit) || len(unfit) != 1 {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Nobody waits for what a hook does after an act, so that it has more time than
+// for a question.
+func TestAfterMayTakeLonger(t *testing.T) {
+	_, hooks := plugins(t, "picky")
+	hooks[0].Settings = map[string]string{"colour": "green"}
+	hooks[0].Timeout = 50 * time.Millisecond
+	h := start(t, pluginhost.Config{}, nil, hooks)
+	if err := h.Hook("picky").After(t.Context(), hook.Event{Seq: 1, Act: "slow"}); err != nil {
+		t.Error(err)
+	}
+}
