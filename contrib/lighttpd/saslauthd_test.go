@@ -1,6 +1,8 @@
 package lighttpd
 
 import (
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -47,5 +49,24 @@ func TestSaslauthd(t *testing.T) {
 		if try.Service != "files" || try.FrontEnd != "saslauthd" {
 			t.Errorf("the daemon was asked for %+v", try)
 		}
+	}
+	// Bert is connected all the time, unless a crash ends that.
+	bert := servertest.Login{Name: "bert", Password: s.Person("bert").App}
+	client := dav.Keep(t, bert)
+	if err := run.Within(run.Patience, func() error {
+		got, reused, err := client.Ask(t, "/bert/")
+		if err == nil && (got != http.StatusMultiStatus || !reused) {
+			err = fmt.Errorf("told %d, over the connection of before: %t", got, reused)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.Revoke("bert")
+	if got, reused, err := client.Ask(t, "/bert/"); err == nil && (got != http.StatusUnauthorized || !reused) {
+		t.Errorf("revoked: told %d, over the connection of before: %t", got, reused)
+	}
+	if got, err := status(bert, "/bert/"); err != nil || got != "401" {
+		t.Errorf("revoked: told %s, %v", got, err)
 	}
 }

@@ -43,13 +43,15 @@ func (s Server) Keep(t testing.TB, l servertest.Login) *Kept {
 // over the connection of before, or over a new one.
 func (k *Kept) Expect(t testing.TB, path string, status int, reused bool) {
 	t.Helper()
-	got, again, err := k.ask(t, path)
+	got, again, err := k.Ask(t, path)
 	if err != nil || got != status || again != reused {
 		t.Errorf("told %d, %v, want %d; over the connection of before: %t, want %t", got, err, status, again, reused)
 	}
 }
 
-func (k *Kept) ask(t testing.TB, path string) (status int, reused bool, err error) {
+// Ask makes one request, PROPFIND, and tells whether it went over the connection
+// of before. An error means that there was no answer.
+func (k *Kept) Ask(t testing.TB, path string) (status int, reused bool, err error) {
 	t.Helper()
 	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "PROPFIND", k.server.URL+path, nil)
