@@ -139,7 +139,7 @@ func TestSessionOverAtEachStep(t *testing.T) {
 					b.leads(to)
 				}
 			}
-			b.leads("/?over=1").says(200, "Your session has ended", "Sign in")
+			b.leads("/?over=1").says(200, "You are no longer signed in", "Sign in")
 			if b.cookie("pending") != "" || b.cookie("session") != "" {
 				t.Errorf("%s %s: a dead session stays in the browser", method, path)
 			}
@@ -186,7 +186,7 @@ func TestOutageAtEachStep(t *testing.T) {
 func TestFewEmergencyCodesAreSaid(t *testing.T) {
 	w := newWorld()
 	b := signedIn(t, w)
-	for left, says := range map[int]string{0: "no emergency code left", 1: "only one", 2: "only two", 3: "3 emergency codes"} {
+	for left, says := range map[int]string{0: "no emergency code left", 1: "only one", 2: "only 2 emergency codes", 3: "3 emergency codes"} {
 		for _, v := range w.sessions {
 			v.CodesLeft = left
 		}
@@ -253,6 +253,28 @@ func TestOneLanguageForEverybody(t *testing.T) {
 			}
 			if strings.Contains(body, "hreflang") || strings.Contains(strings.Join(rec.Header()["Set-Cookie"], " "), "lang=") {
 				t.Errorf("%s: there is a switch to %s, or a cookie for it:\n%s", path, other, body)
+			}
+		}
+	}
+}
+
+// The operator chooses how German addresses people; the language stays the
+// browser's choice.
+func TestFormOfAddress(t *testing.T) {
+	for german, want := range map[string]string{"": "Ihr normales Passwort", "sie": "Ihr normales Passwort", "du": "Dein normales Passwort"} {
+		cfg := newWorld().config()
+		cfg.German = german
+		h, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for lang, want := range map[string]string{"de": want, "en": "Your normal password"} {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header.Set("Accept-Language", lang)
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, r)
+			if body := rec.Body.String(); !strings.Contains(body, `<html lang="`+lang+`">`) || !strings.Contains(body, want) {
+				t.Errorf("german = %q: the %s page does not say %q:\n%s", german, lang, want, body)
 			}
 		}
 	}

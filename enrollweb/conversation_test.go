@@ -147,7 +147,7 @@ func TestSetUpFromPasswordToAppPassword(t *testing.T) {
 	b.get("/").says(200, "Your normal password")
 	b.post("/sign-in", "name", "alice", "password", "invited").leads("/setup").says(200, "Unlock code (from support)")
 	b.post("/setup/invite", "code", "guess").says(422, `role="alert"`, "This unlock code does not fit")
-	b.post("/setup/invite", "code", "open-sesame").leads("/setup").says(200, "Any authenticator app will do")
+	b.post("/setup/invite", "code", "open-sesame").leads("/setup").says(200, "You can take any authenticator app")
 	b.post("/setup/begin").leads("/setup").says(200, "JBSW", "data:image/png;base64,", `href="otpauth://totp/`,
 		`inputmode="numeric"`, `autocomplete="one-time-code"`, "your normal password no longer works")
 	b.post("/setup/confirm", "code", "123 456").says(200, "k7m20-9qxvd-hz4t0", "identity card", "required")
@@ -193,7 +193,7 @@ func TestCodeStep(t *testing.T) {
 	b.get("/").post("/sign-in", "name", "alice", "password", "right").leads("/code").says(200, "tel:&#43;4930123456")
 	b.get("/code?emergency=1").says(200, "Emergency code", `name="emergency"`)
 	b.post("/code", "code", "x").says(422, "This emergency code does not fit")
-	b.post("/code", "code", "333333").leads("/?over=1").says(200, "Your session has ended")
+	b.post("/code", "code", "333333").leads("/?over=1").says(200, "You are no longer signed in")
 	if b.cookie("pending") != "" {
 		t.Error("a dead ticket stays in the browser")
 	}
@@ -254,7 +254,7 @@ func TestReplacePhone(t *testing.T) {
 	w := newWorld()
 	b := signedIn(t, w)
 	old := b.cookie("session")
-	b.get("/phone").says(200, "The old one works until")
+	b.get("/phone").says(200, "Until that is done")
 	b.post("/phone/begin").leads("/phone").says(200, "JBSW", "codes from the old phone no longer work")
 	b.post("/phone/confirm", "code", "222222").says(422, "3 minutes slow", "JBSW")
 	b.post("/phone/confirm", "code", "123456").leads("/home?note=phone").says(200, "new phone count")

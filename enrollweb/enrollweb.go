@@ -59,11 +59,14 @@ type Config struct {
 	Insecure bool
 	// TrustedProxies may name the client in X-Forwarded-For.
 	TrustedProxies []netip.Prefix
-	// TextsDir may hold de.json and en.json, each replacing single messages.
+	// TextsDir may hold de.json, de-du.json and en.json, each replacing single messages.
 	TextsDir string
 	// Lang, "de" or "en", is the language for everybody, and no page has a
 	// switch then; empty leaves it to the browser and its switch.
 	Lang string
+	// German is how the German texts address people: "sie", as empty means too,
+	// or "du".
+	German string
 	// Now and Rand are the clock and the random source; both are required.
 	Now  func() time.Time
 	Rand io.Reader
@@ -94,7 +97,7 @@ func New(cfg Config) (http.Handler, error) {
 	if h.Site, err = guard.New(cfg.BaseURL, cfg.Insecure, cfg.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("enrollweb: %w", err)
 	}
-	if h.texts, err = words.Load(cfg.TextsDir, cfg.Lang); err != nil {
+	if h.texts, err = words.Load(cfg.TextsDir, cfg.Lang, cfg.German); err != nil {
 		return nil, fmt.Errorf("enrollweb: %w", err)
 	}
 	if h.Look, err = look.New(); err != nil {

@@ -41,9 +41,9 @@ func TestTheListSaysWhereEachIsUsed(t *testing.T) {
 		}
 	})
 	for _, want := range []string{
-		"Handy Zuletzt benutzt: heute, 08:30 Uhr · Kalender und Kontakte · Android (DAVx5) · Netz 192.0.2.7 Gemacht am 23. Oktober 2026 · Gilt für: Kalender und Kontakte Entfernen " +
-			"Laptop Zuletzt benutzt: 21. November 2026, 09:30 Uhr · E-Mail Gemacht am 20. November 2026 Entfernen " +
-			"Tablet noch nie benutzt Gemacht am 23. November 2026 Entfernen",
+		"Handy Zuletzt benutzt: heute, 08:30 Uhr · Kalender und Kontakte · Android (DAVx5) · Netz 192.0.2.7 Gültig seit 23. Oktober 2026 · Gilt für: Kalender und Kontakte Entfernen " +
+			"Laptop Zuletzt benutzt: 21. November 2026, 09:30 Uhr · E-Mail Gültig seit 20. November 2026 Entfernen " +
+			"Tablet noch nie benutzt Gültig seit 23. November 2026 Entfernen",
 	} {
 		if got := plain(b.body); !strings.Contains(got, want) {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -92,7 +92,7 @@ func TestTheOwnerIsToldOfDevicesWithTheNormalPassword(t *testing.T) {
 
 // After a reset the page says that the app passwords went with it.
 func TestAResetTellsOfTheAppPasswords(t *testing.T) {
-	for lang, want := range map[string]string{"en": "They ended with the reset.", "de": "Sie gelten seit dem Zurücksetzen nicht mehr."} {
+	for lang, want := range map[string]string{"en": "They ended with the reset by support.", "de": "Diese gelten nicht mehr, seit der Support Ihren Zugang zurückgesetzt hat."} {
 		b := open(t, newWorld())
 		b.lang = lang
 		b.get("/").post("/sign-in", "name", "alice", "password", "invited").leads("/setup").says(200, want)

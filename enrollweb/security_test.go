@@ -103,7 +103,7 @@ func TestSessionFixation(t *testing.T) {
 		t.Error("the set-up session outlives the set-up in the browser")
 	}
 	thief := &browser{t: t, h: b.h, lang: "en", cookies: map[string]*http.Cookie{pending.Name: pending}}
-	thief.get("/setup").leads("/?over=1").says(200, "Your session has ended")
+	thief.get("/setup").leads("/?over=1").says(200, "You are no longer signed in")
 	thief.cookies = map[string]*http.Cookie{pending.Name: pending}
 	thief.post("/setup/confirm", "form", old, "code", "123456").leads("/?over=1")
 }
@@ -326,6 +326,7 @@ func TestConfigIsRefused(t *testing.T) {
 		"plain http":            func(c *Config) { c.BaseURL = "http://127.0.0.1:8080" },
 		"insecure, not at home": func(c *Config) { c.BaseURL, c.Insecure = "http://login.example.org", true },
 		"insecure with https":   func(c *Config) { c.Insecure = true },
+		"form of address":       func(c *Config) { c.German = "Sie" },
 		"language":              func(c *Config) { c.Lang = "fr" },
 		"texts":                 func(c *Config) { c.TextsDir = "/nonexistent" },
 	} {

@@ -168,6 +168,8 @@ type Page struct {
 	// Language is "de" or "en" for everybody, or "auto": what the browser asks
 	// for.
 	Language string
+	// German is how German texts address people: "sie" or "du".
+	German string
 	// Texts is a folder with files that replace texts of the page; or empty.
 	Texts string
 }

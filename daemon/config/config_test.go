@@ -60,7 +60,7 @@ func TestReferenceIsWhole(t *testing.T) {
 		b.WriteString(line)
 	}
 	whole := b.String() + string(text)[strings.Index(string(text), "# ----------------------------------------------------------------- services"):]
-	for _, key := range []string{"source_per_minute", "first_factor_quick", "first_factor_max_wait", "first_factor_per_hour", "second_factor_quick", "second_factor_per_day", "second_factor_per_month", "failure_grid", "level", "format", "language", "operators", "spelling", "proxies"} {
+	for _, key := range []string{"source_per_minute", "first_factor_quick", "first_factor_max_wait", "first_factor_per_hour", "second_factor_quick", "second_factor_per_day", "second_factor_per_month", "failure_grid", "level", "format", "language", "german", "operators", "spelling", "proxies"} {
 		whole = strings.Replace(whole, "#"+key+" = ", key+" = ", 1)
 	}
 	got, ps := parse(t, whole)

@@ -234,6 +234,7 @@ func TestMutantsOfSockets(t *testing.T) {
 			"service = \"web\"\ntrusted", "page.service", "one factor", "asks for two"},
 		{`operator = "X"`, ``, "[page]", "page.operator", "is missing", "operator = "},
 		{`operator = "X"`, "operator = \"X\"\nlanguage = \"fr\"", "language", "page.language", "not a choice", "auto, de, en"},
+		{`operator = "X"`, "operator = \"X\"\ngerman = \"Du\"", "german", "page.german", "not a choice", "sie, du"},
 		{`mail = "a@example.org"`, `fax = "1"`, "fax", "page.support.fax", "unknown key", "hours, mail, phone"},
 	})
 }

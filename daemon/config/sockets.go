@@ -143,6 +143,7 @@ func readPage(t table, services []Service) Page {
 		TLSKey:   t.File("tls_key", ""),
 		Operator: t.Need("operator", "Example University"),
 		Language: t.OneOf("language", "auto", "auto", "de", "en"),
+		German:   t.OneOf("german", "sie", "sie", "du"),
 		Texts:    t.File("texts", ""),
 	}
 	support := t.sub("support")

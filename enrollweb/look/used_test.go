@@ -12,7 +12,7 @@ import (
 
 func page(t *testing.T, lang string) Page {
 	t.Helper()
-	texts, err := words.Load("", lang)
+	texts, err := words.Load("", lang, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,19 +11,24 @@ import (
 	"time"
 )
 
+// load is every language of the page, German in both forms of address.
 func load(t *testing.T) map[string]*Catalog {
 	t.Helper()
-	texts, err := Load("", "")
+	sie, err := Load("", "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]*Catalog{"de": texts.byName("de"), "en": texts.byName("en")}
+	du, err := Load("", "", "du")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]*Catalog{"de": sie.byName("de"), "de-du": du.byName("de"), "en": sie.byName("en")}
 }
 
 func keys(c *Catalog) []string {
 	var all []string
-	for key := range c.msg {
-		all = append(all, key)
+	for key, m := range c.msg {
+		all = append(all, key+" ("+formNames(m)+")")
 	}
 	sort.Strings(all)
 	return all
@@ -52,33 +57,43 @@ func sources(t *testing.T) string {
 	return all.String()
 }
 
-// composed are keys made of a fixed start and a word that the code knows.
-func composed(key string) bool {
-	for _, start := range []string{"program.", "recipe.", "service.", "note.", "drift."} {
-		if strings.HasPrefix(key, start) {
+// composed tells whether the code makes the key of a fixed start, which stands
+// in the source, and a word that it knows; or of a message and ".title".
+func composed(src, key string) bool {
+	start := regexp.MustCompile(`(?:print |\+ ?)"([a-z]+\.[a-z_.]*)"|"([a-z]+\.[a-z_.]*)" ?\+`)
+	for _, m := range start.FindAllStringSubmatch(src, -1) {
+		if strings.HasPrefix(key, m[1]+m[2]) {
 			return true
 		}
 	}
-	return strings.HasSuffix(key, ".title") || strings.HasSuffix(key, "_one")
+	base, isTitle := strings.CutSuffix(key, ".title")
+	return isTitle && strings.Contains(src, `"`+base+`"`)
 }
 
 func TestEveryMessageIsThereAndUsed(t *testing.T) {
 	src := sources(t)
 	all := load(t)
-	if de, en := keys(all["de"]), keys(all["en"]); strings.Join(de, "\n") != strings.Join(en, "\n") {
-		t.Fatalf("the languages have different keys:\n%v\n%v", de, en)
+	de := strings.Join(keys(all["de"]), "\n")
+	for lang, c := range all {
+		if got := strings.Join(keys(c), "\n"); got != de {
+			t.Fatalf("%s has other keys or plural forms than de:\n%s\n\n%s", lang, got, de)
+		}
 	}
-	for key := range all["de"].msg {
-		if !strings.Contains(src, `"`+key+`"`) && !composed(key) {
+	for key, m := range all["de"].msg {
+		counted := strings.Contains(src, `Count("`+key+`"`) || strings.Contains(src, `Count "`+key+`"`) || strings.Contains(src, `key = "`+key+`"`) || strings.Contains(src, `key := "`+key+`"`)
+		if named := strings.Contains(src, `T "`+key+`"`) || strings.Contains(src, `T("`+key+`"`); len(m) > 1 && (named || !counted) {
+			t.Errorf("message %q has plural forms: it must be asked for with Count, and only so", key)
+		}
+		if !strings.Contains(src, `"`+key+`"`) && !composed(src, key) {
 			t.Errorf("message %q is used nowhere", key)
 		}
 	}
-	for _, m := range regexp.MustCompile(`\.T "([^"]+)"`).FindAllStringSubmatch(src, -1) {
+	for _, m := range regexp.MustCompile(`\.(?:T|Count) "([^"]+)"`).FindAllStringSubmatch(src, -1) {
 		if _, ok := all["de"].msg[m[1]]; !ok && !strings.HasSuffix(m[1], ".") {
 			t.Errorf("a page names message %q, which there is not", m[1])
 		}
 	}
-	for _, m := range regexp.MustCompile(`(?:\.T\(|Title: |refused\([^"()]*, |[mM]essage\([^"()]*, )"([a-z_.]+)"`).FindAllStringSubmatch(src, -1) {
+	for _, m := range regexp.MustCompile(`(?:\.T\(|\.Count\(|Title: |refused\([^"()]*, |[mM]essage\([^"()]*, )"([a-z_.]+)"`).FindAllStringSubmatch(src, -1) {
 		_, ok := all["de"].msg[m[1]]
 		_, titled := all["de"].msg[m[1]+".title"]
 		if !ok && !strings.HasSuffix(m[1], ".") {
@@ -93,41 +108,16 @@ func TestEveryMessageIsThereAndUsed(t *testing.T) {
 func TestEveryMessageIsTranslatedWithTheSamePlaces(t *testing.T) {
 	all := load(t)
 	alike := map[string]bool{"program.mac": true, "program.android": true, "program.thunderbird": true, "program.outlook": true}
-	place := regexp.MustCompile(`\{[a-z]+\}`)
-	places := func(s string) string {
-		found := place.FindAllString(s, -1)
-		sort.Strings(found)
-		return strings.Join(found, "")
-	}
 	for key, de := range all["de"].msg {
 		en := all["en"].msg[key]
-		if de == "" || en == "" || (de == en && !alike[key]) {
-			t.Errorf("%s is not translated: %q, %q", key, de, en)
-		}
-		if places(de) != places(en) {
-			t.Errorf("%s has different places: %q, %q", key, de, en)
-		}
-	}
-}
-
-// One word for one thing, and none of the words that people stumble over.
-func TestWords(t *testing.T) {
-	never := regexp.MustCompile(`(?i)\b(totp|otp|tokens?|secrets?|seeds?|kennw(o|ö)rt\w*|einmal-?pass\w*|backup-?codes?|scratch-?codes?|master-?pass\w*|2fa-?apps?|google authenticator|admin-?codes?|geräteschlüssel|16-stellig\w*|administrator\w*|zwei-faktor\w*|two-factor|verification code)\b`)
-	single := map[string]*regexp.Regexp{
-		"de": regexp.MustCompile(`(?i)(\bschlüssel\b(?: eingeben)?|passwörter und codes|sicherheitscode|anwendungspasswort|wiederherstellung)`),
-		"en": regexp.MustCompile(`(?i)(\brecovery|application password|app-specific|security code|\bpasscode)`),
-	}
-	for lang, c := range load(t) {
-		for key, text := range c.msg {
-			if bad := never.FindString(text); bad != "" {
-				t.Errorf("%s %s says %q", lang, key, bad)
+		for form := range de {
+			if de[form] == en[form] && !alike[key] {
+				t.Errorf("%s is not translated: %q", key, de[form])
 			}
-			// What other people's apps call their menus is theirs to name.
-			if bad := single[lang].FindString(text); bad != "" && bad != "Schlüssel eingeben" {
-				t.Errorf("%s %s says %q, a second word for one thing", lang, key, bad)
-			}
-			if strings.Contains(text, "...") || strings.Contains(text, `"`) || strings.Contains(text, "  ") {
-				t.Errorf("%s %s is badly typeset: %s", lang, key, text)
+		}
+		for lang, c := range all {
+			if err := replaces(key, de, c.msg[key]); err != nil {
+				t.Errorf("%s: %v", lang, err)
 			}
 		}
 	}
@@ -141,7 +131,7 @@ func TestOverride(t *testing.T) {
 		}
 		return dir
 	}
-	texts, err := Load(write("de.json", `{"signin.title": "Hereinspaziert"}`), "")
+	texts, err := Load(write("de.json", `{"signin.title": "Hereinspaziert"}`), "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,8 +141,13 @@ func TestOverride(t *testing.T) {
 	if got := texts.byName("en").T("signin.title"); got != "Sign in" {
 		t.Errorf("the other language says %q", got)
 	}
-	if _, err := Load(write("en.json", "{\"date.day\": \"{month} {d}, {y} ({y})\"} \n"), ""); err != nil {
-		t.Errorf("places in another order, and one of them twice: %v", err)
+	for what, text := range map[string]string{
+		"places in another order, and one of them twice": "{\"used.at\": \"{time} on {day} ({day})\"} \n",
+		"a number in every form":                         `{"home.codes_left": {"other": "{n} left", "one": "{n} left"}}`,
+	} {
+		if _, err := Load(write("en.json", text), "", ""); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 	for name, tc := range map[string][3]string{
 		"unknown key":  {"de.json", `{"sign.title": "x"}`, `no message "sign.title"`},
@@ -165,13 +160,25 @@ func TestOverride(t *testing.T) {
 		"null":         {"en.json", `{"next": null}`, `message "next" is empty`},
 		"empty":        {"en.json", `{"next": ""}`, `message "next" is empty`},
 		"blank":        {"en.json", `{"next": " "}`, `message "next" is empty`},
-		"lost place":   {"en.json", `{"home.codes_left": "You have some left."}`, `must have the places {n}, and has none`},
-		"wrong place":  {"en.json", `{"home.codes_left": "You have {N} left."}`, `must have the places {n}, and has {N}`},
+		"lost place":   {"en.json", `{"used.from": "some network"}`, `must have the places {net}, and has none`},
+		"wrong place":  {"en.json", `{"used.from": "network {Net}"}`, `must have the places {net}, and has {Net}`},
 		"new place":    {"en.json", `{"next": "On, {name}"}`, `must have the places none, and has {name}`},
+		"lost number":  {"en.json", `{"home.codes_left": {"one": "One left.", "other": "Some left."}}`, `must have the places {n}, and has none`},
+		"new in one":   {"en.json", `{"home.codes_left": {"one": "One left, {name}.", "other": "{n} left."}}`, `must have the places none, and has {name}`},
+		"no plural":    {"en.json", `{"home.codes_left": "{n} left."}`, `for each of one, other`},
+		"a plural":     {"en.json", `{"next": {"one": "x", "other": "y"}}`, `counts nothing`},
+		"half":         {"en.json", `{"home.codes_left": {"other": "{n} left."}}`, `must have the forms one, other, and has other`},
+		"third form":   {"en.json", `{"home.codes_left": {"one": "x", "few": "{n}", "other": "{n}"}}`, `must have the forms one, other, and has few, one, other`},
+		"one twice":    {"en.json", `{"home.codes_left": {"one": "x", "one": "y", "other": "{n}"}}`, "given twice"},
+		"one empty":    {"en.json", `{"home.codes_left": {"one": " ", "other": "{n}"}}`, `in its form "one" is empty`},
+		"a list":       {"en.json", `{"next": ["x"]}`, `message "next" is no text`},
+		"du, unknown":  {"de-du.json", `{"sign.title": "x"}`, `no message "sign.title"`},
+		"du, places":   {"de-du.json", `{"used.from": "x"}`, `must have the places {net}`},
+		"du of no one": {"en-du.json", `{}`, "only hold"},
 		"other file":   {"fr.json", `{}`, "only hold"},
 		"other suffix": {"de.toml", ``, "only hold"},
 	} {
-		if _, err := Load(write(tc[0], tc[1]), ""); err == nil || !strings.Contains(err.Error(), tc[2]) {
+		if _, err := Load(write(tc[0], tc[1]), "", ""); err == nil || !strings.Contains(err.Error(), tc[2]) {
 			t.Errorf("%s: error %v, want one about %q", name, err, tc[2])
 		}
 	}
@@ -183,8 +190,18 @@ func TestSentencesOfTime(t *testing.T) {
 		{en.Drift(0), ""},
 		{de.Drift(-3 * time.Minute), "Ihr Handy geht etwa 3 Minuten nach. Schalten Sie dort „Uhrzeit automatisch“ ein."},
 		{en.Drift(170 * time.Second), "Your phone is about 3 minutes fast. Switch on “set time automatically” there."},
+		{de.Drift(time.Second), "Ihr Handy geht etwa eine Minute vor. Schalten Sie dort „Uhrzeit automatisch“ ein."},
 		{en.Drift(-40 * time.Second), "Your phone is about one minute slow. Switch on “set time automatically” there."},
 		{en.Wait(0), "Too many tries. Please wait a moment, then try again."},
+		{en.Wait(900 * time.Millisecond), "Too many tries. Please wait one second, then try again."},
+		{de.Wait(time.Second), "Zu viele Versuche. Bitte warten Sie eine Sekunde und versuchen Sie es dann noch einmal."},
+		{en.Wait(89500 * time.Millisecond), "Too many tries. Please wait 2 minutes, then try again."},
+		{en.Count("home.codes_few", 1), "You have only one emergency code left. Make new ones now."},
+		{en.Count("home.codes_few", 2), "You have only 2 emergency codes left. Make new ones now."},
+		{de.Count("home.codes_left", 0), "Sie haben noch 0 Notfallcodes."},
+		{de.Count("home.title", 1), "Übersicht"},
+		{en.Count("no.such.message", 1), "no.such.message"},
+		{en.T("used.at", "day", "{time}", "time", "{day}"), "{time}, {day}"},
 		{en.Wait(29500 * time.Millisecond), "Too many tries. Please wait 30 seconds, then try again."},
 		{en.Wait(61 * time.Minute), "Too many tries. Please wait 61 minutes, then try again."},
 		{de.Day(time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)), "5. März 2026"},
@@ -203,7 +220,7 @@ func FuzzPick(f *testing.F) {
 	for _, seed := range []string{"de", "en-US,en;q=0.5", "*", ";;;", "x-klingon", strings.Repeat("de,", 500)} {
 		f.Add(seed)
 	}
-	texts, err := Load("", "")
+	texts, err := Load("", "", "")
 	if err != nil {
 		f.Fatal(err)
 	}

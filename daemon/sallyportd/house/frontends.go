@@ -140,7 +140,7 @@ func (h *House) buildPage(ctx context.Context) error {
 		Judge: h.engine, Desk: h.desk,
 		Service: p.Service, Operator: p.Operator, Support: look.Support(p.Support),
 		BaseURL: p.URL, Insecure: public.Scheme == "http" && loopback(public.Hostname()),
-		TrustedProxies: p.TrustedProxies, TextsDir: p.Texts, Lang: lang,
+		TrustedProxies: p.TrustedProxies, TextsDir: p.Texts, Lang: lang, German: p.German,
 		Now: h.clock.Now, Rand: rand.Reader, Log: h.log,
 	})
 	if err != nil {

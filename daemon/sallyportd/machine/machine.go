@@ -145,6 +145,6 @@ func group(name string) error {
 }
 
 func texts(dir string) error {
-	_, err := words.Load(dir, "")
+	_, err := words.Load(dir, "", "")
 	return mended(err, "mend or remove that file; without it the built-in texts show")
 }

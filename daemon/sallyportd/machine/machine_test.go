@@ -267,7 +267,7 @@ func TestSpoiledNamesAndFolders(t *testing.T) {
 		"state is a file": {leave, `state = "state"`, `state = "password"`, "state =", "state", "is not a folder", "a folder"},
 		"texts of nobody": {func(in installation) { in.write("texts/de.json", []byte(`{"signin.titel": "x"}`), 0o644) }, "", "", "texts =", "page.texts", `no message "signin.titel"`, "mend or remove"},
 		"texts not JSON":  {func(in installation) { in.write("texts/de.json", []byte(`{`), 0o644) }, "", "", "texts =", "page.texts", "de.json", "mend or remove"},
-		"stray text":      {func(in installation) { in.write("texts/fr.json", []byte(`{}`), 0o644) }, "", "", "texts =", "page.texts", "may only hold de.json and en.json", "mend or remove"},
+		"stray text":      {func(in installation) { in.write("texts/fr.json", []byte(`{}`), 0o644) }, "", "", "texts =", "page.texts", "may only hold de.json, de-du.json and en.json", "mend or remove"},
 		"texts missing":   {leave, `texts = "texts"`, `texts = "gone"`, "texts =", "page.texts", "no such file", "mend or remove"},
 	} {
 		t.Run(name, s.holds)
