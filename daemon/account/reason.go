@@ -147,8 +147,8 @@ func (r Reason) appPasswordText() Text {
 			"There is a typing mistake in this app password."}
 	case AppPasswordRevoked:
 		return Text{
-			"Dieses App-Passwort wurde widerrufen. Machen Sie bitte ein neues.",
-			"This app password has been revoked. Please make a new one."}
+			"Dieses App-Passwort ist entfernt. Machen Sie bitte ein neues.",
+			"This app password has been removed. Please make a new one."}
 	case AppPasswordExpired:
 		return Text{
 			"Dieses App-Passwort ist abgelaufen. Machen Sie bitte ein neues.",

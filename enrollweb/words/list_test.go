@@ -1,0 +1,188 @@
+package words
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// text is one sentence that people read.
+type text struct{ lang, where, says string }
+
+// everyText is every sentence: those of the page in all plural forms and both
+// forms of address, and those that the daemon's answers carry, which its
+// account package holds.
+func everyText(t *testing.T) []text {
+	t.Helper()
+	var all []text
+	for lang, c := range load(t) {
+		for key, m := range c.msg {
+			for form, says := range m {
+				all = append(all, text{lang, key + " (" + form + ")", says})
+			}
+		}
+	}
+	return append(all, answers(t)...)
+}
+
+// answers are the composite literals Text{German, English} of the reasons.
+func answers(t *testing.T) []text {
+	t.Helper()
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, "../../daemon/account/reason.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []text
+	ast.Inspect(file, func(n ast.Node) bool {
+		lit, ok := n.(*ast.CompositeLit)
+		if !ok || len(lit.Elts) != 2 {
+			return true
+		}
+		for i, lang := range []string{"de", "en"} {
+			word, ok := lit.Elts[i].(*ast.BasicLit)
+			if !ok {
+				t.Fatalf("%s: a text that is no literal", set.Position(lit.Pos()))
+			}
+			says, err := strconv.Unquote(word.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, text{lang, set.Position(word.Pos()).String(), says})
+		}
+		return true
+	})
+	if len(all) < 2*14 {
+		t.Fatalf("only %d sentences of answers were found", len(all))
+	}
+	return all
+}
+
+// rule is a word that is wrong in a language, and what to say instead.
+type rule struct{ lang, wrong, instead string }
+
+// rules are one word for one thing. "de" means both forms of address.
+func rules() []rule {
+	return []rule{
+		// What people meet elsewhere and do not understand.
+		{"", `totp|\botp\b|token\w*|secrets?|seeds?|geheimnis\w*|mfa|2fa|two-?factor|zwei-?faktor\w*|\bpin\b`, "the word for the thing: code, set-up key, app password"},
+		// One brand makes users of other apps think theirs is not allowed.
+		{"", `google authenticator|microsoft authenticator|authy`, "authenticator app"},
+		// The dead end: say who can be called.
+		{"", `admin\w*|contact (your|the|us)|contact support|help-?desk|support desk|wenden? sie sich|wende dich|kontaktier\w*|it-abteilung\w*|system-?verwalt\w*`, "the phone number of the support"},
+
+		{"de", `kennw(o|ö)rt\w*|passphrase\w*|(master|haupt|konto|ldap)-?pass\w*`, "normales Passwort"},
+		{"de", `einmal-?(pass\w*|codes?)|sicherheits-?codes?|verifi\w*|authentifizierungs?-?codes?|zahlencodes?`, "Bestätigungscode"},
+		{"de", `anwendungs-?pass\w*|geräte-?(pass\w*|schlüssel)|\d+-stellig\w*`, "App-Passwort"},
+		{"de", `back-?up\w*|scratch\w*|wiederherstellung\w*|ersatz-?codes?|reserve-?codes?`, "Notfallcodes"},
+		{"de", `(support|hilfe|einladungs?|entsperr)-?codes?`, "Freischaltcode"},
+		{"de", `smartphones?|mobiltelefone?|telefone?|mobilgeräte?|endgeräte?`, "Handy, Gerät"},
+		{"de", `logins?|log-?in|einlogg\w*|ausgeloggt|eingeloggt|account\b|registrier\w*`, "Anmeldung, anmelden"},
+
+		{"en", `passphrases?|pass ?codes?|(master|main|regular|usual|ldap|account) passwords?`, "normal password"},
+		{"en", `(one-time|security|verification|authentication|access|login|sign-in) (codes?|passwords?)`, "6-digit code"},
+		{"en", `application passwords?|app-specific|device (passwords?|keys?)|app-passwords?`, "app password"},
+		{"en", `back-?up|recover\w*|scratch`, "emergency codes"},
+		{"en", `(support|invite|invitation|activation) codes?`, "unlock code"},
+		{"en", `smartphones?|mobiles?|cell ?phones?|handsets?`, "phone"},
+		{"en", `log (in|out|on)|logging (in|out)|logged|log(out|on)|sign ?on`, "sign in, sign out"},
+		{"de", `widerruf\w*|gesperrt\w*|gelöscht\w*`, "entfernen, entfernt"},
+		{"en", `revok\w*|delet(ed|ion)`, "remove, removed"},
+	}
+}
+
+// TestWordList: none of the words that people stumble over, and no second word
+// for a thing that has one.
+func TestWordList(t *testing.T) {
+	for _, x := range everyText(t) {
+		for _, r := range rules() {
+			if r.lang != "" && r.lang != strings.TrimSuffix(x.lang, "-du") {
+				continue
+			}
+			wrong := regexp.MustCompile(`(?i)(^|[^\pL\d])(` + r.wrong + `)($|[^\pL\d])`)
+			if bad := wrong.FindStringSubmatch(unquoted(x.says)); bad != nil {
+				t.Errorf("%s %s says %q; say: %s", x.lang, x.where, bad[2], r.instead)
+			}
+		}
+	}
+}
+
+// unquoted is a sentence without what stands in quotation marks: what other
+// people's programs call their menus is theirs to name.
+func unquoted(says string) string {
+	return regexp.MustCompile(`„[^“]*“|“[^”]*”`).ReplaceAllString(says, "…")
+}
+
+// TestCompounds: of the words that German builds from code, key, password and
+// app, only those of the list.
+func TestCompounds(t *testing.T) {
+	for _, x := range everyText(t) {
+		good := `(?i)^(codes?|notfallcodes?|bestätigungscodes?|freischaltcodes?|qr-code|einrichtungsschlüssel|(app-)?pass(wort|worts|wörter|wörtern)|authenticator-app|apps?)$`
+		if x.lang == "en" {
+			good = `(?i)^(codes?|keys?|passwords?|apps?)$`
+		}
+		for _, word := range regexp.MustCompile(`[\pL\d-]+`).FindAllString(unquoted(x.says), -1) {
+			stem := regexp.MustCompile(`(?i)codes?$|schlüssel|keys?$|pass(wor|wör)|(^|-)apps?$`)
+			if stem.MatchString(word) && !regexp.MustCompile(good).MatchString(word) {
+				t.Errorf("%s %s says %q, which is not in the list of words", x.lang, x.where, word)
+			}
+		}
+		// A bare key could be anything, a six-digit code perhaps.
+		if bad := regexp.MustCompile(`(?i)(\S+ )?\bkeys?\b`).FindString(unquoted(x.says)); x.lang == "en" && bad != "" && bad != "set-up key" {
+			t.Errorf("en %s says %q; say: set-up key", x.where, bad)
+		}
+	}
+}
+
+// TestWhichPassword: there are two kinds, and a bare "password" would be both.
+func TestWhichPassword(t *testing.T) {
+	// Where no kind can be named, and why.
+	bare := strings.NewReplacer(
+		// A stranger must not learn which kind would have been right.
+		"Anmeldename oder Passwort stimmt nicht", "", "login name or the password is not right", "",
+		// Nobody ever asks for any.
+		"nach einem Code oder einem Passwort", "", "for a code or a password", "",
+		// The same sentence goes to the page and to every program.
+		"Passwort ist nicht falsch", "", "password is not wrong", "",
+		// What a device has stored can be either; it has to go in any case.
+		"alte Passwort", "", "altes Passwort", "", "old password", "",
+		// Apple's own name for its app and its menus.
+		"Apple Passwörter", "", "Apple Passwords", "", "Passwords app", "", "Saved Passwords", "",
+	)
+	kinds := map[string]*regexp.Regexp{
+		"de": regexp.MustCompile(`(?i)normale[ns]? passwort|app-pass(wort|wörter)`),
+		"en": regexp.MustCompile(`(?i)normal password|app passwords?`),
+	}
+	for _, x := range everyText(t) {
+		rest := kinds[strings.TrimSuffix(x.lang, "-du")].ReplaceAllString(bare.Replace(unquoted(x.says)), "")
+		if found := regexp.MustCompile(`(?i)pass(wor|wör)`).MatchString(rest); found {
+			t.Errorf("%s %s does not tell which password: %s", x.lang, x.where, x.says)
+		}
+	}
+}
+
+// TestTypesetting: quotation marks, dashes, blanks and umlauts as in print.
+func TestTypesetting(t *testing.T) {
+	wrong := map[string]*regexp.Regexp{
+		"de": regexp.MustCompile(`[“”][\pL\d]|„[^“]*($|„)|^[^„]*“`),
+		"en": regexp.MustCompile(`„|“[^”]*($|“)|^[^“]*”`),
+	}
+	every := regexp.MustCompile(`\.\.\.|["'` + "`" + `´]|  |\s[.,:;?!]|\s-\s|^\s|\s$|\x{fffd}|Ã|\t|\n`)
+	spelled := regexp.MustCompile(`(?i)\b(fuer|ueber|koenn|moecht|moeglich|geraet|\pL*schluess|naechst|waehl|aender|loesch|oeffn|zurueck|pruef|gueltig|haendy|spaeter|muess|woert|gross|schliess|heiss)\pL*`)
+	for _, x := range everyText(t) {
+		bad := every.FindString(x.says)
+		if bad == "" {
+			bad = wrong[strings.TrimSuffix(x.lang, "-du")].FindString(x.says)
+		}
+		if bad == "" && x.lang != "en" {
+			bad = spelled.FindString(x.says)
+		}
+		if bad != "" {
+			t.Errorf("%s %s is badly typeset at %q: %s", x.lang, x.where, bad, x.says)
+		}
+	}
+}
