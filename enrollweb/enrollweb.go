@@ -4,14 +4,15 @@
 // It is not where anything is decided. Every rule lives behind Judge and
 // Desk; the page turns forms into questions and answers into sentences. It
 // keeps no state but which shown-once forms it has answered already, so it
-// runs on any number of nodes and could run in a process of its own. It ships
-// no JavaScript at all: what works without it needs no second way.
+// runs on any number of nodes and could run in a process of its own. Everything
+// works without JavaScript; one small script copies and looks again by itself.
 //
 // Only mains make a handler. Deadlines on connections belong to the server
 // that the main puts around it.
 package enrollweb
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ import (
 	"github.com/sallyport/sallyport/enrollweb/home"
 	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/passwords"
+	"github.com/sallyport/sallyport/enrollweb/recipe"
 	"github.com/sallyport/sallyport/enrollweb/setup"
 	"github.com/sallyport/sallyport/enrollweb/signin"
 	"github.com/sallyport/sallyport/enrollweb/visit"
@@ -51,6 +53,10 @@ type Config struct {
 	// Operator names the organisation at the top of every page; optional.
 	Operator string
 	Support  look.Support
+	// Servers are what programs are given to sync with.
+	Servers []recipe.Server
+	// Signer signs the profiles for Apple's devices; optional.
+	Signer *tls.Certificate
 	// BaseURL is the page's public address, for example
 	// https://login.example.org. Only scheme and host are used.
 	BaseURL string
@@ -111,7 +117,7 @@ func routes(cfg Config) map[string]visit.Route {
 	all := home.Routes()
 	maps.Copy(all, (&signin.Pages{Judge: cfg.Judge, Redeem: cfg.Desk, Service: cfg.Service}).Routes())
 	maps.Copy(all, (&setup.Pages{SetUp: cfg.Desk}).Routes())
-	maps.Copy(all, (&passwords.Pages{Maker: cfg.Desk}).Routes())
+	maps.Copy(all, (&passwords.Pages{Maker: cfg.Desk, Servers: cfg.Servers, Signer: cfg.Signer}).Routes())
 	maps.Copy(all, (&codes.Pages{Maker: cfg.Desk}).Routes())
 	return all
 }
@@ -119,8 +125,7 @@ func routes(cfg Config) map[string]visit.Route {
 // ServeHTTP puts the guards before every route; the order is the point.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Site.Headers(w.Header())
-	if r.URL.Path == h.Look.CSS {
-		h.Look.ServeStyle(w, r)
+	if h.Look.Serve(w, r) {
 		return
 	}
 	v := &visit.Visit{Frame: h.Frame, W: w, R: r, Words: h.texts.Pick(r, h.Site.Taste(r, words.Cookie))}

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
 	"github.com/sallyport/sallyport/enrollweb/look"
+	"github.com/sallyport/sallyport/enrollweb/recipe"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -27,6 +30,7 @@ type world struct {
 	next     int
 	codes    []account.Secret
 	wishes   []enroll.Wish
+	servers  []recipe.Server
 }
 
 const (
@@ -37,7 +41,7 @@ const (
 func now() time.Time { return time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC) }
 
 func newWorld() *world {
-	w := &world{tickets: map[account.Secret]enroll.Session{}, sessions: map[account.Secret]*enroll.View{}, fail: map[string]error{}}
+	w := &world{servers: []recipe.Server{{Service: "dav", Calendar: "https://dav.example.org/", Contacts: "https://dav.example.org/", Login: "{name}"}}, tickets: map[account.Secret]enroll.Session{}, sessions: map[account.Secret]*enroll.View{}, fail: map[string]error{}}
 	w.answer = map[string]account.Answer{
 		"right":   {Verdict: factor.Deny, Reason: account.CodeRequired, Ticket: "proof"},
 		"single":  {Verdict: factor.Accept, Reason: account.OK, Ticket: "entry"},
@@ -64,10 +68,30 @@ func newWorld() *world {
 	return w
 }
 
+// edit changes what every session sees.
+func (w *world) edit(do func(*enroll.View)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, v := range w.sessions {
+		do(v)
+	}
+}
+
+// only is what the one session sees.
+func (w *world) only(t *testing.T) (view enroll.View) {
+	t.Helper()
+	n := 0
+	w.edit(func(v *enroll.View) { view, n = *v, n+1 })
+	if n != 1 {
+		t.Fatalf("there are %d sessions", n)
+	}
+	return view
+}
+
 func (w *world) config() Config {
 	return Config{Judge: w, Desk: w, Service: "web", BaseURL: "https://login.example.org",
 		Operator: "Uni Musterstadt", Support: look.Support{Phone: "+49 30 123 456", Hours: "Mo–Fr 8–18 Uhr", Mail: "hilfe@example.org"},
-		Now: now, Rand: &counter{}, Log: slog.New(slog.DiscardHandler)}
+		Servers: w.servers, Now: now, Rand: &counter{}, Log: slog.New(slog.DiscardHandler)}
 }
 
 // counter stands for randomness: every read differs.
@@ -215,17 +239,47 @@ func (w *world) Confirm(_ context.Context, session, code account.Secret) (enroll
 	return done, nil
 }
 
-func (w *world) Issue(_ context.Context, session account.Secret, wish enroll.Wish) (account.Secret, error) {
+func (w *world) Issue(_ context.Context, session account.Secret, wish enroll.Wish) (enroll.Issued, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v, err := w.act("Issue", session)
 	if err != nil {
-		return "", err
+		return enroll.Issued{}, err
 	}
 	w.wishes = append(w.wishes, wish)
 	id := fmt.Sprintf("p%d", len(v.AppPasswords)+1)
 	v.AppPasswords = append(v.AppPasswords, account.Record{ID: id, Label: wish.Label, Services: []string{"dav"}, Created: now()})
-	return "k7m2-9qxv-dhz4-tw3c-8fnr-5jbp", nil
+	return enroll.Issued{Record: id, Secret: "k7m2-9qxv-dhz4-tw3c-8fnr-5jbp"}, nil
+}
+
+func (w *world) Rename(_ context.Context, session account.Secret, record, label string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v, err := w.act("Rename", session)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(label) == "" {
+		return &enroll.Refusal{Reason: account.Malformed}
+	}
+	for i := range v.AppPasswords {
+		if v.AppPasswords[i].ID == record {
+			v.AppPasswords[i].Label = label
+		}
+	}
+	return nil
+}
+
+func (w *world) RevokeUnused(_ context.Context, session account.Secret) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v, err := w.act("RevokeUnused", session)
+	if err != nil {
+		return 0, err
+	}
+	before := len(v.AppPasswords)
+	v.AppPasswords = slices.DeleteFunc(slices.Clone(v.AppPasswords), func(r account.Record) bool { return enroll.Unused(r, now()) })
+	return before - len(v.AppPasswords), nil
 }
 
 func (w *world) Codes(_ context.Context, session account.Secret) ([]account.Secret, error) {

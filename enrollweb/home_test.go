@@ -41,9 +41,9 @@ func TestTheListSaysWhereEachIsUsed(t *testing.T) {
 		}
 	})
 	for _, want := range []string{
-		"Handy Zuletzt benutzt: heute, 08:30 Uhr · Kalender und Kontakte · Android (DAVx5) · Netz 192.0.2.7 Gültig seit 23. Oktober 2026 · Gilt für: Kalender und Kontakte Entfernen " +
-			"Laptop Zuletzt benutzt: 21. November 2026, 09:30 Uhr · E-Mail Gültig seit 20. November 2026 Entfernen " +
-			"Tablet noch nie benutzt Gültig seit 23. November 2026 Entfernen",
+		"Handy Zuletzt benutzt: heute, 08:30 Uhr · Kalender und Kontakte · Android (DAVx5) · Netz 192.0.2.7 Gültig seit 23. Oktober 2026 · Gilt für: Kalender und Kontakte Umbenennen Entfernen " +
+			"Laptop Zuletzt benutzt: 21. November 2026, 09:30 Uhr · E-Mail Gültig seit 20. November 2026 Umbenennen Entfernen " +
+			"Tablet noch nie benutzt Gültig seit 23. November 2026 Umbenennen Entfernen",
 	} {
 		if got := plain(b.body); !strings.Contains(got, want) {
 			t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -17,10 +17,20 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 	w := newWorld()
 	b := signedIn(t, w)
 	css := regexp.MustCompile(`/style-[0-9a-f]{16}\.css`).FindString(b.body)
+	js := regexp.MustCompile(`/script-[0-9a-f]{16}\.js`).FindString(b.body)
+	nonces := map[string]bool{}
 	check := func(class string, cache string) {
 		t.Helper()
+		policy := "default-src 'none'; img-src 'self' data:; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+		if m := regexp.MustCompile(` nonce="([^"]+)"`).FindStringSubmatch(b.body); m != nil {
+			policy += "; script-src 'nonce-" + m[1] + "'; connect-src 'self'"
+			if nonces[m[1]] {
+				t.Errorf("%s: a nonce a second time", class)
+			}
+			nonces[m[1]] = true
+		}
 		for name, want := range map[string]string{
-			"Content-Security-Policy":      "default-src 'none'; img-src 'self' data:; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+			"Content-Security-Policy":      policy,
 			"X-Content-Type-Options":       "nosniff",
 			"Referrer-Policy":              "no-referrer",
 			"Cross-Origin-Opener-Policy":   "same-origin",
@@ -38,8 +48,11 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		"redirect":  func() { b.post("/setup/begin").says(303) },
 		"not found": func() { b.get("/favicon.ico").says(404, "There is no such page") },
 		"method":    func() { b.send(http.MethodPut, "/home").says(405) },
-		"refused":   func() { b.res = open(t, w).get("/").post("/sign-in", "name", "a", "password", "wrong").says(422).res },
-		"forged":    func() { b.post("/sign-out", "form", "x").says(403) },
+		"refused": func() {
+			other := open(t, w).get("/").post("/sign-in", "name", "a", "password", "wrong").says(422)
+			b.res, b.body = other.res, other.body
+		},
+		"forged": func() { b.post("/sign-out", "form", "x").says(403) },
 		"disturbed": func() {
 			w.fail["View"] = account.ErrUnavailable
 			b.get("/home").says(503, "disturbed")
@@ -49,10 +62,12 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		do()
 		check(class, "no-store")
 	}
-	b.get(css).says(200)
-	check("stylesheet", "public, max-age=31536000, immutable")
-	if b.send(http.MethodPost, css).res.StatusCode != 405 {
-		t.Error("the stylesheet takes a POST")
+	for _, file := range []string{css, js} {
+		b.get(file).says(200)
+		check(file, "public, max-age=31536000, immutable")
+		if b.send(http.MethodPost, file).res.StatusCode != 405 {
+			t.Errorf("%s takes a POST", file)
+		}
 	}
 	h, err := New(insecure(newWorld()))
 	if err != nil {
@@ -283,7 +298,7 @@ func TestHostileNames(t *testing.T) {
 	pages = append(pages, stranger.get("/").post("/sign-in", "name", evil, "password", "wrong").body,
 		stranger.get("/enroll?ticket="+urlQuery(evil)).body)
 	for i, body := range pages {
-		if strings.Contains(body, "<script") || strings.Contains(body, "<img src=x") {
+		if strings.Contains(body, "<script>") || strings.Count(body, "<script ") != 1 || strings.Contains(body, "<img src=x") {
 			t.Errorf("page %d lets markup through:\n%s", i, body)
 		}
 	}

@@ -19,6 +19,8 @@ const (
 	ActIssue Act = "issue"
 	// ActRevoke is the end of one record.
 	ActRevoke Act = "revoke"
+	// ActRename is another name for one record.
+	ActRename Act = "rename"
 	// ActReset is the end of all second factors of a subject.
 	ActReset Act = "reset"
 	// ActUnlock lifts the throttles of a subject.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/config/ldapform"
+	"github.com/sallyport/sallyport/daemon/config/pageform"
 	"github.com/sallyport/sallyport/daemon/config/strict"
 )
 
@@ -160,11 +161,17 @@ type Page struct {
 	// TLSCert and TLSKey are PEM files; both empty where a proxy does TLS.
 	TLSCert string
 	TLSKey  string
+	// ProfileCert and ProfileKey are PEM files that sign the profiles for Apple's
+	// devices; both empty where those are not signed.
+	ProfileCert string
+	ProfileKey  string
 	// TrustedProxies may name the client in X-Forwarded-For.
 	TrustedProxies []netip.Prefix
 	// Operator is who runs this, as the page says it.
 	Operator string
 	Support  Support
+	// Servers are what the page tells people to give their programs.
+	Servers []pageform.Server
 	// Language is "de" or "en" for everybody, or "auto": what the browser asks
 	// for.
 	Language string

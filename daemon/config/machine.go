@@ -96,10 +96,16 @@ func (x examination) program(table, path, pin string) {
 func (x examination) page(p Page) {
 	x.ask("page.listen", socketOf(p.Listen), x.Socket)
 	x.ask("page.texts", p.Texts, x.Texts)
-	good := x.file("page.tls_cert", p.TLSCert, files.Certificates)
-	good = x.file("page.tls_key", p.TLSKey, files.Secret) && good
-	if good && p.TLSCert != "" && p.TLSKey != "" {
-		x.file("page.tls_key", p.TLSKey, func(key string) files.Fault { return files.Pair(p.TLSCert, key) })
+	x.pair("page.tls_cert", p.TLSCert, "page.tls_key", p.TLSKey)
+	x.pair("page.profile_cert", p.ProfileCert, "page.profile_key", p.ProfileKey)
+}
+
+// pair looks at a certificate and its key.
+func (x examination) pair(certKey, cert, keyKey, key string) {
+	good := x.file(certKey, cert, files.Certificates)
+	good = x.file(keyKey, key, files.Secret) && good
+	if good && cert != "" && key != "" {
+		x.file(keyKey, key, func(key string) files.Fault { return files.Pair(cert, key) })
 	}
 }
 

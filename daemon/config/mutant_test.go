@@ -235,6 +235,13 @@ func TestMutantsOfSockets(t *testing.T) {
 		{`operator = "X"`, ``, "[page]", "page.operator", "is missing", "operator = "},
 		{`operator = "X"`, "operator = \"X\"\nlanguage = \"fr\"", "language", "page.language", "not a choice", "auto, de, en"},
 		{`operator = "X"`, "operator = \"X\"\ngerman = \"Du\"", "german", "page.german", "not a choice", "sie, du"},
+		{"[page.support]", "[[page.server]]\nservice = \"dav\"\n[page.support]", "[[page.server]]", "page.server[0].calendar", "nothing to show", "calendar ="},
+		{"[page.support]", "[[page.server]]\nservice = \"dv\"\ncalendar = \"https://d\"\n[page.support]", `"dv"`, "page.server[0].service", "unknown service", `did you mean "dav"?`},
+		{"[page.support]", "[[page.server]]\nservice = \"dav\"\ncalendar = \"http://dav.example.org/\"\n[page.support]", "http://dav", "page.server[0].calendar", "app passwords go there", "https://"},
+		{"[page.support]", "[[page.server]]\nservice = \"dav\"\nfiles = \"https://a:b@d/\"\n[page.support]", "a:b@", "page.server[0].files", "not the address", "https://"},
+		{"[page.support]", "[[page.server]]\nservice = \"dav\"\nfiles = \"https://d/\"\nlogin = \"\"\n[page.support]", "login = \"\"", "page.server[0].login", "not a user name", "{name}"},
+		{"[page.support]", "[[page.server]]\nservice = \"dav\"\nfiles = \"https://d/\"\n[[page.server]]\nservice = \"dav\"\nfiles = \"https://e/\"\n[page.support]", "service = \"dav\"\nfiles = \"https://e/\"", "page.server[1].service", "has a server already", "one [[page.server]]"},
+		{url, url + "\nprofile_cert = \"/a\"", "profile_cert", "page.profile_cert", "go together", "both"},
 		{`mail = "a@example.org"`, `fax = "1"`, "fax", "page.support.fax", "unknown key", "hours, mail, phone"},
 	})
 }

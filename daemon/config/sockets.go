@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport/sallyport/daemon/config/pageform"
 	"github.com/sallyport/sallyport/daemon/config/socketform"
 	"github.com/sallyport/sallyport/daemon/config/strict"
 )
@@ -136,24 +137,30 @@ func readPage(t table, services []Service) Page {
 	defer t.Close()
 	t.Need("listen", "127.0.0.1:8080")
 	p := Page{
-		Listen:   socketform.Address(t.Table, "listen"),
-		URL:      t.Need("url", "https://login.example.org"),
-		Service:  t.Need("service", "web"),
-		TLSCert:  t.File("tls_cert", ""),
-		TLSKey:   t.File("tls_key", ""),
-		Operator: t.Need("operator", "Example University"),
-		Language: t.OneOf("language", "auto", "auto", "de", "en"),
-		German:   t.OneOf("german", "sie", "sie", "du"),
-		Texts:    t.File("texts", ""),
+		Listen:      socketform.Address(t.Table, "listen"),
+		URL:         t.Need("url", "https://login.example.org"),
+		Service:     t.Need("service", "web"),
+		TLSCert:     t.File("tls_cert", ""),
+		TLSKey:      t.File("tls_key", ""),
+		ProfileCert: t.File("profile_cert", ""),
+		ProfileKey:  t.File("profile_key", ""),
+		Operator:    t.Need("operator", "Example University"),
+		Language:    t.OneOf("language", "auto", "auto", "de", "en"),
+		German:      t.OneOf("german", "sie", "sie", "du"),
+		Texts:       t.File("texts", ""),
 	}
 	support := t.sub("support")
 	p.Support = Support{Phone: support.Text("phone", ""), Hours: support.Text("hours", ""), Mail: support.Text("mail", "")}
 	support.Close()
+	p.Servers = pageform.Servers(t.Table, func(s *strict.Table, name string) { table{Table: s}.checkService("service", name, services) })
 	p.TrustedProxies = socketform.Networks(t.Table, "trusted_proxies")
 	t.checkService("service", p.Service, services)
 	t.checkDoors(p.Service, services)
 	p.URL = strings.TrimSuffix(p.URL, "/")
 	t.checkTransport(p)
+	if (p.ProfileCert == "") != (p.ProfileKey == "") {
+		t.Refuse("profile_cert", "and profile_key go together", "write both, or none to leave profiles unsigned")
+	}
 	return p
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 )
 
 // Stage is where a session of the page stands. The server alone moves it on.
@@ -90,4 +91,18 @@ type Wish struct {
 	// Services are those it shall be good for; empty means all that View
 	// offers.
 	Services []string
+	// Life is how long it shall be good for; 0 means until it is removed.
+	Life time.Duration
 }
+
+// Issued is a new app password. It prints itself without the secret.
+type Issued struct {
+	// Record names it from now on.
+	Record string
+	// Secret is shown once.
+	Secret account.Secret
+}
+
+// Unused tells whether an app password has not been used for so long that its
+// owner is asked about it: 90 days.
+func Unused(r account.Record, now time.Time) bool { return records.Unused(r, now) }

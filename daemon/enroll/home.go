@@ -6,15 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll/records"
 )
-
-// maxLabel is the longest name of an app password, in characters.
-const maxLabel = 64
 
 // View shows everything that the owner of the session may see, without any
 // secret but the set-up key that is waiting. It keeps the session from idling
@@ -99,19 +94,19 @@ func (d *Desk) commitAlive(ctx context.Context, s *session, c account.Change) er
 	return d.cfg.Commit(ctx, c)
 }
 
-// Issue makes an app password and returns it, this once. It needs a full
+// Issue makes an app password and shows it, this once. It needs a full
 // session with a fresh sign-in. A Refusal with account.NotAllowed means that
 // the limit is reached, with account.Malformed that the wish cannot be.
-func (d *Desk) Issue(ctx context.Context, token account.Secret, w Wish) (account.Secret, error) {
+func (d *Desk) Issue(ctx context.Context, token account.Secret, w Wish) (Issued, error) {
 	w.Label = strings.TrimSpace(w.Label)
 	unknown := slices.ContainsFunc(w.Services, func(s string) bool { return !slices.Contains(d.cfg.AppServices, s) })
-	if d.cfg.App == "" || unknown || !printable(w.Label) {
-		return "", &Refusal{Reason: account.Malformed}
+	if d.cfg.App == "" || unknown || w.Life < 0 || !records.Printable(w.Label) {
+		return Issued{}, &Refusal{Reason: account.Malformed}
 	}
 	if len(w.Services) == 0 {
 		w.Services = d.cfg.AppServices
 	}
-	var secret account.Secret
+	var made Issued
 	err := records.Retry(func() error {
 		s, snap, err := d.change(ctx, token)
 		if err != nil {
@@ -125,40 +120,21 @@ func (d *Desk) Issue(ctx context.Context, token account.Secret, w Wish) (account
 			return err
 		}
 		e.Record.Label, e.Record.Services = w.Label, slices.Clone(w.Services)
+		if w.Life > 0 {
+			e.Record.Expires = e.Record.Created.Add(w.Life)
+		}
 		ev := d.cfg.Event(account.ActIssue, s.who.Subject, "user")
 		ev.Factor, ev.Record, ev.Label = e.Record.Factor, e.Record.ID, w.Label
-		secret = e.Secret
+		made = Issued{Record: e.Record.ID, Secret: e.Secret}
 		return d.commitAlive(ctx, s, account.Change{
 			Subject: s.who.ID, Version: snap.Version, Put: []account.Record{e.Record},
-			Delete: d.forgotten(snap), Events: []account.Event{ev},
+			Delete: d.cfg.Forgotten(snap), Events: []account.Event{ev},
 		})
 	})
 	if err != nil {
-		return "", err
+		return Issued{}, err
 	}
-	return secret, nil
-}
-
-// forgotten are the app passwords that ended first, once more ended ones are
-// kept than there may be good ones: a list that only grows would make every
-// check of its owner dear.
-func (d *Desk) forgotten(snap account.Snapshot) []string {
-	now := d.cfg.Now()
-	ended := slices.DeleteFunc(slices.Clone(snap.Records), func(r account.Record) bool {
-		return r.Factor != d.cfg.App || r.Active(now)
-	})
-	slices.SortFunc(ended, func(a, b account.Record) int { return a.Revoked.Compare(b.Revoked) })
-	var ids []string
-	for _, r := range ended[:max(0, len(ended)-d.cfg.Factors[d.cfg.App].Info.MaxRecords)] {
-		ids = append(ids, r.ID)
-	}
-	return ids
-}
-
-func printable(label string) bool {
-	n := utf8.RuneCountInString(label)
-	return n >= 1 && n <= maxLabel && utf8.ValidString(label) &&
-		!strings.ContainsFunc(label, func(r rune) bool { return !unicode.IsPrint(r) })
+	return made, nil
 }
 
 // Codes makes a new sheet of emergency codes and ends the old one. It needs a
@@ -198,6 +174,39 @@ func (d *Desk) Codes(ctx context.Context, token account.Secret) ([]account.Secre
 // only takes rights away, so the sign-in need not be fresh. account.ErrNotFound
 // means that the session is over or the person has no such app password.
 func (d *Desk) Revoke(ctx context.Context, token account.Secret, record string) error {
+	if record == "" { // to revoke, that would be all of them
+		return fmt.Errorf("no app password is named: %w", account.ErrNotFound)
+	}
+	return d.own(ctx, token, func(who account.Subject) error {
+		_, err := d.cfg.Revoke(ctx, who, records.Order{Actor: "user", Record: record})
+		return err
+	})
+}
+
+// RevokeUnused ends every app password that has not been used for so long that
+// it is Unused, and returns how many those were; the sign-in need not be fresh.
+func (d *Desk) RevokeUnused(ctx context.Context, token account.Secret) (ended int, err error) {
+	err = d.own(ctx, token, func(who account.Subject) error {
+		ended, err = d.cfg.Revoke(ctx, who, records.Order{Actor: "user", Unused: true})
+		if errors.Is(err, account.ErrNotFound) { // there was none
+			return nil
+		}
+		return err
+	})
+	return ended, err
+}
+
+// Rename gives an app password another name, which must be as in a Wish. It
+// changes no right, so the sign-in need not be fresh.
+func (d *Desk) Rename(ctx context.Context, token account.Secret, record, label string) error {
+	if label = strings.TrimSpace(label); !records.Printable(label) {
+		return &Refusal{Reason: account.Malformed}
+	}
+	return d.own(ctx, token, func(who account.Subject) error { return d.cfg.Rename(ctx, who, record, label) })
+}
+
+// own does what the owner of a full session may always do with what is theirs.
+func (d *Desk) own(ctx context.Context, token account.Secret, do func(account.Subject) error) error {
 	return records.Retry(func() error {
 		s, err := d.open(ctx, token)
 		if err != nil {
@@ -206,10 +215,6 @@ func (d *Desk) Revoke(ctx context.Context, token account.Secret, record string) 
 		if s.kind != account.TokenSession {
 			return &Refusal{Reason: account.EnrollRequired}
 		}
-		if record == "" { // to revoke, that would be all of them
-			return fmt.Errorf("no app password is named: %w", account.ErrNotFound)
-		}
-		_, err = d.cfg.Revoke(ctx, s.who.Subject, records.Order{Actor: "user", Record: record})
-		return err
+		return do(s.who.Subject)
 	})
 }

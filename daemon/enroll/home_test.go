@@ -30,7 +30,7 @@ func TestAppPasswordsAreMadeListedAndRevoked(t *testing.T) {
 		refused(t, err, account.Malformed)
 	}
 	a, err := s.desk.Issue(ctx, token, enroll.Wish{Label: " " + strings.Repeat("ü", 64) + " "})
-	if err != nil || !s.verify("alice", "app-password", a) {
+	if err != nil || !s.verify("alice", "app-password", a.Secret) {
 		t.Fatal(err)
 	}
 	s.move(time.Minute)
@@ -46,7 +46,7 @@ func TestAppPasswordsAreMadeListedAndRevoked(t *testing.T) {
 	if s.active("alice", "app-password") != 2 || s.active("alice", "totp") != 1 {
 		t.Fatal("naming none, or a phone, has ended something")
 	}
-	if err := s.desk.Revoke(ctx, token, v.AppPasswords[1].ID); err != nil || s.verify("alice", "app-password", a) {
+	if err := s.desk.Revoke(ctx, token, v.AppPasswords[1].ID); err != nil || s.verify("alice", "app-password", a.Secret) {
 		t.Error("a revoked one works", err)
 	}
 	over(t, s.desk.Revoke(ctx, token, v.AppPasswords[1].ID))
@@ -233,7 +233,7 @@ func TestSupportSaysWhyAndLeavesATrace(t *testing.T) {
 		t.Error(err)
 	}
 	s.away = account.ErrUnavailable // support goes on by id
-	if n, err := s.support.Revoke(ctx, order("id:ID-ALICE")); n != 1 || err != nil || s.verify("alice", "app-password", app) {
+	if n, err := s.support.Revoke(ctx, order("id:ID-ALICE")); n != 1 || err != nil || s.verify("alice", "app-password", app.Secret) {
 		t.Error(n, err)
 	}
 	if _, err := s.support.Reset(ctx, order("id:id-alice")); err != nil {

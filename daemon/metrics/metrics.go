@@ -278,7 +278,7 @@ func durations() []string {
 func losses() []string { return []string{"tries", "uses", "log_lines", "alarms"} }
 
 func acts() []string {
-	return words(account.ActEnroll, account.ActIssue, account.ActRevoke, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActAlarm)
+	return words(account.ActEnroll, account.ActIssue, account.ActRevoke, account.ActRename, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActAlarm)
 }
 
 func reasons() []string {

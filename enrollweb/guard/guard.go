@@ -85,6 +85,9 @@ func (s *Site) own(name string) string {
 // mark keeps the two kinds of pending cookie apart.
 func (l Level) mark() string { return [...]string{"", "c.", "s.", ""}[l] }
 
+// Secure tells whether everything goes over TLS.
+func (s *Site) Secure() bool { return s.secure }
+
 // SetCookie puts a browser on a level; it lasts until the browser closes.
 func (s *Site) SetCookie(w http.ResponseWriter, l Level, value account.Secret) {
 	s.write(w, s.name(l), l.mark()+base64.RawURLEncoding.EncodeToString([]byte(value.Reveal())), 0)
@@ -169,10 +172,19 @@ func (s *Site) Admit(w http.ResponseWriter, r *http.Request) int {
 	return 0
 }
 
+// policy is what a browser may do with an answer.
+const policy = "default-src 'none'; img-src 'self' data:; style-src 'self'; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// AllowScript lets a page load the one script that carries the nonce, and the
+// script ask this site.
+func (s *Site) AllowScript(head http.Header, nonce string) {
+	head.Set("Content-Security-Policy", policy+"; script-src 'nonce-"+nonce+"'; connect-src 'self'")
+}
+
 // Headers is for every answer, errors included.
 func (s *Site) Headers(head http.Header) {
-	head.Set("Content-Security-Policy", "default-src 'none'; img-src 'self' data:; style-src 'self'; "+
-		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	head.Set("Content-Security-Policy", policy)
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Referrer-Policy", "no-referrer")
 	head.Set("Cross-Origin-Opener-Policy", "same-origin")

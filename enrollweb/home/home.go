@@ -28,7 +28,7 @@ func home(v *visit.Visit) {
 	}
 	p := look.Page{Title: "home.title", Here: "/home", View: view, Signed: true}
 	switch note := v.R.URL.Query().Get("note"); note {
-	case "phone", "removed", "once", "kept":
+	case "phone", "removed", "renamed", "unused", "once", "kept":
 		p.Notice = v.Words.T("note." + note)
 	}
 	v.Show(http.StatusOK, "home", p)

@@ -23,6 +23,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/enrollweb/recipe"
 	"github.com/sallyport/sallyport/enrollweb/words"
 )
 
@@ -32,18 +33,20 @@ var templateFiles embed.FS
 //go:embed style.css
 var styleFile []byte
 
+//go:embed script.js
+var scriptFile []byte
+
 // Look is every page, ready to draw.
 type Look struct {
 	pages map[string]*template.Template
-	// CSS is the path of the stylesheet. It changes with the content, so a
-	// browser may keep the file for ever.
-	CSS string
+	// CSS and JS are the paths of the stylesheet and of the script. They change
+	// with the content, so a browser may keep the files for ever.
+	CSS, JS string
 }
 
 // New parses every page together with the frame around it.
 func New() (*Look, error) {
-	sum := sha256.Sum256(styleFile)
-	l := &Look{CSS: "/style-" + hex.EncodeToString(sum[:8]) + ".css", pages: make(map[string]*template.Template)}
+	l := &Look{CSS: "/style-" + mark(styleFile) + ".css", JS: "/script-" + mark(scriptFile) + ".js", pages: make(map[string]*template.Template)}
 	files, err := templateFiles.ReadDir("templates")
 	if err != nil {
 		return nil, fmt.Errorf("reading templates: %w", err)
@@ -61,16 +64,33 @@ func New() (*Look, error) {
 	return l, nil
 }
 
-// ServeStyle answers for the path CSS.
-func (l *Look) ServeStyle(w http.ResponseWriter, r *http.Request) {
+// mark is a few characters that differ where the content does.
+func mark(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Serve answers for the paths CSS and JS, and tells whether it did.
+func (l *Look) Serve(w http.ResponseWriter, r *http.Request) bool {
+	var content []byte
+	var kind string
+	switch r.URL.Path {
+	case l.CSS:
+		content, kind = styleFile, "text/css; charset=utf-8"
+	case l.JS:
+		content, kind = scriptFile, "text/javascript; charset=utf-8"
+	default:
+		return false
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-		return
+		return true
 	}
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	_, _ = w.Write(styleFile) // a reader that went away is nobody's error
+	_, _ = w.Write(content) // a reader that went away is nobody's error
+	return true
 }
 
 // Support is whom people can ask; empty parts are left out.
@@ -81,7 +101,8 @@ type Support struct{ Phone, Hours, Mail string }
 type Page struct {
 	*words.Catalog
 	Title     string // message key of the heading
-	CSS       string
+	CSS, JS   string
+	Nonce     string // of the one script
 	Here      string // where the language switch leads; empty on shown-once pages
 	Operator  string
 	Support   Support
@@ -99,6 +120,10 @@ type Page struct {
 	Shown     []string // app password or emergency codes, grouped
 	Program   string
 	Programs  []string
+	Lives     []int // days
+	Places    []recipe.Place
+	App       *Link
+	Profile   bool // a profile for Apple's devices is offered
 	Record    account.Record
 	Signed    bool // the frame offers to sign out
 	Now       time.Time
@@ -119,20 +144,48 @@ func NewKey(s enroll.Setup) (*Key, error) {
 	if !strings.HasPrefix(uri, "otpauth://totp/") {
 		return nil, errors.New("the set-up link is not an otpauth link")
 	}
-	code, err := qrcode.New(uri, qrcode.Medium)
+	png, err := draw(uri)
 	if err != nil {
-		return nil, errors.New("the set-up link does not fit in a QR code")
-	}
-	png, err := code.PNG(-6) // six pixels a module, quiet zone included
-	if err != nil {
-		return nil, fmt.Errorf("drawing the QR code: %w", err)
+		return nil, fmt.Errorf("the set-up link: %w", err)
 	}
 	// Both are safe in an attribute: base64, and a link whose scheme was checked.
 	return &Key{
-		QR:    template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(png)),
+		QR:    png,
 		Tap:   template.URL(uri),
 		Typed: Groups(s.Secret.Reveal(), 4),
 	}, nil
+}
+
+// Link opens a program on the phone: by a tap, or by its camera.
+type Link struct{ QR, Tap template.URL }
+
+// NewLink draws the link's QR code; no link, nothing to draw. An error holds
+// nothing of it.
+func NewLink(link account.Secret) (*Link, error) {
+	if link == "" {
+		return nil, nil //nolint // there is none
+	}
+	if !strings.HasPrefix(link.Reveal(), "davx5://") {
+		return nil, errors.New("the link is not one for DAVx5")
+	}
+	png, err := draw(link.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	return &Link{QR: png, Tap: template.URL(link.Reveal())}, nil // its scheme was checked
+}
+
+// draw makes a QR code, six pixels a module, quiet zone included.
+func draw(text string) (template.URL, error) {
+	code, err := qrcode.New(text, qrcode.Medium)
+	if err != nil {
+		return "", errors.New("it does not fit in a QR code")
+	}
+	png, err := code.PNG(-6)
+	if err != nil {
+		return "", fmt.Errorf("drawing the QR code: %w", err)
+	}
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(png)), nil
 }
 
 // Groups cuts what has to be typed into readable parts; existing blanks and
@@ -148,7 +201,7 @@ func Groups(s string, n int) []string {
 
 // Draw returns the named page.
 func (l *Look) Draw(name string, p Page) ([]byte, error) {
-	p.CSS = l.CSS
+	p.CSS, p.JS = l.CSS, l.JS
 	var out bytes.Buffer
 	if err := l.pages[name].ExecuteTemplate(&out, "frame", p); err != nil {
 		return nil, fmt.Errorf("drawing page %s: %w", name, err)

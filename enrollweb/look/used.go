@@ -2,10 +2,12 @@ package look
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll"
 )
 
 // Moment is a day and a time as people say them.
@@ -35,6 +37,15 @@ func (p Page) LastPlace(r account.Record) string {
 func (p Page) Strayed(e account.Event) string {
 	return p.Moment(e.At) + p.place(e.Service, e.Agent, e.Address)
 }
+
+// Asleep tells whether an app password has not been used for long.
+func (p Page) Asleep(r account.Record) bool { return enroll.Unused(r, p.Now) }
+
+// AnyAsleep tells whether one of the list is Asleep.
+func (p Page) AnyAsleep() bool { return slices.ContainsFunc(p.View.AppPasswords, p.Asleep) }
+
+// Until says when a record ends by itself.
+func (p Page) Until(r account.Record) string { return p.Day(r.Expires.In(p.Now.Location())) }
 
 // place is a list, each part after a dot; it may be empty.
 func (p Page) place(service, agent, address string) string {

@@ -6,38 +6,53 @@ package passwords
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/look"
+	"github.com/sallyport/sallyport/enrollweb/recipe"
 	"github.com/sallyport/sallyport/enrollweb/visit"
 )
 
-// Maker makes and ends app passwords.
+// Maker makes, names and ends app passwords.
 type Maker interface {
 	// Issue makes one, which is shown once.
-	Issue(ctx context.Context, session account.Secret, w enroll.Wish) (account.Secret, error)
-	// Revoke ends one.
+	Issue(ctx context.Context, session account.Secret, w enroll.Wish) (enroll.Issued, error)
+	// Rename gives one another name.
+	Rename(ctx context.Context, session account.Secret, record, label string) error
+	// Revoke ends one, RevokeUnused all that enroll.Unused says are.
 	Revoke(ctx context.Context, session account.Secret, record string) error
+	RevokeUnused(ctx context.Context, session account.Secret) (int, error)
 }
 
 // Pages are the pages of app passwords.
 type Pages struct {
 	Maker Maker
-	once  guard.Once
+	// Servers are what programs are given.
+	Servers []recipe.Server
+	// Signer signs profiles for Apple's devices; nil leaves them unsigned.
+	Signer *tls.Certificate
+	once   guard.Once
 }
 
 // Routes are their paths.
 func (ps *Pages) Routes() map[string]visit.Route {
 	return map[string]visit.Route{
-		"/passwords/new":    {Level: guard.Full, Get: ps.wishForm, Post: ps.issue},
-		"/passwords/remove": {Level: guard.Full, Get: ps.removeForm, Post: ps.remove},
+		"/passwords/new":     {Level: guard.Full, Get: ps.wishForm, Post: ps.issue},
+		"/passwords/profile": {Level: guard.Full, Get: func(v *visit.Visit) { v.To("/home") }, Post: ps.profile},
+		"/passwords/wait":    {Level: guard.Full, Get: ps.wait},
+		"/passwords/rename":  {Level: guard.Full, Get: ps.renameForm, Post: ps.rename},
+		"/passwords/remove":  {Level: guard.Full, Get: ps.removeForm, Post: ps.remove},
+		"/passwords/unused":  {Level: guard.Full, Get: ps.unusedForm, Post: ps.unused},
 	}
 }
 
@@ -45,6 +60,10 @@ func (ps *Pages) Routes() map[string]visit.Route {
 func programs() []string {
 	return []string{"iphone", "mac", "android", "thunderbird", "outlook", "other"}
 }
+
+// lives are how long an app password may be asked for, in days; 0 is until it
+// is removed.
+func lives() []int { return []int{0, 30, 365} }
 
 // maxLabel is the most characters of a label, as enroll.Wish says.
 const maxLabel = 64
@@ -57,7 +76,7 @@ func (ps *Pages) wishForm(v *visit.Visit) {
 
 func (ps *Pages) showWish(v *visit.Visit, status int, view enroll.View, p look.Page) {
 	p.View, p.Here, p.Title, p.Signed = view, "/passwords/new", "wish.title", true
-	p.Programs, p.Once = programs(), v.Random()
+	p.Programs, p.Lives, p.Once = programs(), lives(), v.Random()
 	v.Show(status, "wish", p)
 }
 
@@ -90,7 +109,7 @@ func (ps *Pages) issue(v *visit.Visit) {
 		v.To("/home?note=once")
 		return
 	}
-	secret, err := ps.Maker.Issue(v.R.Context(), v.Session, enroll.Wish{Label: p.Name, Services: services})
+	made, err := ps.Maker.Issue(v.R.Context(), v.Session, enroll.Wish{Label: p.Name, Services: services, Life: life(f.Get("days"))})
 	if no, ok := v.Failed(err); !ok {
 		if ps.once.GiveBack(p.Once); no != nil {
 			p.Error = v.Words.T("wish.refused")
@@ -98,8 +117,19 @@ func (ps *Pages) issue(v *visit.Visit) {
 		}
 		return
 	}
-	p.Title, p.View, p.Shown, p.Signed = "issued.title", view, look.Groups(secret.Reveal(), 4), true
-	v.Show(http.StatusOK, "issued", p)
+	if len(services) > 0 {
+		view.Services = services
+	}
+	ps.show(v, view, p, made)
+}
+
+// life reads how long it shall be good for; what is not offered means for ever.
+func life(days string) time.Duration {
+	n, err := strconv.Atoi(days)
+	if err != nil || !slices.Contains(lives(), n) {
+		n = 0
+	}
+	return time.Duration(n) * 24 * time.Hour
 }
 
 // appPassword finds a record in the person's own list and nowhere else.

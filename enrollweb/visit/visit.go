@@ -104,7 +104,8 @@ func (v *Visit) Renew() {
 // Show writes one page.
 func (v *Visit) Show(status int, name string, p look.Page) {
 	p.Catalog, p.Operator, p.Support = v.Words, v.Operator, v.Support
-	p.Form, p.Now = v.Form, v.Now()
+	p.Form, p.Now, p.Nonce = v.Form, v.Now(), v.Random()
+	v.Site.AllowScript(v.W.Header(), p.Nonce)
 	out, err := v.Look.Draw(name, p)
 	if err != nil {
 		v.Log.Error("page could not be drawn", "err", err)
@@ -120,6 +121,14 @@ func (v *Visit) Show(status int, name string, p look.Page) {
 // Message is a page of one sentence; key names it, key.title its heading.
 func (v *Visit) Message(status int, key string) {
 	v.Show(status, "message", look.Page{Title: key + ".title", Notice: v.Words.T(key)})
+}
+
+// Brand names the organisation.
+func (v *Visit) Brand() string {
+	if v.Operator != "" {
+		return v.Operator
+	}
+	return v.Words.T("brand")
 }
 
 // To leads the browser to another page.

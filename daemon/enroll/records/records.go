@@ -188,34 +188,3 @@ func ActiveOf(snap account.Snapshot, kind string, now time.Time) []account.Recor
 	}
 	return out
 }
-
-// Order is a revocation, whoever asks for it.
-type Order struct {
-	// Actor is who asks; Record is empty for all app passwords.
-	Actor, Record, Note, Ticket string
-}
-
-// Revoke ends one app password of the subject, or all if none is named.
-func (c *Config) Revoke(ctx context.Context, who account.Subject, o Order) (int, error) {
-	snap, err := c.Store.Load(ctx, who.ID, c.App)
-	if err != nil {
-		return 0, fmt.Errorf("loading the records: %w", err)
-	}
-	ch := account.Change{Subject: who.ID, Version: snap.Version}
-	now := c.Now()
-	for _, r := range ActiveOf(snap, c.App, now) {
-		if o.Record != "" && r.ID != o.Record {
-			continue
-		}
-		// The payload stays, so that the device can be told what happened.
-		r.Revoked = now
-		ch.Put = append(ch.Put, r)
-		ev := c.Event(account.ActRevoke, who, o.Actor)
-		ev.Factor, ev.Record, ev.Label, ev.Note, ev.Ticket = r.Factor, r.ID, r.Label, o.Note, o.Ticket
-		ch.Events = append(ch.Events, ev)
-	}
-	if len(ch.Put) == 0 {
-		return 0, fmt.Errorf("no such app password: %w", account.ErrNotFound)
-	}
-	return len(ch.Put), c.Commit(ctx, ch)
-}

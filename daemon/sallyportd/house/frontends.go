@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/config"
+	"github.com/sallyport/sallyport/daemon/config/pageform"
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
 	"github.com/sallyport/sallyport/daemon/frontend/dovecotauth"
 	"github.com/sallyport/sallyport/daemon/frontend/httpcheck"
@@ -26,6 +27,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/listen/stream"
 	"github.com/sallyport/sallyport/enrollweb"
 	"github.com/sallyport/sallyport/enrollweb/look"
+	"github.com/sallyport/sallyport/enrollweb/recipe"
 )
 
 // Limits on a browser, or on whoever pretends to be one.
@@ -136,9 +138,18 @@ func (h *House) buildPage(ctx context.Context) error {
 	if lang == "auto" {
 		lang = "" // the browser chooses
 	}
+	var signer *tls.Certificate
+	if p.ProfileCert != "" {
+		pair, err := tls.LoadX509KeyPair(p.ProfileCert, p.ProfileKey)
+		if err != nil {
+			return fmt.Errorf("reading the certificate for profiles: %w", err)
+		}
+		signer = &pair
+	}
 	page, err := enrollweb.New(enrollweb.Config{
 		Judge: h.engine, Desk: h.desk,
 		Service: p.Service, Operator: p.Operator, Support: look.Support(p.Support),
+		Servers: servers(p.Servers), Signer: signer,
 		BaseURL: p.URL, Insecure: public.Scheme == "http" && loopback(public.Hostname()),
 		TrustedProxies: p.TrustedProxies, TextsDir: p.Texts, Lang: lang, German: p.German,
 		Now: h.clock.Now, Rand: rand.Reader, Log: h.log,
@@ -160,6 +171,15 @@ func (h *House) buildPage(ctx context.Context) error {
 	}
 	h.serve("page", l, h.browserServer(page))
 	return nil
+}
+
+// servers are what the page tells people to give their programs.
+func servers(from []pageform.Server) []recipe.Server {
+	var all []recipe.Server
+	for _, s := range from {
+		all = append(all, recipe.Server(s))
+	}
+	return all
 }
 
 // loopback tells whether the name of a URL is this machine's own.

@@ -1,0 +1,17 @@
+package look
+
+import "strings"
+
+// Button copies what is in the element Of. It shows itself only where a browser
+// can do that.
+type Button struct{ Of, Say, Name, Done string }
+
+// Copy makes the button for an element; what tells screen readers which of
+// several it is.
+func (p Page) Copy(of string, what ...string) Button {
+	name := p.T("copy")
+	if len(what) > 0 {
+		name = p.T("copy.of", "what", strings.Join(what, " "))
+	}
+	return Button{Of: of, Say: p.T("copy"), Name: name, Done: p.T("copy.done")}
+}

@@ -1,0 +1,81 @@
+package passwords
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/enrollweb/look"
+	"github.com/sallyport/sallyport/enrollweb/recipe"
+	"github.com/sallyport/sallyport/enrollweb/visit"
+)
+
+// show is the only page that ever holds an app password, with all that the
+// program needs beside it. The view's services are those it is good for.
+func (ps *Pages) show(v *visit.Visit, view enroll.View, p look.Page, made enroll.Issued) {
+	p.Title, p.View, p.Signed = "issued.title", view, true
+	p.Shown, p.Record.ID, p.Once = look.Groups(made.Secret.Reveal(), 4), made.Record, v.Random()
+	p.Places = recipe.Places(ps.Servers, view.Subject.Name, view.Services)
+	if p.Program == "android" {
+		var err error
+		if p.App, err = look.NewLink(recipe.DAVx5(p.Places, account.Secret(strings.Join(p.Shown, "-")))); err != nil {
+			v.Log.Warn("the link for DAVx5 could not be drawn", "err", err)
+		}
+	}
+	apple := p.Program == "iphone" || p.Program == "mac"
+	p.Profile = apple && v.Site.Secure() && slices.ContainsFunc(p.Places, func(a recipe.Place) bool { return a.Kind != recipe.Files })
+	v.Show(http.StatusOK, "issued", p)
+}
+
+// profile gives the profile for Apple's devices, once, over TLS only. The app
+// password comes back from the page that showed it: the daemon has not kept it.
+func (ps *Pages) profile(v *visit.Visit) {
+	view, ok := v.FreshView("/home")
+	if !ok {
+		return
+	}
+	f := v.R.PostForm
+	rec, found := appPassword(view, f.Get("id"))
+	places := recipe.Places(ps.Servers, view.Subject.Name, rec.Services)
+	secret := account.Secret(f.Get("secret"))
+	if !found || !v.Site.Secure() || !rec.LastUsed.IsZero() || secret == "" || len(secret) > maxSecret {
+		v.To("/home")
+		return
+	}
+	if !ps.once.Take(f.Get("once")) {
+		v.To("/home?note=once")
+		return
+	}
+	out, err := recipe.Apple(recipe.Profile{Operator: v.Brand(), Label: rec.Label, Record: rec.ID, Places: places, Secret: secret}, ps.Signer)
+	if err != nil {
+		ps.once.GiveBack(f.Get("once"))
+		v.Disturbed(0, err)
+		return
+	}
+	v.W.Header().Set("Content-Type", recipe.AppleType)
+	v.W.Header().Set("Content-Disposition", `attachment; filename="calendar.mobileconfig"`)
+	_, _ = v.W.Write(out) // a reader that went away is nobody's error
+}
+
+// maxSecret is more than any app password has, in bytes.
+const maxSecret = 128
+
+// wait tells whether a program has synced with the new app password, and looks
+// again by itself until one has.
+func (ps *Pages) wait(v *visit.Visit) {
+	view, ok := v.View()
+	if !ok {
+		return
+	}
+	rec, found := appPassword(view, v.R.URL.Query().Get("id"))
+	if !found {
+		v.To("/home?note=removed")
+		return
+	}
+	if rec.LastUsed.IsZero() {
+		v.W.Header().Set("Refresh", "5")
+	}
+	v.Show(http.StatusOK, "wait", look.Page{Title: "wait.title", View: view, Record: rec, Signed: true})
+}

@@ -1,0 +1,172 @@
+package enrollweb
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"howett.net/plist"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/enrollweb/recipe"
+)
+
+const made = "k7m2-9qxv-dhz4-tw3c-8fnr-5jbp"
+
+// make makes an app password for a program and stays on the page that shows it.
+func (b *browser) make(program string, pairs ...string) *browser {
+	b.t.Helper()
+	b.get("/passwords/new")
+	return b.post("/passwords/new", append([]string{"program", program, "once", hiddenField(b.body, "once")}, pairs...)...).says(200, "Your new app password")
+}
+
+// Every program is told the server's address, the login as that server wants
+// it, and the app password; each has its own recipe.
+func TestEachProgramIsToldWhatItNeeds(t *testing.T) {
+	recipes := map[string]bool{}
+	for _, program := range []string{"iphone", "mac", "android", "thunderbird", "outlook", "other"} {
+		w := newWorld()
+		w.servers = []recipe.Server{{Service: "dav", Calendar: "https://dav.example.org/{name}/", Login: "{name}@example.org"}}
+		b := signedIn(t, w).make(program, "label", "mine")
+		b.says(200, "https://dav.example.org/alice/", "alice@example.org", "Address of the calendar")
+		if got := plain(b.body); !strings.Contains(got, "k7m2 - 9qxv - dhz4 - tw3c - 8fnr - 5jbp") || strings.Contains(got, "Address of the contacts") {
+			t.Errorf("%s: the page reads\n%s", program, got)
+		}
+		_, how, _ := strings.Cut(b.body, "<h3>")
+		how, _, _ = strings.Cut(how, "</p>")
+		recipes[how] = true
+		if easy := strings.Contains(b.body, `class="easy"`); easy != (program == "iphone" || program == "mac" || program == "android") {
+			t.Errorf("%s: an easy way is there: %v", program, easy)
+		}
+	}
+	if len(recipes) != 6 {
+		t.Errorf("%d recipes for 6 programs", len(recipes))
+	}
+	w := newWorld()
+	w.servers = nil
+	signedIn(t, w).make("other", "label", "mine").says(200, "Our support will tell you which server address")
+}
+
+// The link and the QR code for DAVx5 hold what the page says in words.
+func TestTheLinkForDAVx5IsOnThePage(t *testing.T) {
+	b := signedIn(t, newWorld()).make("android")
+	if !strings.Contains(b.body, `href="davx5://alice:`+made+`@dav.example.org/"`) || strings.Count(b.body, "data:image/png") != 1 {
+		t.Errorf("no link, or no picture of it:\n%s", b.body)
+	}
+}
+
+// The profile for Apple's devices is given once, to the owner of the app
+// password, and never but over TLS.
+func TestTheProfileIsGivenOnce(t *testing.T) {
+	b := signedIn(t, newWorld()).make("iphone")
+	once, id, form := hiddenField(b.body, "once"), hiddenField(b.body, "id"), hiddenField(b.body, "form")
+	ask := func(pairs ...string) *browser {
+		return b.post("/passwords/profile", append([]string{"form", form, "id", id, "once", once, "secret", made}, pairs...)...)
+	}
+	for what, pairs := range map[string][]string{
+		"somebody else's": {"id", "p77"}, "no app password": {"secret", ""}, "a book": {"secret", strings.Repeat("x", 129)},
+	} {
+		if ask(pairs...).leads("/home"); b.res.Header.Get("Content-Type") == recipe.AppleType {
+			t.Errorf("%s: there is a profile", what)
+		}
+	}
+	ask().says(200)
+	var top map[string]any
+	if _, err := plist.Unmarshal([]byte(b.body), &top); err != nil || b.res.Header.Get("Content-Type") != recipe.AppleType {
+		t.Fatalf("not a profile: %v", err)
+	}
+	if strings.Count(b.body, made) != 2 || top["PayloadOrganization"] != "Uni Musterstadt" {
+		t.Error("it does not hold the accounts")
+	}
+	if d := b.res.Header.Get("Content-Disposition"); !strings.HasSuffix(d, `.mobileconfig"`) || b.res.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("headers: %q, %q", d, b.res.Header.Get("Cache-Control"))
+	}
+	ask().leads("/home?note=once")
+
+	h, err := New(insecure(newWorld()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plainly := open(t, newWorld())
+	plainly.h = h
+	plainly.get("/").post("/sign-in", "name", "alice", "password", "right").leads("/code")
+	plainly.post("/code", "code", "123456").leads("/home").make("iphone")
+	if strings.Contains(plainly.body, "/passwords/profile") {
+		t.Error("a profile is offered in the clear")
+	}
+	plainly.post("/passwords/profile", "id", "p1", "once", "x", "secret", made).leads("/home")
+}
+
+// The page waits for the first sync, without a script by loading itself again,
+// and says when it was there.
+func TestThePageWaitsForTheFirstSync(t *testing.T) {
+	w := newWorld()
+	b := signedIn(t, w).make("android", "label", "Fairphone")
+	id := w.only(t).AppPasswords[0].ID
+	b.get("/passwords/wait?id="+id).says(200, "Nothing has arrived yet", "Fairphone")
+	if b.res.Header.Get("Refresh") != "5" {
+		t.Error("the page does not look again")
+	}
+	w.edit(func(v *enroll.View) {
+		v.AppPasswords[0].LastUsed, v.AppPasswords[0].LastService = now().Add(-time.Minute), "dav"
+	})
+	b.get("/passwords/wait?id="+id).says(200, "“Fairphone” was seen: today, 09:29", "data-seen")
+	if b.res.Header.Get("Refresh") != "" {
+		t.Error("the page looks for what it has found")
+	}
+	b.get("/passwords/wait?id=p77").leads("/home?note=removed")
+}
+
+func TestAnAppPasswordIsRenamed(t *testing.T) {
+	w := newWorld()
+	b := signedIn(t, w).make("android", "label", "Handy")
+	id := w.only(t).AppPasswords[0].ID
+	b.get("/passwords/rename?id="+id).says(200, `value="Handy"`)
+	b.post("/passwords/rename", "id", id, "label", " ").says(422, "Please enter a name", `aria-invalid="true"`)
+	b.post("/passwords/rename", "id", id, "label", "Handy von Zoë").leads("/home?note=renamed").says(200, "Handy von Zoë", "The new name is saved")
+	b.post("/passwords/rename", "id", "p77", "label", "x").leads("/home?note=removed")
+}
+
+// What nobody has used for long is marked and can be ended at once, after a
+// look at what it is.
+func TestUnusedAppPasswordsEndTogether(t *testing.T) {
+	w := newWorld()
+	b := signedIn(t, w)
+	b.get("/passwords/unused").leads("/home")
+	w.edit(func(v *enroll.View) {
+		v.AppPasswords = []account.Record{
+			{ID: "1", Label: "in use", Created: now().AddDate(-1, 0, 0), LastUsed: now().AddDate(0, 0, -3)},
+			{ID: "2", Label: "drawer", Created: now().AddDate(-1, 0, 0), LastUsed: now().AddDate(0, -6, 0)},
+			{ID: "3", Label: "forgotten", Created: now().AddDate(0, -6, 0)},
+		}
+	})
+	if b.get("/home"); strings.Count(b.body, "not used for long") != 2 {
+		t.Errorf("marked are %d", strings.Count(b.body, "not used for long"))
+	}
+	b.get("/passwords/unused").says(200, "drawer", "forgotten")
+	if strings.Contains(b.body, "in use") {
+		t.Error("one that is used is in the list of those to end")
+	}
+	b.post("/passwords/unused").leads("/home?note=unused").says(200, "in use")
+	if strings.Contains(b.body, "drawer") {
+		t.Error("an unused one is still there")
+	}
+}
+
+// An app password ends by itself only where that was asked for, in one of the
+// times that the page offers.
+func TestAnAppPasswordMayEndByItself(t *testing.T) {
+	for days, want := range map[string]time.Duration{"": 0, "0": 0, "30": 30 * 24 * time.Hour, "365": 365 * 24 * time.Hour, "36500": 0, "-1": 0, "x": 0} {
+		w := newWorld()
+		signedIn(t, w).make("android", "days", days)
+		if got := w.wishes[0].Life; got != want {
+			t.Errorf("%q days: %v, want %v", days, got, want)
+		}
+	}
+	b := atHome(t, "en", func(v *enroll.View) {
+		v.AppPasswords = []account.Record{{ID: "1", Label: "guest", Created: now(), Expires: now().AddDate(0, 0, 30)}}
+	})
+	b.says(http.StatusOK, "Good until 23 December 2026")
+}
