@@ -1,6 +1,7 @@
 package words
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -212,6 +213,23 @@ func TestSentencesOfTime(t *testing.T) {
 	} {
 		if tc.got != tc.want {
 			t.Errorf("got %q, want %q", tc.got, tc.want)
+		}
+	}
+}
+
+// The year as people write it, month by month.
+func TestMonths(t *testing.T) {
+	names := map[string]string{
+		"de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+		"en": "January February March April May June July August September October November December",
+	}
+	between := map[string]string{"de": ". ", "en": " "}
+	for lang, c := range map[string]*Catalog{"de": load(t)["de-du"], "en": load(t)["en"]} {
+		for i, name := range strings.Fields(names[lang]) {
+			want := fmt.Sprintf("%d%s%s 2026", i+1, between[lang], name)
+			if got := c.Day(time.Date(2026, time.Month(i+1), i+1, 12, 0, 0, 0, time.UTC)); got != want {
+				t.Errorf("%s: %q, want %q", lang, got, want)
+			}
 		}
 	}
 }
