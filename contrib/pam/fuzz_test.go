@@ -4,195 +4,328 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
-	"encoding/hex"
+	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"net/textproto"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
 
-// units puts inputs through one of the module's readers, built with sanitizers,
-// and returns what it made of each. Any error of memory ends it.
-func units(t *testing.T, program string, kind byte, inputs [][]byte) []string {
-	t.Helper()
-	var in bytes.Buffer
-	for _, i := range inputs {
-		in.WriteByte(kind)
-		_ = binary.Write(&in, binary.BigEndian, uint32(len(i))) // to memory
-		in.Write(i)
-	}
-	out, err := run.Run(run.Command{Path: program, Stdin: in.String()})
-	if err != nil {
-		t.Fatalf("the readers did not end well: %v", err)
-	}
-	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
-	if len(lines) != len(inputs) {
-		t.Fatalf("%d answers to %d inputs:\n%s", len(lines), len(inputs), run.Tail(out))
-	}
-	return lines
+// Every target puts its input through a reader in C, and compares what came out
+// with a reading of the same bytes in Go.
+
+const (
+	maxAnswer = 16 << 10
+	maxLogin  = 256
+	maxReason = 64
+)
+
+// What answer_read returns.
+const (
+	broken = "0"
+	more   = "1"
+	whole  = "2"
+)
+
+var errBroken = errors.New("no answer")
+
+// reading is an answer as the module should read it.
+type reading struct {
+	kind         string
+	status       int
+	body         bool
+	user, reason string
 }
 
-// seeds are answers from which the others are made.
-func seeds() []string {
-	return []string{
-		accept, wantsCode,
-		"HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\nX-Sallyport-Groups: staff,Sales%2C EU\r\nX-Sallyport-Mail: a@example.org\r\n" +
-			"X-Sallyport-Name: Alice M\u00fcller\r\nX-Sallyport-Scope: dav\r\nX-Sallyport-User: m\u00fcller\r\nDate: Sat, 01 Jan 2028 00:00:00 GMT\r\nConnection: close\r\n\r\n",
-		"HTTP/1.1 401 Unauthorized\r\nCache-Control: no-store\r\nContent-Length: 0\r\nWww-Authenticate: Basic realm=\"sallyport\", charset=\"UTF-8\"\r\n" +
-			"X-Sallyport-Reason: bad_credentials\r\nConnection: close\r\n\r\n",
-		"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nX-Sallyport-Reason: directory_unavailable\r\nContent-Length: 0\r\n\r\n",
-		"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
-		"HTTP/1.1 204\r\nX-Sallyport-User:alice\r\n\r\n", "", "\r\n\r\n", "HTTP/1.1 ", "HTTP/1.1 204 \r\n:\r\n\r\n",
-		"HTTP/1.1 204 x\r\nX-Sallyport-User: " + strings.Repeat("u", 256) + "\r\nX: " + strings.Repeat("y", 15<<10) + "\r\n\r\n",
+// readStrictly reads an answer by the rules of the module.
+func readStrictly(text string) reading {
+	const version = "HTTP/1.1 "
+	n := min(len(text), len(version))
+	if text[:n] != version[:n] {
+		return reading{kind: broken}
 	}
+	head, rest, ended := strings.Cut(text, "\r\n\r\n")
+	if !ended {
+		return reading{kind: pick(len(text) < maxAnswer, more, broken)}
+	}
+	lines := strings.Split(head, "\r\n")
+	r := reading{kind: whole}
+	err := r.readStatus(lines[0])
+	for _, line := range lines[1:] {
+		err = errors.Join(err, r.readHeader(line))
+	}
+	badAccept := r.status == http.StatusNoContent && (r.user == "" || r.body || rest != "")
+	if err != nil || badAccept || len(head)+len("\r\n\r\n") > maxAnswer {
+		return reading{kind: broken}
+	}
+	return r
 }
 
-// mutate changes a text in one to four places.
-func mutate(r *rand.Rand, from string) []byte {
-	b := []byte(from)
-	words := []string{"\r\n", "\r\n\r\n", ":", " ", "\x00", "\r", "\n", "X-Sallyport-User: ", "X-Sallyport-Reason: ", "204", "\t", "\x7f", "\xff", "HTTP/1.1 "}
-	for range 1 + r.IntN(4) {
-		at := r.IntN(len(b) + 1)
-		switch r.IntN(5) {
-		case 0: // a word comes in
-			b = append(b[:at:at], append([]byte(words[r.IntN(len(words))]), b[at:]...)...)
-		case 1: // a byte changes
-			if at < len(b) {
-				b[at] = byte(r.IntN(256))
-			}
-		case 2: // a piece goes
-			b = append(b[:at:at], b[min(len(b), at+1+r.IntN(8)):]...)
-		case 3: // a piece doubles
-			b = append(b[:min(len(b), at+r.IntN(40)):len(b)], b[at:]...)
-			b = append([]byte{}, b...)
-		default: // the end goes
-			b = b[:at:at]
+func (r *reading) readStatus(line string) error {
+	status, _, _ := strings.Cut(strings.TrimPrefix(line, "HTTP/1.1 "), " ")
+	n, err := strconv.Atoi(status)
+	if err != nil || len(status) != 3 || n < 200 || n > 599 || hasControl(line) {
+		return errBroken
+	}
+	r.status = n
+	return nil
+}
+
+func (r *reading) readHeader(line string) error {
+	name, value, found := strings.Cut(line, ":")
+	if !found || hasControl(line) || !regexp.MustCompile(`^[A-Za-z0-9_-]+$`).MatchString(name) {
+		return errBroken
+	}
+	value = strings.Trim(value, " \t")
+	keep := func(to *string, most int) error {
+		if *to != "" || value == "" || len(value) > most {
+			return errBroken
 		}
+		*to = value
+		return nil
+	}
+	switch strings.ToLower(name) {
+	case "x-sallyport-user":
+		return keep(&r.user, maxLogin)
+	case "x-sallyport-reason":
+		return keep(&r.reason, maxReason)
+	case "content-length", "transfer-encoding":
+		r.body = true
+	}
+	return nil
+}
+
+func hasControl(line string) bool {
+	for i := range len(line) {
+		if line[i] < ' ' && line[i] != '\t' || line[i] == 0x7f {
+			return true
+		}
+	}
+	return false
+}
+
+func pick(first bool, a, b string) string {
+	if first {
+		return a
 	}
 	return b
 }
 
-// The reader may be stricter than Go's, never laxer: what it takes, Go reads
-// alike.
-func TestMutatedAnswers(t *testing.T) {
-	program := compile(t, build(t, ""), "units", "src/answer.c", "src/base64.c", "src/login.c")
-	var inputs [][]byte
-	for _, s := range seeds() {
-		inputs = append(inputs, []byte(s))
-	}
-	r := rand.New(rand.NewPCG(1, 2))
-	endless := "HTTP/1.1 200 x\r\nX: " + strings.Repeat("x", 16<<10)
-	inputs = append(inputs, []byte(endless[:16<<10-1]), []byte(endless[:16<<10]), []byte(endless))
-	for range 10_000 {
-		inputs = append(inputs, mutate(r, seeds()[r.IntN(len(seeds()))]))
-	}
-	kinds := map[string]int{}
-	for i, line := range units(t, program, 'a', inputs) {
-		var reading, same, status int
-		var names string
-		if _, err := fmt.Sscanf(line, "%d %d %d", &reading, &same, &status); err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
-		_, names, _ = strings.Cut(line, fmt.Sprintf("%d %d %d ", reading, same, status))
-		user, reason, _ := strings.Cut(strings.TrimSuffix(names, "."), " ")
-		kinds[fmt.Sprintf("reading %d, accept %v", reading, reading == 2 && status == 204)]++
-		if reading == 1 && len(inputs[i]) >= 16<<10 {
-			t.Errorf("waits for the end of %d bytes", len(inputs[i]))
-		}
-		if same != 1 {
-			t.Errorf("another answer when it comes in pieces: %q", inputs[i])
-		}
-		if reading != 2 {
-			continue
-		}
-		res, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(inputs[i])), nil)
-		if err != nil && strings.Contains(err.Error(), "Content-Length") {
-			continue // nobody reads the body
-		}
-		if err != nil {
-			t.Errorf("takes what is no answer: %q: %v", inputs[i], err)
-			continue
-		}
+// wantAlike says that Go's own reader of HTTP finds the same in an answer: the
+// module may be stricter than that, never laxer. Only what frames a body is
+// nothing to it where it reads none.
+func wantAlike(t *testing.T, text string, r reading) {
+	t.Helper()
+	res, err := http.ReadResponse(bufio.NewReader(strings.NewReader(text)), nil)
+	var header http.Header
+	switch {
+	case err == nil:
 		_ = res.Body.Close() // of memory
-		for name, got := range map[string]string{"X-Sallyport-User": user, "X-Sallyport-Reason": reason} {
-			raw, _ := hex.DecodeString(got) // printed as such
-			if want := strings.Join(res.Header.Values(name), "|"); string(raw) != want {
-				t.Errorf("%s: %q, want %q, in %q", name, raw, want, inputs[i])
-			}
+		header = res.Header
+		if res.StatusCode != r.status {
+			t.Errorf("status %d of %q, Go reads %d", r.status, text, res.StatusCode)
 		}
-		if res.StatusCode != status || status == 204 && user == "" {
-			t.Errorf("status %d of %q for %q", status, user, inputs[i])
+	case r.body && r.status != http.StatusNoContent:
+		_, lines, _ := strings.Cut(text, "\r\n")
+		mime, err := textproto.NewReader(bufio.NewReader(strings.NewReader(lines))).ReadMIMEHeader()
+		if err != nil {
+			t.Errorf("takes what has no headers: %q: %v", text, err)
 		}
+		header = http.Header(mime)
+	default:
+		t.Errorf("takes what is no answer: %q: %v", text, err)
 	}
-	t.Logf("%v", kinds)
-	for _, kind := range []string{"reading 0, accept false", "reading 1, accept false", "reading 2, accept false", "reading 2, accept true"} {
-		if kinds[kind] < 100 {
-			t.Errorf("only %d of %s", kinds[kind], kind)
+	for name, got := range map[string]string{"X-Sallyport-User": r.user, "X-Sallyport-Reason": r.reason} {
+		if want := strings.Join(header.Values(name), "|"); got != want {
+			t.Errorf("%s: %q, want %q, in %q", name, got, want, text)
 		}
 	}
 }
 
-func TestBase64LoginsAndAddresses(t *testing.T) {
-	program := compile(t, build(t, ""), "units", "src/answer.c", "src/base64.c", "src/login.c")
-	r := rand.New(rand.NewPCG(3, 4))
-	var raw, names, hosts [][]byte
-	for n := range 1500 {
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = byte(r.IntN(256))
+// More seeds are in testdata/fuzz: what the daemon and others answer.
+func FuzzAnswer(f *testing.F) {
+	for _, a := range answers() {
+		f.Add([]byte(a.answer))
+	}
+	long := func(user, reason, fill int) []byte {
+		text := fmt.Sprintf("HTTP/1.1 401 x\r\nX-Sallyport-User: %s\r\nX-Sallyport-Reason: %s\r\nX: ", strings.Repeat("u", user), strings.Repeat("r", reason))
+		return []byte(text + strings.Repeat("x", fill-len(text)-len("\r\n\r\n")) + "\r\n\r\n")
+	}
+	for _, n := range []int{-1, 0, 1} { // on both sides of each limit
+		f.Add(long(maxLogin+n, maxReason, 1<<10))
+		f.Add(long(maxLogin, maxReason+n, 1<<10))
+		f.Add(long(maxLogin, maxReason, maxAnswer+n))
+		f.Add([]byte("HTTP/1.1 200 x\r\nX: " + strings.Repeat("x", maxAnswer+n-len("HTTP/1.1 200 x\r\nX: "))))
+	}
+	c := newReaders(f)
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		text, want := string(sent), readStrictly(string(sent))
+		got := fields(t, c.read(t, 'a', sent), 2)
+		if got[1] != "1" {
+			t.Errorf("another answer when it comes in pieces: %q", text)
 		}
-		raw = append(raw, b)
-	}
-	for range 5000 {
-		var b []byte
-		for range r.IntN(100) {
-			b = utf8.AppendRune(b, []rune{'a', 'é', 0x85, 0x9f, 0xa0, ':', ' ', 0x7f, 0x1f, '€', 0xd7ff, 0xe000, 0x10ffff, '𝕏', '@'}[min(r.IntN(600), 14)])
+		if got[0] != want.kind {
+			t.Fatalf("reading %s, want %s, of %q", got[0], want.kind, text)
 		}
-		if len(b) > 0 && r.IntN(3) == 0 {
-			b[r.IntN(len(b))] = byte(1 + r.IntN(255))
+		if got[0] != whole {
+			return
 		}
-		names = append(names, b)
-	}
-	for _, s := range []string{"", "\xed\xa0\x80", "\xc0\xaf", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xe2\x82", strings.Repeat("a", 256), strings.Repeat("a", 257)} {
-		names = append(names, []byte(s))
-	}
-	for _, s := range []string{"192.0.2.1", "2001:DB8::0:1", "::ffff:192.0.2.1", "127.1", "1.2.3.4.5", "01.2.3.4", "0x7f.0.0.1", "256.1.1.1", "fe80::1%lo", "[::1]",
-		"::1 ", " ::1", "::1\n", "localhost", "1::2::3", "12345::", "", "192.0.2.1:22"} {
-		hosts = append(hosts, []byte(s))
-	}
-	for i, got := range units(t, program, 'b', raw) {
-		if want := base64.StdEncoding.EncodeToString(raw[i]); got != want {
-			t.Errorf("base64 of %d bytes: %q, want %q", i, got, want)
+		status, _ := strconv.Atoi(got[2]) // printed as such
+		r := reading{whole, status, want.body, got[3], got[4]}
+		if r != want {
+			t.Errorf("%q was read as %+v, want %+v", text, r, want)
 		}
+		wantAlike(t, text, r)
+	})
+}
+
+// cString is what a reader in C sees of a text.
+func cString(b []byte) string {
+	before, _, _ := bytes.Cut(b, []byte{0})
+	return string(before)
+}
+
+func FuzzLogin(f *testing.F) {
+	for _, s := range []string{
+		"alice", "m\u00fcller", "\u20ac@\U0001d54f", "a b", "", "a:b", "a\nb", "a\x7f", "a\x00:", "\u0080", "\u009f", "\u00a0", "\ud7ff\ue000\U0010ffff",
+		"\xed\xa0\x80", "\xc0\xaf", "\xe0\x80\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xe2\x82", "a\x80", "\xff", "\xe0\x83\xbc", "\xbf", "\xf8\x90\x80\x80", "\xc3\xfc",
+		strings.Repeat("a", maxLogin), strings.Repeat("a", maxLogin+1), strings.Repeat("a", maxLogin-1) + "\u00fc",
+	} {
+		f.Add([]byte(s))
 	}
-	good := 0
-	for i, got := range units(t, program, 'l', names) {
-		s := string(names[i])
-		want := s != "" && len(s) <= 256 && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r == ':' || unicode.IsControl(r) })
-		if (got == "1") != want {
+	c := newReaders(f)
+	f.Fuzz(func(t *testing.T, typed []byte) {
+		s := cString(typed)
+		want := s != "" && len(s) <= maxLogin && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r == ':' || unicode.IsControl(r) })
+		if got := c.read(t, 'l', typed); got != pick(want, "1", "0") {
 			t.Errorf("login %q: %s, want %v", s, got, want)
 		}
-		if want {
-			good++
-		}
+	})
+}
+
+func FuzzCode(f *testing.F) {
+	for _, s := range []string{"123456", "12345678", "000000", "", "12345", "1234567", "123456789", "12 456", "+12345", "12345a", "123456a", "123456\x00", "12345\x006", "\u0661\u0661\u0661", "1/:456"} {
+		f.Add([]byte(s))
 	}
-	if good < 500 || good > len(names)-500 {
-		t.Errorf("%d of %d logins are good: the inputs are no test", good, len(names))
-	}
-	for i, got := range units(t, program, 'h', hosts) {
-		want := ""
-		if a, err := netip.ParseAddr(string(hosts[i])); err == nil && a.Zone() == "" {
-			want = a.String()
+	c := newReaders(f)
+	six, eight := regexp.MustCompile(`\A[0-9]{6}\z`), regexp.MustCompile(`\A[0-9]{8}\z`)
+	f.Fuzz(func(t *testing.T, typed []byte) {
+		s := cString(typed)
+		if got, want := c.read(t, 'c', typed), pick(six.MatchString(s), "1", "0")+" "+pick(eight.MatchString(s), "1", "0"); got != want {
+			t.Errorf("code %q: %s, want %s", s, got, want)
 		}
-		if got != want {
-			t.Errorf("address %q: %q, want %q", hosts[i], got, want)
-		}
+	})
+}
+
+func FuzzAddress(f *testing.F) {
+	for _, s := range []string{
+		"192.0.2.1", "2001:DB8::0:1", "::ffff:192.0.2.1", "::1.2.3.4", "::", "127.1", "1.2.3.4.5", "01.2.3.4", "0x7f.0.0.1", "256.1.1.1", "fe80::1%lo", "[::1]",
+		"::1 ", " ::1", "::1\n", "localhost", "1::2::3", "12345::", "0:0:0:0:0:0:0:0:0", "1:2:3:4:5:6:7::", "", "192.0.2.1:22", "192.0.2.1\x00.9",
+	} {
+		f.Add([]byte(s))
 	}
+	c := newReaders(f)
+	f.Fuzz(func(t *testing.T, host []byte) {
+		s, got := cString(host), c.read(t, 'h', host)
+		want, err := netip.ParseAddr(s)
+		if (err == nil && want.Zone() == "") != (got != "") {
+			t.Fatalf("address %q: %q, want %v", s, got, want)
+		}
+		if got == "" {
+			return
+		}
+		// The daemon reads the same address, and nothing else of the header.
+		if back, err := netip.ParseAddr(got); err != nil || back != want {
+			t.Errorf("address %q: %q, which is %v, want %v", s, got, back, want)
+		}
+		// All spellings become one.
+		for _, same := range []string{got, want.String(), want.StringExpanded()} {
+			if again := c.read(t, 'h', []byte(same)); again != got {
+				t.Errorf("address %q becomes %q, but %q becomes %q", s, got, same, again)
+			}
+		}
+	})
+}
+
+func FuzzBase64(f *testing.F) {
+	for _, n := range []int{0, 1, 2, 3, 4, 5, maxLogin + 1 + 1024} {
+		f.Add(bytes.Repeat([]byte{0xfb, 0x00, 0x7f, 0xff}, n/4+1)[:n])
+	}
+	c := newReaders(f)
+	f.Fuzz(func(t *testing.T, credentials []byte) {
+		if got, want := c.read(t, 'b', credentials), base64.StdEncoding.EncodeToString(credentials); got != want {
+			t.Errorf("base64 of %q: %q, want %q", credentials, got, want)
+		}
+	})
+}
+
+// readOption reads one option by the rules of the manual, as the readers show
+// it.
+func readOption(option string) string {
+	const usual = "/run/sallyport/check.sock"
+	show := func(values [5]int, socket, service, url string) string {
+		return fmt.Sprint(values[0], values[1], values[2], values[3], values[4], " ", socket, " ", service, " ", url)
+	}
+	number := func(text string, most uint64) (int, bool) {
+		n, err := strconv.ParseUint(text, 10, 64)
+		return int(n), err == nil && n <= most
+	}
+	is := func(pattern string) bool { return regexp.MustCompile(`(?s)\A` + pattern + `\z`).MatchString(option) }
+	_, value, _ := strings.Cut(option, "=")
+	switch {
+	case is(`socket=/.*`):
+		return show([5]int{0, 4000, 6}, value, "", "")
+	case is(`service=[a-z0-9-]{1,64}`):
+		return show([5]int{0, 4000, 6}, usual, value, "")
+	case is(`uid=sallyport`):
+		return show([5]int{990, 4000, 6}, usual, "", "")
+	case is(`uid=[0-9]+`):
+		if n, ok := number(value, 1<<32-2); ok {
+			return show([5]int{n, 4000, 6}, usual, "", "")
+		}
+	case is(`timeout=0*[1-4]`):
+		n, _ := number(value, 4)
+		return show([5]int{0, n * 1000, 6}, usual, "", "")
+	case is(`digits=0*[68]`):
+		n, _ := number(value, 8)
+		return show([5]int{0, 4000, n}, usual, "", "")
+	case is(`lang=(de|en)`):
+		german := map[string]int{"de": 1}[value]
+		return show([5]int{0, 4000, 6, german}, usual, "", "")
+	case is(`url=https?://[!-~]*`):
+		return show([5]int{0, 4000, 6}, usual, "", value)
+	case is(`code`):
+		return show([5]int{0, 4000, 6, 0, 1}, usual, "", "")
+	case is(`(use|try)_first_pass`):
+		return show([5]int{0, 4000, 6}, usual, "", "")
+	}
+	return "refused"
+}
+
+func FuzzOption(f *testing.F) {
+	for _, s := range []string{
+		"socket=/run/x.sock", "socket=x", "socket=", "service=ssh", "service=SSH", "service=a b", "service=", "service=" + strings.Repeat("s", 64), "service=" + strings.Repeat("s", 65),
+		"uid=0", "uid=4294967294", "uid=4294967295", "uid=18446744073709551616", "uid=sallyport", "uid=nobody-of-that-name", "uid=-1", "uid= 1", "uid=", "uid=0x1",
+		"timeout=1", "timeout=4", "timeout=04", "timeout=0", "timeout=5", "timeout=4s", "digits=6", "digits=8", "digits=7", "lang=de", "lang=en", "lang=fr", "lang=dede",
+		"url=https://login.example.org/x", "url=http://x", "url=https://ex\u00e4mple.org", "url=https://x y", "url=ftp://x", "url=https://x\x7f", "uid:0", "timeout 4", "code", "code=", "codes", "use_first_pass", "try_first_pass", "", "=", "debug",
+	} {
+		f.Add([]byte(s))
+	}
+	c := newReaders(f)
+	f.Fuzz(func(t *testing.T, written []byte) {
+		option := cString(written)
+		got := c.read(t, 'o', written)
+		if got != "refused" {
+			got = strings.Join(fields(t, got, 3), " ")
+		}
+		if want := readOption(option); got != want {
+			t.Errorf("option %q: %q, want %q", option, got, want)
+		}
+	})
 }

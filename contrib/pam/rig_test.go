@@ -15,7 +15,8 @@ import (
 // sanitized is how the tests build what must not leak, overrun or overflow.
 const sanitized = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 
-// builds remembers where the module was built, by the sanitizers in it.
+// builds remembers where the module was built, by the sanitizers in it, and its
+// readers alone.
 type builds struct {
 	mu   sync.Mutex
 	dirs map[string]string
@@ -58,11 +59,8 @@ func build(t *testing.T, sanitize string) string {
 // buildIn builds a copy of this folder.
 func buildIn(t *testing.T, dir string, more ...string) {
 	t.Helper()
-	run.Need(t, "gcc", "gcc libc6-dev")
+	needCompiler(t)
 	run.Need(t, "make", "make")
-	if _, err := os.Stat("/usr/include/security/pam_modules.h"); err != nil {
-		lacks(t, "libpam0g-dev")
-	}
 	if err := os.CopyFS(dir, os.DirFS(".")); err != nil {
 		t.Fatalf("copying the sources: %v", err)
 	}
@@ -72,8 +70,17 @@ func buildIn(t *testing.T, dir string, more ...string) {
 	}
 }
 
+// needCompiler ends a test where nothing of the module can be compiled.
+func needCompiler(t testing.TB) {
+	t.Helper()
+	run.Need(t, "gcc", "gcc libc6-dev")
+	if _, err := os.Stat("/usr/include/security/pam_modules.h"); err != nil {
+		lacks(t, "libpam0g-dev")
+	}
+}
+
 // lacks ends a test for which a Debian package is missing.
-func lacks(t *testing.T, debian string) {
+func lacks(t testing.TB, debian string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("missing: apt install %s", debian)

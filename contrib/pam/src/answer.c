@@ -1,6 +1,5 @@
 #include "answer.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -90,6 +89,8 @@ static bool read_header(struct span line, struct answer *out)
 		return keep(value, out->user, LOGIN_MAX);
 	if (is_named(name, "X-Sallyport-Reason"))
 		return keep(value, out->reason, REASON_MAX);
+	if (is_named(name, "Content-Length") || is_named(name, "Transfer-Encoding"))
+		out->body = true;
 	return true;
 }
 
@@ -123,7 +124,7 @@ enum reading answer_read(const char *text, size_t len, struct answer *out)
 	if (head.len + 2 > ANSWER_MAX || !read_head(head, out))
 		return READING_BROKEN;
 	/* An accept names somebody, and has no body. */
-	if (out->status == 204 && (out->user[0] == '\0' || len != head.len + 2))
+	if (out->status == 204 && (out->user[0] == '\0' || out->body || len != head.len + 2))
 		return READING_BROKEN;
 	return READING_WHOLE;
 }

@@ -6,6 +6,7 @@
 #ifndef SALLYPORT_ANSWER_H
 #define SALLYPORT_ANSWER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum {
@@ -16,6 +17,7 @@ enum {
 
 struct answer {
 	int status;                  /* 200 to 599 */
+	bool body;                   /* a header speaks of one; never with 204 */
 	char user[LOGIN_MAX + 1];    /* the canonical login; never empty with 204 */
 	char reason[REASON_MAX + 1]; /* a word of the closed list; may be empty */
 };
