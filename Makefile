@@ -44,7 +44,7 @@ bench: ## run the benchmarks
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' daemon plugins enrollweb contrib | while read -r f; do \
 		for t in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' "$$f"); do \
-			$(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$f")"; \
+			$(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "./$$(dirname "$$f")"; \
 		done; \
 	done
 
