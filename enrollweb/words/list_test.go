@@ -98,12 +98,13 @@ func rules() []rule {
 // TestWordList: none of the words that people stumble over, and no second word
 // for a thing that has one.
 func TestWordList(t *testing.T) {
-	for _, x := range everyText(t) {
-		for _, r := range rules() {
+	texts := everyText(t)
+	for _, r := range rules() {
+		wrong := regexp.MustCompile(`(?i)(^|[^\pL\d])(` + r.wrong + `)($|[^\pL\d])`)
+		for _, x := range texts {
 			if r.lang != "" && r.lang != strings.TrimSuffix(x.lang, "-du") {
 				continue
 			}
-			wrong := regexp.MustCompile(`(?i)(^|[^\pL\d])(` + r.wrong + `)($|[^\pL\d])`)
 			if bad := wrong.FindStringSubmatch(unquoted(x.says)); bad != nil {
 				t.Errorf("%s %s says %q; say: %s", x.lang, x.where, bad[2], r.instead)
 			}
