@@ -73,6 +73,9 @@ func TestReferenceIsWhole(t *testing.T) {
 		g.CoolDown != w.CoolDown || g.PoolSize != w.PoolSize || g.Filter != w.Filter || g.IDAttribute != w.IDAttribute {
 		t.Errorf("directory: reference says %+v, defaults are %+v", g, w)
 	}
+	if got.Page.Language != want.Page.Language || got.Page.German != want.Page.German || want.Page.German != "sie" {
+		t.Errorf("page: reference says %+v, defaults are %+v", got.Page, want.Page)
+	}
 	if got.Throttle != want.Throttle || got.Log != want.Log || got.State != want.State {
 		t.Errorf("reference says %+v, defaults are %+v", got, want)
 	}

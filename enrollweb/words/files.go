@@ -119,7 +119,7 @@ func formNames(m message) string {
 // a text or, where it counts, an object with a text for each plural form of the
 // language.
 func decodeMessages(data []byte, locale locales.Translator) (map[string]message, error) {
-	entries, err := object(data, "messages")
+	entries, err := object(data, "message")
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func decodeMessage(value json.RawMessage, locale locales.Translator) (message, e
 		text, err := decodeText(value)
 		return message{plain: text}, err
 	}
-	forms, err := object(value, "texts")
+	forms, err := object(value, "form")
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
@@ -171,10 +171,10 @@ func decodeText(value json.RawMessage) (string, error) {
 
 // object reads one flat JSON object and nothing after it. A key given twice is
 // an error, because one of the two would never show.
-func object(data []byte, of string) (map[string]json.RawMessage, error) {
+func object(data []byte, what string) (map[string]json.RawMessage, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("not a JSON object of %s", of)
+		return nil, fmt.Errorf("not a JSON object of %ss", what)
 	}
 	all := make(map[string]json.RawMessage)
 	for dec.More() {
@@ -184,11 +184,11 @@ func object(data []byte, of string) (map[string]json.RawMessage, error) {
 		}
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
-			return nil, fmt.Errorf("message %q: %w", key, err)
+			return nil, fmt.Errorf("%s %q: %w", what, key, err)
 		}
 		name, _ := key.(string)
 		if _, twice := all[name]; twice {
-			return nil, fmt.Errorf("message %q is given twice", name)
+			return nil, fmt.Errorf("%s %q is given twice", what, name)
 		}
 		all[name] = value
 	}

@@ -170,7 +170,7 @@ func TestOverride(t *testing.T) {
 		"a plural":     {"en.json", `{"next": {"one": "x", "other": "y"}}`, `counts nothing`},
 		"half":         {"en.json", `{"home.codes_left": {"other": "{n} left."}}`, `must have the forms one, other, and has other`},
 		"third form":   {"en.json", `{"home.codes_left": {"one": "x", "few": "{n}", "other": "{n}"}}`, `must have the forms one, other, and has few, one, other`},
-		"one twice":    {"en.json", `{"home.codes_left": {"one": "x", "one": "y", "other": "{n}"}}`, "given twice"},
+		"one twice":    {"en.json", `{"home.codes_left": {"one": "x", "one": "y", "other": "{n}"}}`, `message "home.codes_left" cannot be read: form "one" is given twice`},
 		"one empty":    {"en.json", `{"home.codes_left": {"one": " ", "other": "{n}"}}`, `in its form "one" is empty`},
 		"a list":       {"en.json", `{"next": ["x"]}`, `message "next" is no text`},
 		"du, unknown":  {"de-du.json", `{"sign.title": "x"}`, `no message "sign.title"`},
