@@ -83,6 +83,11 @@ const (
 	TokenSession TokenKind = "session"
 	// TokenSource marks a network from which a subject has logged in.
 	TokenSource TokenKind = "source"
+	// TokenFlow lets one program fetch an app password that its owner granted.
+	TokenFlow TokenKind = "flow"
+	// TokenFlowDone remembers that it has, so that nothing is granted to the same
+	// question again.
+	TokenFlowDone TokenKind = "flow_done"
 )
 
 // Token is something that opens a door for a while: a ticket, a session, an

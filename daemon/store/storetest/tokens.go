@@ -14,7 +14,7 @@ import (
 
 func kinds() []account.TokenKind {
 	return []account.TokenKind{account.TicketPassword, account.TicketEnroll, account.TicketEntry,
-		account.TokenInvite, account.TokenSetup, account.TokenSession, account.TokenSource}
+		account.TokenInvite, account.TokenSetup, account.TokenSession, account.TokenSource, account.TokenFlow, account.TokenFlowDone}
 }
 
 func tokensComeBack(t *testing.T, s store.Store) {

@@ -15,7 +15,8 @@ import (
 // looked for where the full ones are.
 func TableOf(kind account.TokenKind) (string, error) {
 	switch kind {
-	case account.TicketPassword, account.TicketEnroll, account.TicketEntry, account.TokenInvite:
+	case account.TicketPassword, account.TicketEnroll, account.TicketEntry, account.TokenInvite,
+		account.TokenFlow, account.TokenFlowDone:
 		return "grants", nil
 	case account.TokenSetup:
 		return "setups", nil
