@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sallyport/sallyport/daemon/enroll/handover"
 	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/daemon/enroll/support"
 )
@@ -18,6 +19,8 @@ type (
 	// method returns as an error is account.ErrNotFound (the session is over)
 	// or wraps account.ErrUnavailable.
 	Refusal = records.Refusal
+	// Wish is an app password somebody asks for.
+	Wish = records.Wish
 )
 
 // What the operator's side takes and gives.
@@ -34,8 +37,12 @@ type (
 	Block = support.Block
 )
 
-// Desk serves the owner of an account, by the token of their session.
-type Desk struct{ cfg Config }
+// Desk serves the owner of an account, by the token of their session, and the
+// programs that ask for an app password by themselves.
+type Desk struct {
+	cfg Config
+	*handover.Office
+}
 
 // New returns the two sides of the house that write records.
 func New(cfg Config) (*Desk, *Support, error) {
@@ -47,7 +54,7 @@ func New(cfg Config) (*Desk, *Support, error) {
 			return nil, nil, fmt.Errorf("factor %q is not configured", kind)
 		}
 	}
-	return &Desk{cfg}, support.New(cfg), nil
+	return &Desk{cfg, handover.New(cfg)}, support.New(cfg), nil
 }
 
 // pendingFor is how long a set-up key waits for its first code.

@@ -84,17 +84,6 @@ type Confirmed struct {
 	Codes []account.Secret
 }
 
-// Wish is an app password somebody asks for.
-type Wish struct {
-	// Label is the person's name for it, 1 to 64 characters after trimming.
-	Label string
-	// Services are those it shall be good for; empty means all that View
-	// offers.
-	Services []string
-	// Life is how long it shall be good for; 0 means until it is removed.
-	Life time.Duration
-}
-
 // Issued is a new app password. It prints itself without the secret.
 type Issued struct {
 	// Record names it from now on.

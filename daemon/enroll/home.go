@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll/handover"
 	"github.com/sallyport/sallyport/daemon/enroll/records"
 )
 
@@ -98,43 +99,43 @@ func (d *Desk) commitAlive(ctx context.Context, s *session, c account.Change) er
 // session with a fresh sign-in. A Refusal with account.NotAllowed means that
 // the limit is reached, with account.Malformed that the wish cannot be.
 func (d *Desk) Issue(ctx context.Context, token account.Secret, w Wish) (Issued, error) {
-	w.Label = strings.TrimSpace(w.Label)
-	unknown := slices.ContainsFunc(w.Services, func(s string) bool { return !slices.Contains(d.cfg.AppServices, s) })
-	if d.cfg.App == "" || unknown || w.Life < 0 || !records.Printable(w.Label) {
-		return Issued{}, &Refusal{Reason: account.Malformed}
+	w, err := d.cfg.Complete(w)
+	if err != nil {
+		return Issued{}, err
 	}
-	if len(w.Services) == 0 {
-		w.Services = d.cfg.AppServices
-	}
-	var made Issued
-	err := records.Retry(func() error {
+	var made records.Made
+	err = records.Retry(func() error {
 		s, snap, err := d.change(ctx, token)
 		if err != nil {
 			return err
 		}
-		if len(records.ActiveOf(snap, d.cfg.App, d.cfg.Now())) >= d.cfg.Factors[d.cfg.App].Info.MaxRecords {
-			return &Refusal{Reason: account.NotAllowed}
-		}
-		e, err := d.cfg.Enroll(ctx, d.cfg.App, s.who.Subject)
-		if err != nil {
+		var c account.Change
+		if made, c, err = d.cfg.Issue(ctx, s.who.Subject, snap, w); err != nil {
 			return err
 		}
-		e.Record.Label, e.Record.Services = w.Label, slices.Clone(w.Services)
-		if w.Life > 0 {
-			e.Record.Expires = e.Record.Created.Add(w.Life)
-		}
-		ev := d.cfg.Event(account.ActIssue, s.who.Subject, "user")
-		ev.Factor, ev.Record, ev.Label = e.Record.Factor, e.Record.ID, w.Label
-		made = Issued{Record: e.Record.ID, Secret: e.Secret}
-		return d.commitAlive(ctx, s, account.Change{
-			Subject: s.who.ID, Version: snap.Version, Put: []account.Record{e.Record},
-			Delete: d.cfg.Forgotten(snap), Events: []account.Event{ev},
-		})
+		return d.commitAlive(ctx, s, c)
 	})
 	if err != nil {
 		return Issued{}, err
 	}
-	return made, nil
+	return Issued{Record: made.Record.ID, Secret: made.Secret}, nil
+}
+
+// GrantFlow lets the program that asked by this link fetch an app password. It
+// needs what Issue needs, and refuses for the same reasons; handover.ErrOver
+// means that the program's question is none any more.
+func (d *Desk) GrantFlow(ctx context.Context, token, link account.Secret, w Wish) error {
+	return records.Retry(func() error {
+		s, snap, err := d.change(ctx, token)
+		if err != nil {
+			return err
+		}
+		c, err := d.Grant(ctx, link, handover.Owner{Subject: s.who.Subject, Snapshot: snap}, w)
+		if err != nil {
+			return err
+		}
+		return d.commitAlive(ctx, s, c)
+	})
 }
 
 // Codes makes a new sheet of emergency codes and ends the old one. It needs a

@@ -270,7 +270,7 @@ func (d *Desk) activate(s *session, snap account.Snapshot, rec account.Record) a
 	c := account.Change{
 		Subject: s.who.ID, Version: snap.Version, Put: []account.Record{rec},
 		// Every other session of the person ends: the level has changed.
-		EndTokens:      []account.TokenKind{account.TokenSetup, account.TokenSession, account.TicketEnroll, account.TicketEntry, account.TicketPassword},
+		EndTokens:      []account.TokenKind{account.TokenSetup, account.TokenSession, account.TicketEnroll, account.TicketEntry, account.TicketPassword, account.TokenFlow},
 		TakeTokens:     []account.TokenRef{s.ref()},
 		InviteRequired: &no,
 		Events:         []account.Event{ev},

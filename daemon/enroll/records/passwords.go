@@ -54,6 +54,60 @@ func (c *Config) Forgotten(snap account.Snapshot) []string {
 	return ids
 }
 
+// Wish is an app password somebody asks for.
+type Wish struct {
+	// Label is the person's name for it, 1 to 64 characters after trimming.
+	Label string
+	// Services are those it shall be good for; empty means all that there are.
+	Services []string
+	// Life is how long it shall be good for; 0 means until it is removed.
+	Life time.Duration
+}
+
+// Complete trims the wish and fills in what it leaves open. A Refusal means that
+// it cannot be.
+func (c *Config) Complete(w Wish) (Wish, error) {
+	w.Label = strings.TrimSpace(w.Label)
+	unknown := slices.ContainsFunc(w.Services, func(s string) bool { return !slices.Contains(c.AppServices, s) })
+	if c.App == "" || unknown || w.Life < 0 || !Printable(w.Label) {
+		return Wish{}, &Refusal{Reason: account.Malformed}
+	}
+	if len(w.Services) == 0 {
+		w.Services = c.AppServices
+	}
+	return w, nil
+}
+
+// Room refuses one app password more than there may be.
+func (c *Config) Room(snap account.Snapshot) error {
+	if len(ActiveOf(snap, c.App, c.Now())) >= c.Factors[c.App].Info.MaxRecords {
+		return &Refusal{Reason: account.NotAllowed}
+	}
+	return nil
+}
+
+// Issue makes the app password of a wish that is complete. It is not stored
+// yet: that is the change.
+func (c *Config) Issue(ctx context.Context, who account.Subject, snap account.Snapshot, w Wish) (Made, account.Change, error) {
+	if err := c.Room(snap); err != nil {
+		return Made{}, account.Change{}, err
+	}
+	e, err := c.Enroll(ctx, c.App, who)
+	if err != nil {
+		return Made{}, account.Change{}, err
+	}
+	e.Record.Label, e.Record.Services = w.Label, slices.Clone(w.Services)
+	if w.Life > 0 {
+		e.Record.Expires = e.Record.Created.Add(w.Life)
+	}
+	ev := c.Event(account.ActIssue, who, "user")
+	ev.Factor, ev.Record, ev.Label = e.Record.Factor, e.Record.ID, w.Label
+	return e, account.Change{
+		Subject: who.ID, Version: snap.Version, Put: []account.Record{e.Record},
+		Delete: c.Forgotten(snap), Events: []account.Event{ev},
+	}, nil
+}
+
 // Order is a revocation, whoever asks for it.
 type Order struct {
 	// Actor is who asks; Record is empty for all app passwords.

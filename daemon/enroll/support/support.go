@@ -191,7 +191,7 @@ func (s *Support) reset(ctx context.Context, o Order, who account.Subject) (Invi
 		Subject: who.ID, Version: snap.Version, InviteRequired: &yes,
 		EndTokens: []account.TokenKind{
 			account.TicketPassword, account.TicketEnroll, account.TicketEntry,
-			account.TokenInvite, account.TokenSetup, account.TokenSession, account.TokenSource,
+			account.TokenInvite, account.TokenSetup, account.TokenSession, account.TokenSource, account.TokenFlow,
 		},
 		PutTokens: []account.Token{{
 			Kind: account.TokenInvite, Hash: account.HashToken(s.cfg.MAC, account.TokenInvite, account.Secret(code)),
@@ -237,7 +237,7 @@ func (s *Support) guessable() []string {
 func (s *Support) EndSessions(ctx context.Context, o Order) error {
 	return s.simple(ctx, o, account.ActSignOut, func(_ account.ID, c *account.Change) {
 		c.EndTokens = []account.TokenKind{
-			account.TicketPassword, account.TicketEnroll, account.TicketEntry, account.TokenSetup, account.TokenSession,
+			account.TicketPassword, account.TicketEnroll, account.TicketEntry, account.TokenSetup, account.TokenSession, account.TokenFlow,
 		}
 	})
 }
