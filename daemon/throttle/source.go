@@ -46,16 +46,10 @@ func (t *Throttle) keys(c account.Client, service, who string) []key {
 	if t.fleet.tight(t.now()) {
 		every = min(burst, every*tight)
 	}
-	near := c.Network()
-	if !near.IsValid() {
+	if !c.Network().IsValid() {
 		return []key{{text: "who\x00" + service + "\x00" + who, every: every}}
 	}
-	far := 24
-	if near.Addr().Is6() {
-		far = 48
-	}
-	around, _ := near.Addr().Prefix(far)
-	return []key{{text: near.String(), every: every}, {text: around.String(), every: every / wide}}
+	return around(c, every)
 }
 
 // sketch holds a leaky bucket for every key in fixed memory. Each row maps a
