@@ -154,6 +154,22 @@ func TestMeaning(t *testing.T) {
 	}
 }
 
+// Programs ask for an app password only where that is written, and are given the
+// address without a slash at its end, because they put their own path behind it.
+func TestLoginFlow(t *testing.T) {
+	const server = "[[page.server]]\nservice = \"dav\"\nfiles = \"https://d/\"\n"
+	for line, want := range map[string]string{
+		"":                                         "",
+		`login_flow = "https://cloud.example.org"`: "https://cloud.example.org",
+		`login_flow = "https://example.org/dav/"`:  "https://example.org/dav",
+	} {
+		c, ps := parse(t, strings.Replace(base, "[page.support]", server+line+"\n[page.support]", 1))
+		if ps != nil || c.Page.Servers[0].LoginFlow != want {
+			t.Errorf("%q: %+v, %v", line, c, ps)
+		}
+	}
+}
+
 // TestAllAtOnce: every error of a file is told, in the order of its lines.
 func TestAllAtOnce(t *testing.T) {
 	text := strings.NewReplacer(`issuer = "X"`, `isuer = "X"`, `"lo"`, `"loud"`, "services = [\"web\"", "services = [\"webb\"", `digits = 6`, `digits = 6.5`).Replace(base)

@@ -18,6 +18,9 @@ type Server struct {
 	Service                   string
 	Calendar, Contacts, Files string
 	Login                     string
+	// LoginFlow is the address of the server for programs that ask for an app
+	// password by themselves; at most one server has it.
+	LoginFlow string
 }
 
 // Kind is what is synced.

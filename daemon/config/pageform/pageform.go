@@ -24,6 +24,9 @@ type Server struct {
 	Calendar, Contacts, Files string
 	// Login is the user name as that server wants it.
 	Login string
+	// LoginFlow is the address that programs are given which ask for an app
+	// password by themselves; empty lets none ask. At most one server has it.
+	LoginFlow string
 }
 
 // Servers reads the servers that the page shows, at most one a service; check
@@ -34,9 +37,15 @@ func Servers(t *strict.Table, check func(t *strict.Table, service string)) []Ser
 		one := Server{
 			Service:  s.Need("service", "dav"),
 			Calendar: place(s, "calendar"), Contacts: place(s, "contacts"), Files: place(s, "files"),
-			Login: s.Text("login", "{name}"),
+			Login: s.Text("login", "{name}"), LoginFlow: strings.TrimSuffix(place(s, "login_flow"), "/"),
 		}
 		check(s, one.Service)
+		if strings.Contains(one.LoginFlow, "{name}") {
+			s.Refuse("login_flow", "holds {name}: programs put their own path behind it", `write for example: login_flow = "https://cloud.example.org"`)
+		}
+		if one.LoginFlow != "" && slices.ContainsFunc(all, func(o Server) bool { return o.LoginFlow != "" }) {
+			s.Refuse("login_flow", "stands at another server already: a program that asks cannot say which it wants", "keep one of the two")
+		}
 		switch {
 		case slices.ContainsFunc(all, func(o Server) bool { return o.Service == one.Service }):
 			s.Refuse("service", fmt.Sprintf("%q has a server already", one.Service), "put the addresses into one [[page.server]]")
