@@ -159,7 +159,7 @@ func TestMeaning(t *testing.T) {
 func TestLoginFlow(t *testing.T) {
 	const server = "[[page.server]]\nservice = \"dav\"\nfiles = \"https://d/\"\n"
 	for line, want := range map[string]string{
-		"":                                         "",
+		"": "",
 		`login_flow = "https://cloud.example.org"`: "https://cloud.example.org",
 		`login_flow = "https://example.org/dav/"`:  "https://example.org/dav",
 	} {
