@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/enrollweb/back"
 	"github.com/sallyport/sallyport/enrollweb/codes"
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/home"
@@ -73,6 +74,9 @@ type Config struct {
 	// German is how the German texts address people: "sie", as empty means too,
 	// or "du".
 	German string
+	// ReturnTo are origins, and beginnings of addresses, of the web applications
+	// that people may be sent back to.
+	ReturnTo []string
 	// Now and Rand are the clock and the random source; both are required.
 	Now  func() time.Time
 	Rand io.Reader
@@ -101,6 +105,9 @@ func New(cfg Config) (http.Handler, error) {
 	}}
 	var err error
 	if h.Site, err = guard.New(cfg.BaseURL, cfg.Insecure, cfg.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("enrollweb: %w", err)
+	}
+	if h.Back, err = back.New(cfg.ReturnTo, nil); err != nil {
 		return nil, fmt.Errorf("enrollweb: %w", err)
 	}
 	if h.texts, err = words.Load(cfg.TextsDir, cfg.Lang, cfg.German); err != nil {

@@ -107,13 +107,19 @@ func (s *Site) SetTaste(w http.ResponseWriter, name, value string) {
 		Secure: s.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-// Taste returns what SetTaste remembered, or "".
+// Taste returns what SetTaste or SetNote remembered, or "".
 func (s *Site) Taste(r *http.Request, name string) string {
 	c, err := r.Cookie(s.own(name))
 	if err != nil {
 		return ""
 	}
 	return c.Value
+}
+
+// SetNote remembers for some seconds what is to be done next and proves nothing;
+// Taste reads it, too. A negative number forgets it.
+func (s *Site) SetNote(w http.ResponseWriter, name, value string, seconds int) {
+	s.write(w, s.own(name), value, seconds)
 }
 
 // Cookie returns what SetCookie stored, or "" if there is nothing of that level.

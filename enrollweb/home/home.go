@@ -26,7 +26,7 @@ func home(v *visit.Visit) {
 	if !ok {
 		return
 	}
-	p := look.Page{Title: "home.title", Here: "/home", View: view, Signed: true}
+	p := look.Page{Title: "home.title", Here: "/home", View: view, Signed: true, Onward: v.OnwardHost()}
 	switch note := v.R.URL.Query().Get("note"); note {
 	case "phone", "removed", "renamed", "unused", "once", "kept":
 		p.Notice = v.Words.T("note." + note)
@@ -42,6 +42,7 @@ func signOut(v *visit.Visit) {
 	}
 	v.Site.DropCookie(v.W, guard.Full)
 	v.Site.DropCookie(v.W, guard.Setup)
+	v.Forget()
 	v.Renew()
 	v.To("/?bye=1")
 }

@@ -110,6 +110,7 @@ type Page struct {
 	Error     string // sentence next to the field
 	Notice    string // sentence at the top
 	Next      string // where to go after signing in
+	Onward    string // host of the application that the person came from
 	Name      string
 	View      enroll.View
 	Emergency bool // the code field is meant for an emergency code

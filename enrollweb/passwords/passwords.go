@@ -76,6 +76,7 @@ func (ps *Pages) wishForm(v *visit.Visit) {
 
 func (ps *Pages) showWish(v *visit.Visit, status int, view enroll.View, p look.Page) {
 	p.View, p.Here, p.Title, p.Signed = view, "/passwords/new", "wish.title", true
+	p.Onward = v.OnwardHost()
 	p.Programs, p.Lives, p.Once = programs(), lives(), v.Random()
 	v.Show(status, "wish", p)
 }

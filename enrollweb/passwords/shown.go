@@ -77,5 +77,5 @@ func (ps *Pages) wait(v *visit.Visit) {
 	if rec.LastUsed.IsZero() {
 		v.W.Header().Set("Refresh", "5")
 	}
-	v.Show(http.StatusOK, "wait", look.Page{Title: "wait.title", View: view, Record: rec, Signed: true})
+	v.Show(http.StatusOK, "wait", look.Page{Title: "wait.title", View: view, Record: rec, Signed: true, Onward: v.OnwardHost()})
 }

@@ -11,6 +11,7 @@ import (
 // linkForm shows one button. Mail scanners and previews open links, too; only
 // the button's POST redeems the ticket.
 func (ps *Pages) linkForm(v *visit.Visit) {
+	v.Arrive()
 	ticket := v.R.URL.Query().Get("ticket")
 	if ticket == "" {
 		v.To("/")

@@ -42,6 +42,7 @@ func (ps *Pages) Routes() map[string]visit.Route {
 		"/":        {Level: guard.Pre, Get: ps.signInForm},
 		"/sign-in": {Level: guard.Pre, Get: func(v *visit.Visit) { v.To("/") }, Post: ps.signIn},
 		"/enroll":  {Level: guard.Pre, Get: ps.linkForm, Post: ps.link},
+		"/back":    {Level: guard.Pre, Get: ps.back},
 		"/code":    {Level: guard.Code, Get: ps.codeForm, Post: ps.code},
 	}
 }
@@ -49,6 +50,10 @@ func (ps *Pages) Routes() map[string]visit.Route {
 // signInForm is the start. Who is signed in already goes home, unless they were
 // sent here to sign in again.
 func (ps *Pages) signInForm(v *visit.Visit) {
+	if v.Arrive() {
+		ps.arrived(v)
+		return
+	}
 	q := v.R.URL.Query()
 	p := look.Page{Title: "signin.title", Here: "/", Next: visit.Next(q)}
 	switch {
@@ -129,7 +134,7 @@ func (ps *Pages) enter(v *visit.Visit, ticket account.Secret, next string) {
 	if v.Admit(s); s.Kind != account.TokenSession {
 		next = "/setup"
 	} else if next == "" {
-		next = "/home"
+		next = ps.done(v)
 	}
 	v.To(next)
 }

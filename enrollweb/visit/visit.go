@@ -18,6 +18,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/enrollweb/back"
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/words"
@@ -38,6 +39,7 @@ type Frame struct {
 	Sessions Sessions
 	Site     *guard.Site
 	Look     *look.Look
+	Back     *back.List
 	Operator string
 	Support  look.Support
 	Now      func() time.Time
