@@ -31,6 +31,7 @@ type world struct {
 	codes    []account.Secret
 	wishes   []enroll.Wish
 	servers  []recipe.Server
+	apps     []string // where people may be sent back to
 }
 
 const (
@@ -41,7 +42,7 @@ const (
 func now() time.Time { return time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC) }
 
 func newWorld() *world {
-	w := &world{servers: []recipe.Server{{Service: "dav", Calendar: "https://dav.example.org/", Contacts: "https://dav.example.org/", Login: "{name}"}}, tickets: map[account.Secret]enroll.Session{}, sessions: map[account.Secret]*enroll.View{}, fail: map[string]error{}}
+	w := &world{apps: []string{"https://app.example.org"}, servers: []recipe.Server{{Service: "dav", Calendar: "https://dav.example.org/", Contacts: "https://dav.example.org/", Login: "{name}"}}, tickets: map[account.Secret]enroll.Session{}, sessions: map[account.Secret]*enroll.View{}, fail: map[string]error{}}
 	w.answer = map[string]account.Answer{
 		"right":   {Verdict: factor.Deny, Reason: account.CodeRequired, Ticket: "proof"},
 		"single":  {Verdict: factor.Accept, Reason: account.OK, Ticket: "entry"},
@@ -91,7 +92,7 @@ func (w *world) only(t *testing.T) (view enroll.View) {
 func (w *world) config() Config {
 	return Config{Judge: w, Desk: w, Service: "web", BaseURL: "https://login.example.org",
 		Operator: "Uni Musterstadt", Support: look.Support{Phone: "+49 30 123 456", Hours: "Mo–Fr 8–18 Uhr", Mail: "hilfe@example.org"},
-		Servers: w.servers, Now: now, Rand: &counter{}, Log: slog.New(slog.DiscardHandler)}
+		Servers: w.servers, ReturnTo: w.apps, Now: now, Rand: &counter{}, Log: slog.New(slog.DiscardHandler)}
 }
 
 // counter stands for randomness: every read differs.
