@@ -37,6 +37,8 @@ type Spec struct {
 	// Timeout bounds each call; 0 means DefaultTimeout. A new record may take
 	// ten times as long, and what a hook does after an act a minute.
 	Timeout time.Duration
+	// Addresses says that a hook will be told mail addresses.
+	Addresses bool
 	// Settings are given to every Enroll of the factor, and to a hook at each
 	// start.
 	Settings map[string]string

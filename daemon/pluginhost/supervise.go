@@ -83,7 +83,7 @@ func (s *supervisor) start(ctx context.Context) error {
 func (s *supervisor) accept(ctx context.Context, p *process) error {
 	if s.isHook {
 		setup := s.cfg.Setup
-		setup.Settings = s.spec.Settings
+		setup.Settings, setup.Addresses = s.spec.Settings, s.spec.Addresses
 		return p.hook.Ready(ctx, setup)
 	}
 	info, err := p.factor.Info(ctx)

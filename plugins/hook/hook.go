@@ -39,6 +39,8 @@ type Setup struct {
 	// Operator is who runs this; Phone, Hours and Mail are how people reach
 	// its support. Each may be empty.
 	Operator, Phone, Hours, Mail string
+	// Addresses says that events will tell Mail and DisplayName.
+	Addresses bool
 }
 
 // Problem is one thing that is wrong with the settings.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/hook"
+	"github.com/sallyport/sallyport/plugins/wire/hookwire"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 	"github.com/sallyport/sallyport/plugins/wire/plain"
 )
@@ -81,11 +82,11 @@ var _ hook.Hook = (*HookClient)(nil)
 // Ready fails unless there is a hook at the other end that can work with its
 // settings; what is wrong with them is a hook.Unfit.
 func (c *HookClient) Ready(ctx context.Context, s hook.Setup) error {
-	r, err := c.pb.Ready(ctx, setupToWire(s))
+	r, err := c.pb.Ready(ctx, hookwire.SetupToWire(s))
 	if err != nil {
 		return callError("ready", err)
 	}
-	if problems := problemsFromWire(r.GetProblems()); len(problems) > 0 {
+	if problems := hookwire.ProblemsFromWire(r.GetProblems()); len(problems) > 0 {
 		return hook.Unfit(problems)
 	}
 	if len(s.Settings) > 0 && !r.GetConfigured() {
@@ -96,16 +97,16 @@ func (c *HookClient) Ready(ctx context.Context, s hook.Setup) error {
 
 // Before asks the hook for its veto.
 func (c *HookClient) Before(ctx context.Context, a hook.Attempt) (hook.Veto, error) {
-	r, err := c.pb.Before(ctx, attemptToWire(a))
+	r, err := c.pb.Before(ctx, hookwire.AttemptToWire(a))
 	if err != nil {
 		return hook.Veto{}, callError("before", err)
 	}
-	return vetoFromWire(r), nil
+	return hookwire.VetoFromWire(r), nil
 }
 
 // After tells the hook of one act.
 func (c *HookClient) After(ctx context.Context, e hook.Event) error {
-	_, err := c.pb.After(ctx, eventToWire(e))
+	_, err := c.pb.After(ctx, hookwire.EventToWire(e))
 	return callError("after", err)
 }
 

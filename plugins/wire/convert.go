@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/wire/instant"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 	"github.com/sallyport/sallyport/plugins/wire/plain"
 )
@@ -15,22 +16,6 @@ import (
 // direction of each type, and a property test holds every pair to an identity.
 
 var errVerdict = errors.New("the plugin answered with a verdict that does not exist")
-
-// toNanos gives nil for the zero time, whose nanoseconds do not exist.
-func toNanos(t time.Time) *int64 {
-	if t.IsZero() {
-		return nil
-	}
-	n := t.UnixNano()
-	return &n
-}
-
-func fromNanos(n *int64) time.Time {
-	if n == nil {
-		return time.Time{}
-	}
-	return time.Unix(0, *n).UTC()
-}
 
 // toInt refuses what does not fit the int of this machine.
 func toInt(n int64, what string) (int, error) {
@@ -79,7 +64,7 @@ func enrollmentToWire(e factor.Enrollment) *pb.EnrollRequest {
 		Account:  []byte(e.Account),
 		Issuer:   []byte(e.Issuer),
 		Entropy:  e.Entropy,
-		Now:      toNanos(e.Now),
+		Now:      instant.ToWire(e.Now),
 		Settings: e.Settings,
 	}
 }
@@ -89,7 +74,7 @@ func enrollmentFromWire(r *pb.EnrollRequest) factor.Enrollment {
 		Account:  string(r.GetAccount()),
 		Issuer:   string(r.GetIssuer()),
 		Entropy:  r.GetEntropy(),
-		Now:      fromNanos(r.Now),
+		Now:      instant.FromWire(r.Now),
 		Settings: r.GetSettings(),
 	}
 }
@@ -132,7 +117,7 @@ func requestToWire(r factor.Request) *pb.VerifyRequest {
 	return &pb.VerifyRequest{
 		Input:   []byte(r.Input),
 		Records: records,
-		Now:     toNanos(r.Now),
+		Now:     instant.ToWire(r.Now),
 	}
 }
 
@@ -144,7 +129,7 @@ func requestFromWire(r *pb.VerifyRequest) factor.Request {
 	return factor.Request{
 		Input:   string(r.GetInput()),
 		Records: records,
-		Now:     fromNanos(r.Now),
+		Now:     instant.FromWire(r.Now),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/hook"
+	"github.com/sallyport/sallyport/plugins/wire/hookwire"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 )
 
@@ -104,11 +105,11 @@ func TestEveryFieldTravels(t *testing.T) {
 				Service: raw().Draw(t, "service"), FrontEnd: raw().Draw(t, "front end"), Name: raw().Draw(t, "name"),
 				Address: raw().Draw(t, "address"), Agent: raw().Draw(t, "agent"),
 			}
-			same(t, attemptFromWire(travel(t, attemptToWire(want), &pb.BeforeRequest{})), want)
+			same(t, hookwire.AttemptFromWire(travel(t, hookwire.AttemptToWire(want), &pb.BeforeRequest{})), want)
 		},
 		"veto": func(t *rapid.T) {
 			want := hook.Veto{Refuse: rapid.Bool().Draw(t, "refuse"), Note: raw().Draw(t, "note")}
-			same(t, vetoFromWire(travel(t, vetoToWire(want), &pb.BeforeReply{})), want)
+			same(t, hookwire.VetoFromWire(travel(t, hookwire.VetoToWire(want), &pb.BeforeReply{})), want)
 		},
 		"event": func(t *rapid.T) {
 			want := hook.Event{
@@ -118,14 +119,15 @@ func TestEveryFieldTravels(t *testing.T) {
 				Address: raw().Draw(t, "address"), Label: raw().Draw(t, "label"),
 				Mail: raw().Draw(t, "mail"), DisplayName: raw().Draw(t, "display name"),
 			}
-			same(t, eventFromWire(travel(t, eventToWire(want), &pb.AfterRequest{})), want)
+			same(t, hookwire.EventFromWire(travel(t, hookwire.EventToWire(want), &pb.AfterRequest{})), want)
 		},
 		"setup": func(t *rapid.T) {
 			want := hook.Setup{
 				Settings: rapid.MapOfN(rapid.String(), rapid.String(), 1, 5).Draw(t, "settings"), Operator: rapid.String().Draw(t, "operator"),
 				Phone: rapid.String().Draw(t, "phone"), Hours: rapid.String().Draw(t, "hours"), Mail: rapid.String().Draw(t, "mail"),
+				Addresses: rapid.Bool().Draw(t, "addresses"),
 			}
-			same(t, setupFromWire(travel(t, setupToWire(want), &pb.ReadyRequest{})), want)
+			same(t, hookwire.SetupFromWire(travel(t, hookwire.SetupToWire(want), &pb.ReadyRequest{})), want)
 		},
 	}
 	for name, property := range cases {
@@ -140,7 +142,7 @@ func TestEveryFieldIsCarried(t *testing.T) {
 		fields int
 	}{
 		{factor.Info{}, 8}, {factor.Enrollment{}, 5}, {factor.Issued{}, 6}, {factor.Record{}, 3}, {factor.Request{}, 3},
-		{factor.Result{}, 7}, {hook.Attempt{}, 5}, {hook.Veto{}, 2}, {hook.Event{}, 13}, {hook.Setup{}, 5}, {hook.Problem{}, 3},
+		{factor.Result{}, 7}, {hook.Attempt{}, 5}, {hook.Veto{}, 2}, {hook.Event{}, 13}, {hook.Setup{}, 6}, {hook.Problem{}, 3},
 	} {
 		if n := reflect.TypeOf(c.value).NumField(); n != c.fields {
 			t.Errorf("%T has %d fields, and the wire carries %d", c.value, n, c.fields)

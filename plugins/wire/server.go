@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport/sallyport/plugins/hook"
 	"github.com/sallyport/sallyport/plugins/wire/crew"
 	"github.com/sallyport/sallyport/plugins/wire/gather"
+	"github.com/sallyport/sallyport/plugins/wire/hookwire"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 	"github.com/sallyport/sallyport/plugins/wire/plain"
 )
@@ -133,21 +134,21 @@ func (s *hookServer) Ready(ctx context.Context, r *pb.ReadyRequest) (reply *pb.R
 	if !ok {
 		return &pb.ReadyReply{}, nil
 	}
-	return &pb.ReadyReply{Problems: problemsToWire(c.Configure(ctx, setupFromWire(r))), Configured: true}, nil
+	return &pb.ReadyReply{Problems: hookwire.ProblemsToWire(c.Configure(ctx, hookwire.SetupFromWire(r))), Configured: true}, nil
 }
 
 func (s *hookServer) Before(ctx context.Context, r *pb.BeforeRequest) (reply *pb.BeforeReply, err error) {
 	defer guard(&err)
-	v, err := s.impl.Before(ctx, attemptFromWire(r))
+	v, err := s.impl.Before(ctx, hookwire.AttemptFromWire(r))
 	if err != nil {
 		return nil, err
 	}
-	return vetoToWire(v), nil
+	return hookwire.VetoToWire(v), nil
 }
 
 func (s *hookServer) After(ctx context.Context, r *pb.AfterRequest) (reply *pb.AfterReply, err error) {
 	defer guard(&err)
-	if err := s.impl.After(ctx, eventFromWire(r)); err != nil {
+	if err := s.impl.After(ctx, hookwire.EventFromWire(r)); err != nil {
 		return nil, err
 	}
 	return &pb.AfterReply{}, nil

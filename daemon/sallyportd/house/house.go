@@ -202,7 +202,7 @@ func (h *House) buildPlugins(ctx context.Context) (err error) {
 		factors = append(factors, pluginhost.Spec{Kind: f.Kind, Path: f.Path, SHA256: f.SHA256, MTLS: f.MTLS, NoJail: !f.Jail, Timeout: f.Timeout, Settings: f.Settings})
 	}
 	for _, k := range h.cfg.Hooks {
-		hooks = append(hooks, pluginhost.Spec{Kind: k.Name, Path: k.Path, SHA256: k.SHA256, MTLS: true, Timeout: k.Timeout, Settings: k.Settings})
+		hooks = append(hooks, pluginhost.Spec{Kind: k.Name, Path: k.Path, SHA256: k.SHA256, MTLS: true, Timeout: k.Timeout, Addresses: k.Mail, Settings: k.Settings})
 	}
 	runDir := filepath.Join(h.cfg.State, "plugins")
 	if err := os.MkdirAll(runDir, 0o700); err != nil {

@@ -27,7 +27,7 @@ func Hook(h config.Hook, s hook.Setup) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), hookPatience)
 	defer cancel()
 	host, err := pluginhost.Start(ctx, pluginhost.Config{RunDir: dir, Log: slog.New(slog.DiscardHandler), Setup: s}, nil,
-		[]pluginhost.Spec{{Kind: h.Name, Path: h.Path, SHA256: h.SHA256, MTLS: true, Timeout: h.Timeout, Settings: h.Settings}})
+		[]pluginhost.Spec{{Kind: h.Name, Path: h.Path, SHA256: h.SHA256, MTLS: true, Timeout: h.Timeout, Addresses: h.Mail, Settings: h.Settings}})
 	if err != nil {
 		return err
 	}

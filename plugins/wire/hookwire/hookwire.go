@@ -1,12 +1,19 @@
-package wire
+// Package hookwire puts what a hook is asked and told into messages, and takes it
+// out again.
+//
+// It sends nothing and decides nothing. It belongs to package wire, which alone
+// may call it.
+package hookwire
 
 import (
 	"github.com/sallyport/sallyport/plugins/hook"
+	"github.com/sallyport/sallyport/plugins/wire/instant"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 	"github.com/sallyport/sallyport/plugins/wire/plain"
 )
 
-func attemptToWire(a hook.Attempt) *pb.BeforeRequest {
+// AttemptToWire writes an attempt.
+func AttemptToWire(a hook.Attempt) *pb.BeforeRequest {
 	return &pb.BeforeRequest{
 		Service:  []byte(a.Service),
 		FrontEnd: []byte(a.FrontEnd),
@@ -16,7 +23,8 @@ func attemptToWire(a hook.Attempt) *pb.BeforeRequest {
 	}
 }
 
-func attemptFromWire(r *pb.BeforeRequest) hook.Attempt {
+// AttemptFromWire reads an attempt.
+func AttemptFromWire(r *pb.BeforeRequest) hook.Attempt {
 	return hook.Attempt{
 		Service:  string(r.GetService()),
 		FrontEnd: string(r.GetFrontEnd()),
@@ -26,18 +34,21 @@ func attemptFromWire(r *pb.BeforeRequest) hook.Attempt {
 	}
 }
 
-func vetoToWire(v hook.Veto) *pb.BeforeReply {
+// VetoToWire writes a veto.
+func VetoToWire(v hook.Veto) *pb.BeforeReply {
 	return &pb.BeforeReply{Refuse: v.Refuse, Note: []byte(v.Note)}
 }
 
-func vetoFromWire(r *pb.BeforeReply) hook.Veto {
+// VetoFromWire reads a veto.
+func VetoFromWire(r *pb.BeforeReply) hook.Veto {
 	return hook.Veto{Refuse: r.GetRefuse(), Note: string(r.GetNote())}
 }
 
-func eventToWire(e hook.Event) *pb.AfterRequest {
+// EventToWire writes an act.
+func EventToWire(e hook.Event) *pb.AfterRequest {
 	return &pb.AfterRequest{
 		Seq:     e.Seq,
-		At:      toNanos(e.At),
+		At:      instant.ToWire(e.At),
 		Act:     []byte(e.Act),
 		Subject: []byte(e.Subject),
 		Name:    []byte(e.Name),
@@ -53,10 +64,11 @@ func eventToWire(e hook.Event) *pb.AfterRequest {
 	}
 }
 
-func eventFromWire(r *pb.AfterRequest) hook.Event {
+// EventFromWire reads an act.
+func EventFromWire(r *pb.AfterRequest) hook.Event {
 	return hook.Event{
 		Seq:     r.GetSeq(),
-		At:      fromNanos(r.At),
+		At:      instant.FromWire(r.At),
 		Act:     string(r.GetAct()),
 		Subject: string(r.GetSubject()),
 		Name:    string(r.GetName()),
@@ -72,24 +84,28 @@ func eventFromWire(r *pb.AfterRequest) hook.Event {
 	}
 }
 
-// A setup comes from a config, which is UTF-8.
-func setupToWire(s hook.Setup) *pb.ReadyRequest {
-	return &pb.ReadyRequest{Settings: s.Settings, Operator: s.Operator, Phone: s.Phone, Hours: s.Hours, Mail: s.Mail}
+// SetupToWire writes what a hook is told at its start. It comes from a config,
+// which is UTF-8.
+func SetupToWire(s hook.Setup) *pb.ReadyRequest {
+	return &pb.ReadyRequest{Settings: s.Settings, Operator: s.Operator, Phone: s.Phone, Hours: s.Hours, Mail: s.Mail, Addresses: s.Addresses}
 }
 
-func setupFromWire(r *pb.ReadyRequest) hook.Setup {
-	return hook.Setup{Settings: r.GetSettings(), Operator: r.GetOperator(), Phone: r.GetPhone(), Hours: r.GetHours(), Mail: r.GetMail()}
+// SetupFromWire reads what a hook is told at its start.
+func SetupFromWire(r *pb.ReadyRequest) hook.Setup {
+	return hook.Setup{Settings: r.GetSettings(), Operator: r.GetOperator(), Phone: r.GetPhone(), Hours: r.GetHours(), Mail: r.GetMail(), Addresses: r.GetAddresses()}
 }
 
-// A problem may quote what is no UTF-8, such as an error of the system.
-func problemsToWire(all []hook.Problem) (out []*pb.Problem) {
+// ProblemsToWire writes problems, which may quote what is no UTF-8, such as an
+// error of the system.
+func ProblemsToWire(all []hook.Problem) (out []*pb.Problem) {
 	for _, p := range all {
 		out = append(out, &pb.Problem{Key: plain.Line(p.Key), Reason: plain.Line(p.Reason), Fix: plain.Line(p.Fix)})
 	}
 	return out
 }
 
-func problemsFromWire(all []*pb.Problem) (out []hook.Problem) {
+// ProblemsFromWire reads problems.
+func ProblemsFromWire(all []*pb.Problem) (out []hook.Problem) {
 	for _, p := range all {
 		out = append(out, hook.Problem{Key: plain.Line(p.GetKey()), Reason: plain.Line(p.GetReason()), Fix: plain.Line(p.GetFix())})
 	}
