@@ -76,6 +76,7 @@ func isTestSupport(dir string) bool {
 		"contrib/servertest/davtest",
 		"contrib/servertest/impostor",
 		"contrib/servertest/mailtest",
+		"contrib/servertest/postoffice",
 		"contrib/servertest/run",
 	}, dir)
 }

@@ -1,0 +1,196 @@
+package letter
+
+import (
+	"fmt"
+	"strings"
+)
+
+// said is what one kind of letter says in one language. In what, %[1]s is the
+// moment and %[2]s the login.
+type said struct{ subject, what, meaning string }
+
+func (d Desk) part(lang Language, n News) (part, error) {
+	say, ok := german(n.Kind), lang == German || lang == English
+	if lang == English {
+		say = english(n.Kind)
+	}
+	if !ok || say.subject == "" {
+		return part{}, fmt.Errorf("there is no letter of kind %d in language %q", n.Kind, lang)
+	}
+	login, who, at := Name(n.Login), Name(n.DisplayName), n.At.In(d.Zone)
+	if who == "" || strings.ContainsAny(who, ":/@<>") { // no name, or none of a person
+		who = login
+	}
+	p := part{Lang: lang, Subject: say.subject, Meaning: say.meaning, Operator: Name(d.Operator)}
+	net, name := network(n.Address), label(n.Label)
+	if lang == German {
+		p.Greeting = "Guten Tag " + who + ","
+		p.What = fmt.Sprintf(say.what, at.Format("02.01.2006 um 15:04 Uhr (MST)"), login)
+		p.Contact = contact(d, contactWords{
+			doubt: doubt(n.Kind, "Das waren Sie nicht? ", "Sie haben nicht darum gebeten? "), phone: "Rufen Sie uns gleich an: ", mail: "Schreiben Sie uns gleich: ", or: " Oder schreiben Sie uns: ",
+		})
+		p.Promise = "Niemand vom Support fragt Sie je nach einem Code oder einem Passwort. In dieser Nachricht ist kein Link."
+		p.From, name = prefixed("Netz: ", net), prefixed(" Sein Name: ", name)
+	} else {
+		p.Greeting = "Hello " + who + ","
+		p.What = fmt.Sprintf(say.what, at.Format("2 January 2006 at 15:04 (MST)"), login)
+		p.Contact = contact(d, contactWords{
+			doubt: doubt(n.Kind, "It was not you? ", "You did not ask for this? "), phone: "Call us right away: ", mail: "Write to us right away: ", or: " Or write to us: ",
+		})
+		p.Promise = "Nobody from support ever asks you for a code or a password. There is no link in this message."
+		p.From, name = prefixed("Network: ", net), prefixed(" Its name: ", name)
+	}
+	if n.Kind == AppPassword && name != "" {
+		p.What += name + "."
+	}
+	return p, nil
+}
+
+// doubt is the question that leads to support: what support did, its owner
+// could only have asked for.
+func doubt(k Kind, notYou, notAsked string) string {
+	if k == Removed || k == Reset {
+		return notAsked
+	}
+	return notYou
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}
+
+type contactWords struct{ doubt, phone, mail, or string }
+
+// contact says how to reach support, in one line.
+func contact(d Desk, w contactWords) string {
+	phone, hours, mail := Name(d.Phone), Name(d.Hours), Name(d.Mail)
+	if phone == "" {
+		return w.doubt + w.mail + mail
+	}
+	line := w.doubt + w.phone + phone
+	if hours != "" {
+		line += " (" + hours + ")"
+	}
+	if mail != "" {
+		line += "." + w.or + mail
+	}
+	return line
+}
+
+func below(lang Language) string {
+	if lang == German {
+		return "(Deutsch steht unten.)"
+	}
+	return "(English is below.)"
+}
+
+func german(k Kind) said {
+	switch k {
+	case SetUp:
+		return said{"Authenticator-App eingerichtet",
+			"Am %[1]s wurde für Ihr Konto %[2]s eine Authenticator-App eingerichtet.",
+			"Zum Anmelden brauchen Sie jetzt zwei Dinge: Ihr normales Passwort und einen Bestätigungscode (6 Ziffern) aus der App. Programme für Kalender und Kontakte brauchen ein App-Passwort. Waren Sie das, müssen Sie nichts tun."}
+	case Replaced:
+		return said{"Handy gewechselt",
+			"Am %[1]s wurde für Ihr Konto %[2]s die Authenticator-App auf einem anderen Handy eingerichtet.",
+			"Bestätigungscodes vom bisherigen Handy gelten nicht mehr. Waren Sie das, müssen Sie nichts tun."}
+	case AppPassword:
+		return said{"Neues App-Passwort",
+			"Am %[1]s wurde für Ihr Konto %[2]s ein App-Passwort gemacht.",
+			"Mit einem App-Passwort kommt ein Programm, zum Beispiel für Kalender und Kontakte, ohne Bestätigungscode an Ihre Daten. Waren Sie das, müssen Sie nichts tun. Ein App-Passwort, das Sie nicht kennen, können Sie auf der Seite entfernen, auf der Sie die App eingerichtet haben."}
+	case Codes:
+		return said{"Neue Notfallcodes",
+			"Am %[1]s wurden für Ihr Konto %[2]s neue Notfallcodes gemacht.",
+			"Die bisherigen Notfallcodes gelten nicht mehr. Jeder neue ersetzt einmal den Bestätigungscode aus der App. Waren Sie das, müssen Sie nichts tun."}
+	default:
+		return germanByOthers(k)
+	}
+}
+
+// germanByOthers is about what the owner did not do, or may not have done.
+func germanByOthers(k Kind) said {
+	switch k {
+	case Removed:
+		return said{"App-Passwort entfernt",
+			"Am %[1]s hat der Support ein oder mehrere App-Passwörter Ihres Kontos %[2]s entfernt.",
+			"Die Programme, in denen sie eingetragen sind, kommen nicht mehr an Ihre Daten. Für ein Gerät, das Sie weiter benutzen, machen Sie ein neues. Haben Sie den Support darum gebeten, müssen Sie sonst nichts tun."}
+	case Reset:
+		return said{"Anmeldung vom Support zurückgesetzt",
+			"Am %[1]s hat der Support die Authenticator-App, die Notfallcodes und alle App-Passwörter Ihres Kontos %[2]s entfernt.",
+			"Richten Sie die Authenticator-App neu ein, sobald Sie sich anmelden. Dafür brauchen Sie den Freischaltcode, den der Support Ihnen gesagt hat. Haben Sie den Support nicht darum gebeten, hat sich jemand für Sie ausgegeben."}
+	case WrongCodes:
+		return said{"Richtiges Passwort, aber falscher Code",
+			"Am %[1]s hat jemand für Ihr Konto %[2]s Ihr normales Passwort richtig eingegeben, aber keinen Code, der gilt.",
+			"Ohne einen Code, der gilt, kommt niemand hinein. Haben Sie sich nur vertippt, müssen Sie nichts tun. Sonst kennt jemand Ihr normales Passwort: Ändern Sie es. Weitere solche Versuche melden wir höchstens einmal am Tag."}
+	case NewNetwork:
+		return said{"Anmeldung aus einem neuen Netz",
+			"Am %[1]s hat sich jemand mit Ihrem Konto %[2]s aus einem Netz angemeldet, das wir von Ihnen nicht kennen.",
+			"Das ist normal, wenn Sie unterwegs sind oder einen neuen Anschluss haben. Waren Sie das, müssen Sie nichts tun. Sonst ändern Sie Ihr normales Passwort."}
+	default:
+		return said{}
+	}
+}
+
+func english(k Kind) said {
+	switch k {
+	case SetUp:
+		return said{"Authenticator app set up",
+			"On %[1]s an authenticator app was set up for your account %[2]s.",
+			"To sign in you now need two things: your normal password and a 6-digit code from the app. Programs for calendar and contacts need an app password. If it was you, there is nothing to do."}
+	case Replaced:
+		return said{"Phone replaced",
+			"On %[1]s the authenticator app was set up on another phone for your account %[2]s.",
+			"Codes from the phone before it no longer work. If it was you, there is nothing to do."}
+	case AppPassword:
+		return said{"New app password",
+			"On %[1]s an app password was made for your account %[2]s.",
+			"With an app password a program, for example for calendar and contacts, gets at your data without a code. If it was you, there is nothing to do. An app password that you do not know can be removed on the page where you set up the app."}
+	case Codes:
+		return said{"New emergency codes",
+			"On %[1]s new emergency codes were made for your account %[2]s.",
+			"The emergency codes before them no longer work. Each new one stands once for the code from the app. If it was you, there is nothing to do."}
+	default:
+		return englishByOthers(k)
+	}
+}
+
+func englishByOthers(k Kind) said {
+	switch k {
+	case Removed:
+		return said{"App password removed",
+			"On %[1]s support removed one or more app passwords of your account %[2]s.",
+			"The programs that use them no longer get at your data. For a device that you go on using, make a new one. If you asked support for this, there is nothing else to do."}
+	case Reset:
+		return said{"Sign-in reset by support",
+			"On %[1]s support removed the authenticator app, the emergency codes and all app passwords of your account %[2]s.",
+			"Set up the authenticator app again when you next sign in. For that you need the unlock code that support has told you. If you did not ask support for this, somebody pretended to be you."}
+	case WrongCodes:
+		return said{"Right password, but a wrong code",
+			"On %[1]s somebody gave your normal password for your account %[2]s, but no code that works.",
+			"Without a code that works nobody gets in. If you only mistyped, there is nothing to do. Otherwise somebody knows your normal password: change it. We tell of more such tries at most once a day."}
+	case NewNetwork:
+		return said{"Sign-in from a new network",
+			"On %[1]s somebody signed in to your account %[2]s from a network that we do not know of you.",
+			"That is usual when you travel or have a new connection. If it was you, there is nothing to do. Otherwise change your normal password."}
+	default:
+		return said{}
+	}
+}
+
+// Known tells the language of a word in the config: "de", "en" or "both", in
+// which German comes first.
+func Known(word string) ([]Language, bool) {
+	switch strings.TrimSpace(word) {
+	case "both":
+		return []Language{German, English}, true
+	case "de":
+		return []Language{German}, true
+	case "en":
+		return []Language{English}, true
+	default:
+		return nil, false
+	}
+}
