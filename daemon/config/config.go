@@ -172,6 +172,8 @@ type Page struct {
 	Support  Support
 	// Servers are what the page tells people to give their programs.
 	Servers []pageform.Server
+	// ReturnTo are the web applications that people may be sent back to.
+	ReturnTo []string
 	// Language is "de" or "en" for everybody, or "auto": what the browser asks
 	// for.
 	Language string

@@ -153,6 +153,7 @@ func readPage(t table, services []Service) Page {
 	p.Support = Support{Phone: support.Text("phone", ""), Hours: support.Text("hours", ""), Mail: support.Text("mail", "")}
 	support.Close()
 	p.Servers = pageform.Servers(t.Table, func(s *strict.Table, name string) { table{Table: s}.checkService("service", name, services) })
+	p.ReturnTo = pageform.ReturnTo(t.Table)
 	p.TrustedProxies = socketform.Networks(t.Table, "trusted_proxies")
 	t.checkService("service", p.Service, services)
 	t.checkDoors(p.Service, services)

@@ -1,5 +1,5 @@
-// Package pageform reads what the config says to programs that sync: the servers
-// that the page shows.
+// Package pageform reads what the config says of the programs around the page: the
+// servers that it shows, and the web applications that it sends people back to.
 //
 // It is not the page, and knows no service by itself. Only package config uses
 // it.

@@ -151,7 +151,7 @@ func (h *House) buildPage(ctx context.Context) error {
 		Service: p.Service, Operator: p.Operator, Support: look.Support(p.Support),
 		Servers: servers(p.Servers), Signer: signer,
 		BaseURL: p.URL, Insecure: public.Scheme == "http" && loopback(public.Hostname()),
-		TrustedProxies: p.TrustedProxies, TextsDir: p.Texts, Lang: lang, German: p.German,
+		ReturnTo: p.ReturnTo, TrustedProxies: p.TrustedProxies, TextsDir: p.Texts, Lang: lang, German: p.German,
 		Now: h.clock.Now, Rand: rand.Reader, Log: h.log,
 	})
 	if err != nil {
