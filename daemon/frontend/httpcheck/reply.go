@@ -95,13 +95,11 @@ func (h *handler) answer(w http.ResponseWriter, a account.Answer) {
 }
 
 // enrollURL is the one-time link to the set-up; it exists only after a right
-// password.
+// password. It ends in a query, so that a web application can always append
+// "&return=" and its own address; without a ticket it leads to the sign-in.
 func (h *handler) enrollURL(a account.Answer) string {
 	if a.Reason != account.EnrollRequired || h.PageURL == "" {
 		return ""
-	}
-	if a.Ticket == "" {
-		return h.PageURL + "/"
 	}
 	return h.PageURL + "/enroll?ticket=" + url.QueryEscape(a.Ticket.Reveal())
 }

@@ -38,6 +38,9 @@ type chromium struct {
 	ctx  context.Context
 	dev  device
 	base string
+	// app is the address of a web application that is visited, too; what it does
+	// is its own.
+	app  string
 	shot int
 
 	mu       sync.Mutex
@@ -108,11 +111,11 @@ func (c *chromium) notice(ev any) {
 			add("log: %s %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text)
 		}
 	case *network.EventRequestWillBeSent:
-		if u := e.Request.URL; !strings.HasPrefix(u, c.base+"/") && !strings.HasPrefix(u, "data:") {
+		if u := e.Request.URL; !strings.HasPrefix(u, c.base+"/") && !strings.HasPrefix(u, "data:") && !c.apps(u) {
 			add("request to %s", u)
 		}
 	case *network.EventResponseReceived:
-		if e.Type != "Document" || strings.HasPrefix(e.Response.URL, "data:") {
+		if e.Type != "Document" || strings.HasPrefix(e.Response.URL, "data:") || c.apps(e.Response.URL) {
 			return
 		}
 		c.hardened++
@@ -130,6 +133,8 @@ func (c *chromium) notice(ev any) {
 		}
 	}
 }
+
+func (c *chromium) apps(u string) bool { return c.app != "" && strings.HasPrefix(u, c.app+"/") }
 
 func header(h network.Headers, name string) string {
 	for k, v := range h {
