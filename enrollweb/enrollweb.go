@@ -25,6 +25,7 @@ import (
 
 	"github.com/sallyport/sallyport/enrollweb/back"
 	"github.com/sallyport/sallyport/enrollweb/codes"
+	"github.com/sallyport/sallyport/enrollweb/flow"
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/home"
 	"github.com/sallyport/sallyport/enrollweb/look"
@@ -43,6 +44,7 @@ type Desk interface {
 	visit.Sessions
 	passwords.Maker
 	codes.Maker
+	flow.Desk
 }
 
 // Config is everything the page needs.
@@ -116,6 +118,11 @@ func New(cfg Config) (http.Handler, error) {
 	if h.Look, err = look.New(); err != nil {
 		return nil, fmt.Errorf("enrollweb: %w", err)
 	}
+	flows, err := flow.New(cfg.Desk, cfg.Servers, cfg.BaseURL, cfg.Now)
+	if err != nil {
+		return nil, fmt.Errorf("enrollweb: %w", err)
+	}
+	maps.Copy(h.routes, flows.Routes())
 	return h, nil
 }
 
@@ -146,6 +153,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	serve := rt.Get
 	switch {
+	case r.Method == http.MethodPost && rt.Program != nil:
+		rt.Program(v)
+		return
 	case r.Method == http.MethodPost && rt.Post != nil:
 		serve = rt.Post
 	case (r.Method == http.MethodGet || r.Method == http.MethodHead) && rt.Get != nil:
@@ -178,7 +188,7 @@ func allow(rt visit.Route) string {
 	if rt.Get != nil {
 		methods = append(methods, http.MethodGet, http.MethodHead)
 	}
-	if rt.Post != nil {
+	if rt.Post != nil || rt.Program != nil {
 		methods = append(methods, http.MethodPost)
 	}
 	return strings.Join(methods, ", ")

@@ -31,6 +31,7 @@ type world struct {
 	codes    []account.Secret
 	wishes   []enroll.Wish
 	servers  []recipe.Server
+	asks     []*question
 	apps     []string // where people may be sent back to
 }
 

@@ -126,6 +126,7 @@ type Page struct {
 	App       *Link
 	Profile   bool // a profile for Apple's devices is offered
 	Record    account.Record
+	Ask       Ask
 	Signed    bool // the frame offers to sign out
 	Now       time.Time
 }

@@ -52,7 +52,13 @@ type Route struct {
 	Level guard.Level
 	Get   func(*Visit)
 	Post  func(*Visit)
+	// Program answers the POST of a program that is no browser: it has no cookie
+	// and no form, and must not be given what needs one.
+	Program func(*Visit)
 }
+
+// GrantPath is where somebody confirms that a program fetches an app password.
+const GrantPath = "/login/v2/grant"
 
 // Visit is one request.
 type Visit struct {
@@ -139,7 +145,7 @@ func (v *Visit) To(where string) { http.Redirect(v.W, v.R, where, http.StatusSee
 // Next reads where to go after signing in: one of our own pages, or "".
 func Next(form url.Values) string {
 	switch next := form.Get("next"); next {
-	case "/phone", "/passwords/new", "/codes":
+	case "/phone", "/passwords/new", "/codes", GrantPath:
 		return next
 	default:
 		return ""
