@@ -18,7 +18,10 @@ type Record struct {
 	// Services are those that it is good for; empty means every service whose
 	// ways name the factor.
 	Services []string
-	Created  time.Time
+	// Device is the ID of the record of the phone that this one is on, as far as
+	// the person has said so.
+	Device  string
+	Created time.Time
 	// Pending records wait for their confirmation and let nobody in.
 	Pending bool
 	// Revoked is when the record was revoked; zero while it is good. A revoked

@@ -69,6 +69,13 @@ func (v Vault) State(s account.Snapshot) []byte {
 			int64(r.Uses), int64(r.Format), int64(len(r.Services)))
 		b = place(b, r.Services...)
 	}
+	// At the end, and only where there are any: who has marked nothing has the
+	// fingerprint of before there were marks.
+	for _, r := range records {
+		if r.Device != "" {
+			b = place(b, r.ID, r.Device)
+		}
+	}
 	return v.Sealer.MAC("state", b)
 }
 

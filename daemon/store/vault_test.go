@@ -96,6 +96,7 @@ func TestStateCoversAllThatDecides(t *testing.T) {
 		"revoked": func(s *account.Snapshot) { s.Records[0].Revoked = time.Time{} }, "expires": func(s *account.Snapshot) { s.Records[0].Expires = time.Time{} },
 		"uses": func(s *account.Snapshot) { s.Records[0].Uses = -1 }, "format": func(s *account.Snapshot) { s.Records[0].Format++ },
 		"payload": func(s *account.Snapshot) { s.Records[0].Payload = []byte("x") },
+		"device":  func(s *account.Snapshot) { s.Records[0].Device = "phone" }, "another's device": func(s *account.Snapshot) { s.Records[1].Device = "phone" },
 		"swapped": func(s *account.Snapshot) { s.Records[0].ID, s.Records[1].ID, s.Records[0].Uses = "second", "id", 9 },
 	} {
 		got := string(change(f))

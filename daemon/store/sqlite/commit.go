@@ -176,14 +176,15 @@ func writeRecord(b *batch, r account.Record) error {
 		return err
 	}
 	return b.Exec(`INSERT INTO record (subject, id, factor, label, services, created, pending, revoked, expires,
-		uses, last_used, last_from, last_agent, last_service, format, payload)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		uses, last_used, last_from, last_agent, last_service, format, payload, device)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (subject, id) DO UPDATE SET factor = excluded.factor, label = excluded.label,
 		services = excluded.services, created = excluded.created, pending = excluded.pending,
 		revoked = excluded.revoked, expires = excluded.expires, uses = excluded.uses,
 		last_used = excluded.last_used, last_from = excluded.last_from, last_agent = excluded.last_agent,
-		last_service = excluded.last_service, format = excluded.format, payload = excluded.payload`,
+		last_service = excluded.last_service, format = excluded.format, payload = excluded.payload,
+		device = excluded.device`,
 		string(r.Subject), r.ID, r.Factor, r.Label, services, store.Nanos(r.Created), r.Pending,
 		store.Nanos(r.Revoked), store.Nanos(r.Expires), r.Uses, store.Nanos(r.LastUsed), r.LastFrom, r.LastAgent,
-		r.LastService, r.Format, r.Payload)
+		r.LastService, r.Format, r.Payload, r.Device)
 }

@@ -24,6 +24,7 @@ func record(subject account.ID, id, factor string, n int) account.Record {
 		ID: id, Subject: subject, Factor: factor, Label: fmt.Sprint("label ", n), Services: []string{fmt.Sprint("service-", n)},
 		Created: storetest.Now().Add(time.Duration(n)), Pending: n%2 == 0, Revoked: storetest.Now().Add(time.Duration(n)),
 		Expires: storetest.Now().Add(time.Duration(n)), Uses: n, Format: uint32(n), Payload: fmt.Append(nil, "payload ", n),
+		Device: fmt.Sprint("device ", n),
 	}
 }
 
@@ -108,7 +109,7 @@ func detected(t *testing.T, dir, what string) {
 
 func TestEveryColumnIsGuarded(t *testing.T) {
 	base, _ := people(t)
-	for _, column := range []string{"factor", "label", "services", "created", "pending", "revoked", "expires", "uses", "format", "payload"} {
+	for _, column := range []string{"factor", "label", "services", "created", "pending", "revoked", "expires", "uses", "format", "payload", "device"} {
 		for _, from := range []string{"bert-1", "bert-2", "anna-2"} {
 			if from == "bert-1" && (column == "factor" || column == "pending") {
 				continue // the same value
@@ -140,8 +141,8 @@ func TestRowsMovedBySQL(t *testing.T) {
 		"UPDATE record SET subject = 'anna' WHERE id = 'bert-1'",
 		"UPDATE record SET subject = CASE subject WHEN 'anna' THEN 'bert' ELSE 'anna' END",
 		"UPDATE record SET id = CASE id WHEN 'anna-1' THEN 'x' ELSE id END; UPDATE record SET id = 'anna-1' WHERE id = 'bert-1'",
-		"INSERT INTO record SELECT 'anna', 'new', factor, label, services, created, pending, revoked, expires, uses, last_used, last_from, last_agent, last_service, format, payload FROM record WHERE id = 'bert-1'",
-		"INSERT INTO record SELECT 'anna', 'new', factor, label, services, created, pending, revoked, expires, uses, last_used, last_from, last_agent, last_service, format, payload FROM record WHERE id = 'anna-1'",
+		"INSERT INTO record SELECT 'anna', 'new', factor, label, services, created, pending, revoked, expires, uses, last_used, last_from, last_agent, last_service, format, payload, device FROM record WHERE id = 'bert-1'",
+		"INSERT INTO record SELECT 'anna', 'new', factor, label, services, created, pending, revoked, expires, uses, last_used, last_from, last_agent, last_service, format, payload, device FROM record WHERE id = 'anna-1'",
 		"DELETE FROM record WHERE id = 'anna-1'",
 		"DELETE FROM record WHERE subject = 'anna'",
 		"DELETE FROM subject WHERE id = 'anna'",

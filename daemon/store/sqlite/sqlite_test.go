@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -107,7 +108,7 @@ func TestFilesAreForOneselfOnly(t *testing.T) {
 func TestWhatIsNoStateIsRefused(t *testing.T) {
 	dir := audited(t, 1)
 	behind(t, dir, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")
-	refusesToOpen(t, config(dir), "its schema 99 is newer than the 2 that this program knows")
+	refusesToOpen(t, config(dir), "its schema 99 is newer than the 3 that this program knows")
 	if err := os.WriteFile(filepath.Join(dir, "state.db"), bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -138,11 +139,32 @@ func TestTriesOutliveASchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want == 0 {
-			behind(t, dir, `DELETE FROM goose_db_version WHERE version_id = 2; DROP INDEX attempt_bucket; ALTER TABLE attempt RENAME TO new;
+			behind(t, dir, `DELETE FROM goose_db_version WHERE version_id >= 2; ALTER TABLE record DROP COLUMN device; DROP INDEX attempt_bucket; ALTER TABLE attempt RENAME TO new;
 				CREATE TABLE attempt (number INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, at INTEGER NOT NULL);
 				INSERT INTO attempt SELECT * FROM new; DROP TABLE new;
 				CREATE INDEX attempt_bucket ON attempt (bucket, at); CREATE INDEX attempt_at ON attempt (at)`)
 		}
+	}
+}
+
+// People of before records said on which phone they are have the same
+// fingerprint after that step.
+func TestPeopleOutliveASchema(t *testing.T) {
+	dir, ctx := t.TempDir(), context.Background()
+	db, s := open(t, dir, nil)
+	old := record("anna", "anna-1", "app-password", 1)
+	old.Device = ""
+	if err := s.Commit(ctx, account.Change{Subject: "anna", Put: []account.Record{old}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	behind(t, dir, "DELETE FROM goose_db_version WHERE version_id = 3; ALTER TABLE record DROP COLUMN device")
+	_, s = open(t, dir, nil)
+	snap, err := s.Load(ctx, "anna", "anna-1")
+	if err != nil || len(snap.Records) != 1 || !reflect.DeepEqual(snap.Records[0], old) {
+		t.Errorf("after the step: %+v, %v", snap.Records, err)
 	}
 }
 

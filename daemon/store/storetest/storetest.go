@@ -70,7 +70,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 
 func testRecord(subject account.ID, id string) account.Record {
 	return account.Record{
-		ID: id, Subject: subject, Factor: "totp", Label: "Telefon von Müller", Services: []string{"web", "imap"},
+		ID: id, Subject: subject, Factor: "totp", Label: "Telefon von Müller", Services: []string{"web", "imap"}, Device: "phone of " + id,
 		Created: Now(), Pending: true, Revoked: Now().Add(time.Hour), Expires: Now().Add(2 * time.Hour), Uses: 3,
 		LastUsed: Now().Add(-time.Hour), LastFrom: "192.0.2.1", LastAgent: "DAVx5", LastService: "web",
 		Format: 7, Payload: []byte("payload of " + id),
@@ -152,7 +152,7 @@ func recordComesBackWhole(t *testing.T, s store.Store) {
 
 	changed := testRecord("anna", "a")
 	changed.Label, changed.Services, changed.Pending, changed.Payload = "neu", nil, false, []byte("other")
-	changed.Revoked, changed.Uses, changed.Format = time.Time{}, -1, 8
+	changed.Revoked, changed.Uses, changed.Format, changed.Device = time.Time{}, -1, 8, "another phone"
 	commit(t, s, account.Change{Subject: "anna", Version: 1, Put: []account.Record{changed}})
 	same(t, "the record put again", load(t, s, "anna", "totp").Records[0], changed)
 }

@@ -19,7 +19,7 @@ const PersonQuery = `SELECT s.id IS NOT NULL, COALESCE(s.version, 0), COALESCE(s
 	r.id IS NOT NULL, COALESCE(r.id, ''), COALESCE(r.factor, ''), COALESCE(r.label, ''), COALESCE(r.services, ''),
 	COALESCE(r.created, 0), COALESCE(r.pending, 0), COALESCE(r.revoked, 0), COALESCE(r.expires, 0),
 	COALESCE(r.uses, 0), COALESCE(r.last_used, 0), COALESCE(r.last_from, ''), COALESCE(r.last_agent, ''),
-	COALESCE(r.last_service, ''), COALESCE(r.format, 0), r.payload
+	COALESCE(r.last_service, ''), COALESCE(r.format, 0), r.payload, COALESCE(r.device, '')
 	FROM (SELECT ? AS id) AS k LEFT JOIN subject AS s ON s.id = k.id LEFT JOIN record AS r ON r.subject = k.id`
 
 // Person reads a person from the database and checks the fingerprint. Payloads
@@ -45,7 +45,7 @@ func (reader *Reader) ScanPerson(id account.ID, rows *sql.Rows) (p *account.Snap
 		var created, revoked, expires, used int64
 		if err := rows.Scan(&known, &p.Version, &p.InviteRequired, &mac, &there, &r.ID, &r.Factor, &r.Label,
 			&services, &created, &r.Pending, &revoked, &expires, &r.Uses, &used, &r.LastFrom, &r.LastAgent,
-			&r.LastService, &r.Format, &r.Payload); err != nil {
+			&r.LastService, &r.Format, &r.Payload, &r.Device); err != nil {
 			return nil, fmt.Errorf("reading a record: %w", err)
 		}
 		if !there {
