@@ -13,8 +13,10 @@ type Act string
 const (
 	// ActCheck is a finished attempt.
 	ActCheck Act = "check"
-	// ActEnroll is a confirmed second factor.
+	// ActEnroll is a confirmed second factor of somebody who had none.
 	ActEnroll Act = "enroll"
+	// ActReplace is a confirmed second factor in the place of another.
+	ActReplace Act = "replace"
 	// ActIssue is a new app password or a new sheet of emergency codes.
 	ActIssue Act = "issue"
 	// ActRevoke is the end of one record.
@@ -27,6 +29,9 @@ const (
 	ActUnlock Act = "unlock"
 	// ActSignOut is the end of sessions.
 	ActSignOut Act = "sign_out"
+	// ActNewNetwork is a login from a network where the subject has not logged in
+	// for 30 days; the login itself is a check of its own.
+	ActNewNetwork Act = "new_network"
 	// ActAlarm is something that should never happen, for the operator.
 	ActAlarm Act = "alarm"
 )

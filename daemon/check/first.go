@@ -94,16 +94,16 @@ func (t *try) bind(ctx context.Context) (account.Reason, error) {
 // lately, which gives it a budget that strangers cannot use up.
 func (t *try) recognise(ctx context.Context) error {
 	ref, ok := t.office.Network(t.facts.ID, t.Client)
-	if !ok {
+	if !ok || t.recognised {
 		return nil
 	}
 	tok, err := t.cfg.Store.Token(ctx, ref)
-	if errors.Is(err, account.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, account.ErrNotFound) {
 		return err
 	}
-	t.familiar, t.greeted = ticket.Familiar(tok, t.started)
+	t.recognised = true
+	if err == nil {
+		t.familiar, t.greeted = ticket.Familiar(tok, t.started)
+	}
 	return nil
 }

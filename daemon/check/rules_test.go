@@ -29,7 +29,7 @@ func TestRule01OneDoorForEveryFrontEnd(t *testing.T) {
 		t.Errorf("the event says %+v", e)
 	}
 	audit, err := s.real.Events(context.Background(), 0, 10)
-	if err != nil || len(audit) != 1 || audit[0].Reason != account.OK {
+	if err != nil || len(audit) != 2 || audit[0].Reason != account.OK || audit[1].Act != account.ActNewNetwork {
 		t.Errorf("the audit has %v, %v", audit, err)
 	}
 	want(t, s.try("nowhere", "alice", "alice-password", "1"), factor.Deny, account.NotAllowed)

@@ -12,7 +12,7 @@ import (
 
 // newTicket makes a ticket of the kind for the attempt's subject.
 func (t *try) newTicket(kind account.TokenKind) (account.Secret, account.Token, error) {
-	return t.office.New(kind, ticket.Place{Subject: t.facts.Subject, Service: t.Service, Now: t.started})
+	return t.office.New(kind, ticket.Place{Subject: t.facts.Subject, Service: t.Service, Client: t.Client, Now: t.started})
 }
 
 // redeemPassword continues an attempt whose password was right. The ticket is
@@ -87,13 +87,16 @@ func (t *try) letIn(ctx context.Context, yes verdict.Yes) (account.Answer, error
 	ans := verdict.Accept()
 	t.used = yes.Used
 	ans.Subject, ans.Factors, ans.Scope = t.facts.Subject, yes.Way.Factors, yes.Used.Services
-	c, secret, err := t.entry(yes)
+	c, secret, err := t.entry(ctx, yes)
 	if err == nil {
 		ans.Ticket = secret
-		c.Events = []account.Event{t.event(ans, t.cfg.Clock.Now().Sub(t.started))}
+		c.Events = t.events(ans)
 		err = t.commit(ctx, c)
 	}
 	if err == nil {
+		for _, e := range c.Events[1:] {
+			t.cfg.Journal.Record(e) // the first is told at the end of every check
+		}
 		return ans, nil
 	}
 	t.used = account.Record{}
@@ -107,8 +110,11 @@ func (t *try) letIn(ctx context.Context, yes verdict.Yes) (account.Answer, error
 
 // entry is the change that lets somebody in, with the secret of the ticket
 // that they asked for.
-func (t *try) entry(yes verdict.Yes) (account.Change, account.Secret, error) {
+func (t *try) entry(ctx context.Context, yes verdict.Yes) (account.Change, account.Secret, error) {
 	c := account.Change{Version: yes.Version, Refund: yes.Refund}
+	if err := t.recognise(ctx); err != nil {
+		return c, "", err
+	}
 	if len(yes.Put) == 0 {
 		c.Version = -1
 	}
@@ -128,4 +134,17 @@ func (t *try) entry(yes verdict.Yes) (account.Change, account.Secret, error) {
 	secret, tok, err := t.newTicket(account.TicketEntry)
 	c.PutTokens = append(c.PutTokens, tok)
 	return c, secret, err
+}
+
+// events are what the audit keeps of a login: the check, and that the network is
+// new, of which its owner may want to hear. That is written down once, as the
+// network is known from then on.
+func (t *try) events(ans account.Answer) []account.Event {
+	login := t.event(ans, t.cfg.Clock.Now().Sub(t.started))
+	if t.familiar || !t.Client.Network().IsValid() || login.Actor != "user" {
+		return []account.Event{login}
+	}
+	fresh := login
+	fresh.Act, fresh.Took = account.ActNewNetwork, 0
+	return []account.Event{login, fresh}
 }

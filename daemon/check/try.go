@@ -44,6 +44,8 @@ type try struct {
 	refund []int64
 	// audit is what must be told of a refusal, with what is taken back.
 	audit []account.Event
+	// recognised says that the next two are known.
+	recognised bool
 	// familiar says that the subject has logged in from this network before.
 	familiar bool
 	// greeted says that this was written down within the last day.

@@ -113,6 +113,9 @@ func (d *Desk) Issue(ctx context.Context, token account.Secret, w Wish) (Issued,
 		if made, c, err = d.cfg.Issue(ctx, s.who.Subject, snap, w); err != nil {
 			return err
 		}
+		for i := range c.Events {
+			c.Events[i].Address = s.state.Address
+		}
 		return d.commitAlive(ctx, s, c)
 	})
 	if err != nil {
@@ -155,7 +158,7 @@ func (d *Desk) Codes(ctx context.Context, token account.Secret) ([]account.Secre
 			return err
 		}
 		codes = split(e.Secret)
-		ev := d.cfg.Event(account.ActIssue, s.who.Subject, "user")
+		ev := d.event(account.ActIssue, s)
 		ev.Factor, ev.Record = e.Record.Factor, e.Record.ID
 		c := account.Change{Subject: s.who.ID, Version: snap.Version, Put: []account.Record{e.Record}, Events: []account.Event{ev}}
 		for _, r := range snap.Records {

@@ -153,7 +153,7 @@ func (s *scene) ticket(kind account.TokenKind, name string) account.Secret {
 	secret := account.Secret(strings.ToValidUTF8(string(random[:]), "x"))
 	err := s.store.Commit(context.Background(), account.Change{Subject: account.ID("id-" + name), Version: -1, PutTokens: []account.Token{{
 		Kind: kind, Hash: account.HashToken(s.mac, kind, secret), Subject: account.ID("id-" + name),
-		Data: []byte("web\x00" + name), Created: s.clock(), Expires: s.clock().Add(10 * time.Minute),
+		Data: []byte("web\x00" + name + "\x00192.0.2.7"), Created: s.clock(), Expires: s.clock().Add(10 * time.Minute),
 	}}})
 	if err != nil {
 		s.t.Fatal(err)

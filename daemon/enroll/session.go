@@ -31,6 +31,8 @@ type state struct {
 	Name string `json:"name"`
 	// SignedIn is when the person proved who they are.
 	SignedIn time.Time `json:"signed_in"`
+	// Address is where they were then, or empty.
+	Address string `json:"address,omitempty"`
 	// Ends is the absolute end.
 	Ends time.Time `json:"ends"`
 	// Invite is the hash of the invite code that was given, if one was.
@@ -169,6 +171,13 @@ func (d *Desk) renew(ctx context.Context, s *session, version int64) error {
 	return err
 }
 
+// event starts an audit entry about what the owner of the session does.
+func (d *Desk) event(act account.Act, s *session) account.Event {
+	ev := d.cfg.Event(act, s.who.Subject, "user")
+	ev.Address = s.state.Address
+	return ev
+}
+
 func (s *session) ref() account.TokenRef {
 	return account.TokenRef{Kind: s.kind, Hash: s.token.Hash}
 }
@@ -211,7 +220,8 @@ func (d *Desk) redeem(ctx context.Context, ticket account.Token, kind account.To
 	if !ticket.Alive(now) {
 		return Session{}, errNoSession
 	}
-	_, name, _ := strings.Cut(string(ticket.Data), "\x00")
+	_, rest, _ := strings.Cut(string(ticket.Data), "\x00")
+	name, address, _ := strings.Cut(rest, "\x00")
 	if kind == account.TokenSetup {
 		// Whoever set up a factor since the ticket was given has to use it.
 		snap, err := d.cfg.Store.Load(ctx, ticket.Subject)
@@ -222,7 +232,7 @@ func (d *Desk) redeem(ctx context.Context, ticket account.Token, kind account.To
 			return Session{}, errNoSession
 		}
 	}
-	s, tok, err := d.newSession(kind, ticket.Subject, state{Name: name, SignedIn: now})
+	s, tok, err := d.newSession(kind, ticket.Subject, state{Name: name, SignedIn: now, Address: address})
 	if err != nil {
 		return Session{}, err
 	}

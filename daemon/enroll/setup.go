@@ -70,7 +70,7 @@ func (d *Desk) Invite(ctx context.Context, token, code account.Secret) error {
 // counted try each, and so cannot fill the audit; a wait only comes to the log
 // and the last tries, which bound themselves.
 func (d *Desk) turnAway(ctx context.Context, s *session, no *Refusal) error {
-	ev := d.cfg.Event(account.ActCheck, s.who.Subject, "user")
+	ev := d.event(account.ActCheck, s)
 	ev.FrontEnd, ev.Factor, ev.Note = "page", records.InviteKind, "invite code"
 	ev.Verdict, ev.Reason = factor.Deny, no.Reason
 	if no.Reason == account.Throttled {
@@ -206,11 +206,11 @@ func (d *Desk) confirm(ctx context.Context, token, code account.Secret) (Confirm
 		}
 		done.Codes = split(sheet.Secret)
 		c.Put = append(c.Put, sheet.Record)
-		ev := d.cfg.Event(account.ActIssue, s.who.Subject, "user")
+		ev := d.event(account.ActIssue, s)
 		ev.Factor, ev.Record = sheet.Record.Factor, sheet.Record.ID
 		c.Events = append(c.Events, ev)
 	}
-	st := state{Name: s.state.Name, SignedIn: d.cfg.Now()}
+	st := state{Name: s.state.Name, SignedIn: d.cfg.Now(), Address: s.state.Address}
 	next, tok, err := d.newSession(account.TokenSession, s.who.ID, st)
 	if err != nil {
 		return Confirmed{}, err
@@ -265,7 +265,11 @@ func (d *Desk) prove(ctx context.Context, rec account.Record, code account.Secre
 // activate is the change that makes the proven record the person's code app.
 func (d *Desk) activate(s *session, snap account.Snapshot, rec account.Record) account.Change {
 	no := false
-	ev := d.cfg.Event(account.ActEnroll, s.who.Subject, "user")
+	act := account.ActEnroll
+	if len(records.ActiveOf(snap, d.cfg.Code, d.cfg.Now())) > 0 {
+		act = account.ActReplace
+	}
+	ev := d.event(act, s)
 	ev.Factor, ev.Record = rec.Factor, rec.ID
 	c := account.Change{
 		Subject: s.who.ID, Version: snap.Version, Put: []account.Record{rec},

@@ -35,8 +35,10 @@ const (
 	networkEvery = 24 * time.Hour
 	// removedEvery joins the app passwords that support removes in one go.
 	removedEvery = 10 * time.Minute
-	// setUpTakes joins the emergency codes to the set-up that made them.
+	// setUpTakes joins the emergency codes to the set-up that made them, and
+	// firstDay the first login to the network of the set-up.
 	setUpTakes = time.Minute
+	firstDay   = 24 * time.Hour
 	// doubt is how long a mail is tried that only its recipient may be at fault
 	// for: longer than greylisting takes, and no day for everybody else's mail.
 	// Each further one, without a mail that was taken in between, has twice the
@@ -117,9 +119,9 @@ func (h *Hook) After(ctx context.Context, e hook.Event) error {
 		h.tooOld(e)
 		return nil
 	}
-	m := memory{kind: kind, subject: e.Subject}
-	if kind == letter.NewNetwork {
-		m.network = e.Address
+	m := memory{kind: kind, subject: e.Subject, network: e.Address}
+	if kind == letter.WrongCodes || kind == letter.Removed {
+		m.network = "" // from wherever
 	}
 	if h.knows(m, e.At) {
 		return nil
@@ -175,16 +177,18 @@ func (h *Hook) knows(m memory, at time.Time) bool {
 		last, ok := h.told[m]
 		return ok && at.Sub(last) < span && !at.Before(last)
 	}
+	afterSetUp := func(span time.Duration) bool {
+		return within(memory{letter.SetUp, m.subject, m.network}, span) || within(memory{letter.Replaced, m.subject, m.network}, span)
+	}
 	switch m.kind {
 	case letter.WrongCodes:
 		return within(m, wrongEvery)
 	case letter.NewNetwork:
-		return within(m, networkEvery)
+		return within(m, networkEvery) || afterSetUp(firstDay)
 	case letter.Removed:
 		return within(m, removedEvery)
 	case letter.Codes:
-		return within(memory{kind: letter.SetUp, subject: m.subject}, setUpTakes) ||
-			within(memory{kind: letter.Replaced, subject: m.subject}, setUpTakes)
+		return afterSetUp(setUpTakes)
 	default:
 		return false
 	}

@@ -148,6 +148,15 @@ func TestWhatHappensInOneGoIsOneMail(t *testing.T) {
 	for i, network := range []string{"192.0.2.1", "192.0.2.1", "192.0.2.2"} {
 		d.want(t, 1-i%2, hook.Event{Act: "new_network", Actor: "user", Address: network})
 	}
+	// Where somebody has just set up the app is no news on the first day.
+	bert := func(act, address string) hook.Event {
+		return hook.Event{Act: act, Actor: "user", Subject: "id-bert", Address: address}
+	}
+	d.want(t, 1, bert("enroll", "192.0.2.3"))
+	d.want(t, 0, bert("new_network", "192.0.2.3"))
+	d.want(t, 1, bert("new_network", "192.0.2.4"))
+	d.clock = d.clock.Add(25 * time.Hour)
+	d.want(t, 1, bert("new_network", "192.0.2.3"))
 }
 
 // What is remembered is bounded, and forgetting means a mail more.

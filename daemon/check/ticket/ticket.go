@@ -39,7 +39,9 @@ type Office struct {
 type Place struct {
 	Subject account.Subject
 	Service string
-	Now     time.Time
+	// Client is who passed the first door.
+	Client account.Client
+	Now    time.Time
 }
 
 // New makes a ticket of the kind, and the secret that opens it. It is not
@@ -59,7 +61,7 @@ func (o Office) New(kind account.TokenKind, p Place) (account.Secret, account.To
 	secret := account.Secret(base64.RawURLEncoding.EncodeToString(random[:]))
 	return secret, account.Token{
 		Kind: kind, Hash: o.Ref(kind, secret).Hash, Subject: p.Subject.ID,
-		Data:    []byte(p.Service + "\x00" + p.Subject.Name),
+		Data:    []byte(p.Service + "\x00" + p.Subject.Name + "\x00" + address(p.Client)),
 		Created: p.Now, Expires: p.Now.Add(life),
 	}, nil
 }
@@ -71,8 +73,16 @@ func (o Office) Ref(kind account.TokenKind, secret account.Secret) account.Token
 
 // Read tells what a ticket is for.
 func Read(tok account.Token) (service, name string) {
-	service, name, _ = strings.Cut(string(tok.Data), "\x00")
+	service, rest, _ := strings.Cut(string(tok.Data), "\x00")
+	name, _, _ = strings.Cut(rest, "\x00")
 	return service, name
+}
+
+func address(c account.Client) string {
+	if !c.Addr.IsValid() {
+		return ""
+	}
+	return c.Addr.String()
 }
 
 // Network names the subject's memory of the client's network; false where the
