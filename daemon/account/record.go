@@ -91,6 +91,10 @@ const (
 	// TokenFlowDone remembers that it has, so that nothing is granted to the same
 	// question again.
 	TokenFlowDone TokenKind = "flow_done"
+	// TicketVisit lets the host of one web application take over who is signed in
+	// on the page; TokenVisit says that it has, for as long as that session lasts.
+	TicketVisit TokenKind = "visit_ticket"
+	TokenVisit  TokenKind = "visit"
 )
 
 // Token is something that opens a door for a while: a ticket, a session, an

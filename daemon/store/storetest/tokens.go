@@ -14,7 +14,8 @@ import (
 
 func kinds() []account.TokenKind {
 	return []account.TokenKind{account.TicketPassword, account.TicketEnroll, account.TicketEntry,
-		account.TokenInvite, account.TokenSetup, account.TokenSession, account.TokenSource, account.TokenFlow, account.TokenFlowDone}
+		account.TokenInvite, account.TokenSetup, account.TokenSession, account.TokenSource, account.TokenFlow, account.TokenFlowDone,
+		account.TicketVisit, account.TokenVisit}
 }
 
 func tokensComeBack(t *testing.T, s store.Store) {

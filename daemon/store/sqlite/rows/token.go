@@ -16,7 +16,7 @@ import (
 func TableOf(kind account.TokenKind) (string, error) {
 	switch kind {
 	case account.TicketPassword, account.TicketEnroll, account.TicketEntry, account.TokenInvite,
-		account.TokenFlow, account.TokenFlowDone:
+		account.TokenFlow, account.TokenFlowDone, account.TicketVisit, account.TokenVisit:
 		return "grants", nil
 	case account.TokenSetup:
 		return "setups", nil
