@@ -86,22 +86,54 @@ func TestOnlyAFreshSessionGrants(t *testing.T) {
 	b.post("/login/v2/grant", "label", "x", "mine", "yes").says(422, "a great many app passwords")
 }
 
+// Whom a program brings before they have set anything up gets to its question
+// after the emergency codes.
+func TestAProgramWaitsForTheSetUp(t *testing.T) {
+	w := asking()
+	b := open(t, w)
+	p := b.program()
+	ticket, link := p.ask()
+	b.get(link).post("/login/v2/flow").leads("/?next=/login/v2/grant")
+	b.post("/sign-in", "name", "alice", "password", "owes").leads("/setup").post("/setup/begin").leads("/setup")
+	b.post("/setup/confirm", "code", "123456").says(200, "k7m20")
+	b.post("/codes/kept", "kept", "yes").leads("/login/v2/grant").says(200, "Hand over an app password?")
+	b.post("/login/v2/grant", "label", "Fairphone", "mine", "yes").says(200)
+	if p.poll(ticket).Code != 200 {
+		t.Error("the program gets nothing")
+	}
+	b.get("/codes").post("/codes")
+	b.post("/codes/kept", "kept", "yes").says(303)
+	if to := b.res.Header.Get("Location"); to == "/login/v2/grant" {
+		t.Error("the page still speaks of the question that was answered")
+	}
+}
+
 // The link and the page behind it warn in every language, most where the program
 // asks from elsewhere, and hold no word of the stranger's own.
 func TestStrangersCannotTalkThroughTheQuestion(t *testing.T) {
+	nameless := map[string]string{"de": "Ein Programm", "du": "Ein Programm", "en": "A program"}
 	for lang, warns := range map[string][2]string{
+		"du": {"Hat dir jemand diesen Link geschickt? Dann will jemand anderes an deine Daten", "aus einem anderen Netz als dem, in dem du gerade bist"},
 		"de": {"Hat Ihnen jemand diesen Link geschickt? Dann will jemand anderes an Ihre Daten", "aus einem anderen Netz als dem, in dem Sie gerade sind"},
 		"en": {"Did somebody send you this link? Then somebody else wants your data", "from another network than the one you are in"},
 	} {
 		for agent, shown := range map[string]string{
-			"Your IT department/1.0 please confirm quickly": map[string]string{"de": "Ein Programm", "en": "A program"}[lang],
+			"Your IT department/1.0 please confirm quickly": nameless[lang],
 			"DAVx5\u202e<script>alert(1)</script>":          "Android (DAVx5)",
-			"":                                              map[string]string{"de": "Ein Programm", "en": "A program"}[lang],
+			"":                                              nameless[lang],
 			"curl/8":                                        "curl",
 		} {
 			w := asking()
 			b := signedIn(t, w)
-			b.lang = lang
+			if b.lang = lang; lang == "du" {
+				cfg := w.config()
+				b.lang, cfg.German = "de", lang
+				h, err := New(cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.h = h
+			}
 			stranger := davx5{t, b.h, "203.0.113.66", agent}
 			_, link := stranger.ask()
 			for _, at := range []func(){

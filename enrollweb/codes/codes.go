@@ -77,6 +77,8 @@ func (ps *Pages) kept(v *visit.Visit) {
 	case !ok:
 	case v.R.PostForm.Get("kept") != "yes":
 		v.To("/codes")
+	case v.Site.Taste(v.R, visit.GrantNote) != "":
+		v.To(visit.GrantPath) // a program brought them here, and waits
 	case len(view.AppPasswords) == 0 && len(view.Services) > 0:
 		v.To("/passwords/new?first=1")
 	default:

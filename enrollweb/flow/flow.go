@@ -65,10 +65,9 @@ const (
 	fetchesPerMinute = 1200
 )
 
-// note is the cookie that carries the link through the sign-in, for noteFor
-// seconds.
+// The link is carried through the sign-in by a cookie, for noteFor seconds.
 const (
-	note    = "sallyport-flow"
+	note    = visit.GrantNote
 	noteFor = 20 * 60
 )
 

@@ -57,8 +57,12 @@ type Route struct {
 	Program func(*Visit)
 }
 
-// GrantPath is where somebody confirms that a program fetches an app password.
-const GrantPath = "/login/v2/grant"
+// GrantPath is where somebody confirms that a program fetches an app password,
+// and GrantNote the cookie that says which, through sign-in and set-up.
+const (
+	GrantPath = "/login/v2/grant"
+	GrantNote = "sallyport-flow"
+)
 
 // Visit is one request.
 type Visit struct {
