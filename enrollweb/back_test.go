@@ -101,7 +101,7 @@ func TestWhoNeedsNothingGoesStraightBack(t *testing.T) {
 	// page sends it once round.
 	held := b.cookies
 	b.edit = func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site"); r.Header.Del("Cookie") }
-	b.get("/?return=" + url.QueryEscape(app)).says(200, `href="/back"`)
+	b.get("/?return="+url.QueryEscape(app)).says(200, `href="/back"`)
 	if got := b.res.Header.Get("Refresh"); got != "0; url=/back" {
 		t.Errorf("a browser from elsewhere is sent to %q", got)
 	}
@@ -157,7 +157,7 @@ func TestNoWayToAnywhereElse(t *testing.T) {
 		`https://evil.example\@app.example.org/`, "https://app.example.org.evil.example/", "javascript:alert(1)", "http://app.example.org/", "/home", ""} {
 		w := newWorld()
 		b := open(t, w)
-		b.get("/?return="+url.QueryEscape(app)).leads("/back").leads("/") // an errand before it
+		b.get("/?return=" + url.QueryEscape(app)).leads("/back").leads("/") // an errand before it
 		b.get("/?return="+url.QueryEscape(evil)).says(200, "Your normal password").stays()
 		if b.errand() != "" || strings.Contains(b.body, "evil.example") {
 			t.Errorf("%q: the page keeps %q", evil, b.errand())
@@ -191,7 +191,7 @@ func TestTheErrandInTheBrowser(t *testing.T) {
 	}
 	b.leads("/back").leads("/")
 	b.post("/sign-in", "name", "alice", "password", "right").leads("/code").post("/code", "code", "123456").leads("/back")
-	b.get("/enroll?ticket=&return=" + url.QueryEscape(app)).get("/home").says(200, onward)
+	b.get("/enroll?ticket=&return="+url.QueryEscape(app)).get("/home").says(200, onward)
 	b.post("/sign-out").leads("/?bye=1")
 	if b.errand() != "" {
 		t.Error("the errand outlives the sign-out")

@@ -79,6 +79,10 @@ type Config struct {
 	// ReturnTo are origins, and beginnings of addresses, of the web applications
 	// that people may be sent back to.
 	ReturnTo []string
+	// Visits hands people over to the hosts of Origins, whose web servers ask
+	// about browsers; both are empty where none does.
+	Visits  signin.Host
+	Origins []string
 	// Now and Rand are the clock and the random source; both are required.
 	Now  func() time.Time
 	Rand io.Reader
@@ -99,6 +103,9 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.Service == "" {
 		return nil, errors.New("enrollweb: Service is required: the service that signing in to the page asks for")
 	}
+	if len(cfg.Origins) > 0 && cfg.Visits == nil {
+		return nil, errors.New("enrollweb: Visits is required where Origins are given")
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -109,7 +116,7 @@ func New(cfg Config) (http.Handler, error) {
 	if h.Site, err = guard.New(cfg.BaseURL, cfg.Insecure, cfg.TrustedProxies); err != nil {
 		return nil, fmt.Errorf("enrollweb: %w", err)
 	}
-	if h.Back, err = back.New(cfg.ReturnTo, nil); err != nil {
+	if h.Back, err = back.New(cfg.ReturnTo, cfg.Origins); err != nil {
 		return nil, fmt.Errorf("enrollweb: %w", err)
 	}
 	if h.texts, err = words.Load(cfg.TextsDir, cfg.Lang, cfg.German); err != nil {
@@ -129,7 +136,7 @@ func New(cfg Config) (http.Handler, error) {
 // routes are the paths of all packages of pages.
 func routes(cfg Config) map[string]visit.Route {
 	all := home.Routes()
-	maps.Copy(all, (&signin.Pages{Judge: cfg.Judge, Redeem: cfg.Desk, Service: cfg.Service}).Routes())
+	maps.Copy(all, (&signin.Pages{Judge: cfg.Judge, Redeem: cfg.Desk, Host: cfg.Visits, Service: cfg.Service}).Routes())
 	maps.Copy(all, (&setup.Pages{SetUp: cfg.Desk}).Routes())
 	maps.Copy(all, (&passwords.Pages{Maker: cfg.Desk, Servers: cfg.Servers, Signer: cfg.Signer}).Routes())
 	maps.Copy(all, (&codes.Pages{Maker: cfg.Desk}).Routes())

@@ -92,9 +92,10 @@ const (
 	// question again.
 	TokenFlowDone TokenKind = "flow_done"
 	// TicketVisit lets the host of one web application take over who is signed in
-	// on the page; TokenVisit says that it has, for as long as that session lasts.
+	// on the page.
 	TicketVisit TokenKind = "visit_ticket"
-	TokenVisit  TokenKind = "visit"
+	// TokenVisit says that it has, for as long as that session lasts.
+	TokenVisit TokenKind = "visit"
 )
 
 // Token is something that opens a door for a while: a ticket, a session, an

@@ -146,6 +146,9 @@ type Listen struct {
 	// Proxies is how many trusted proxies append to X-Forwarded-For; for http
 	// only.
 	Proxies int
+	// Origins are the web applications whose web server asks here about browsers;
+	// for http only.
+	Origins []string
 	// Config is where it stands, as "file:line key".
 	Config string
 }

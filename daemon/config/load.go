@@ -102,6 +102,7 @@ func read(t table) *Config {
 	if t.Has("page") {
 		c.Page = readPage(t.sub("page"), c.Services)
 	}
+	checkOrigins(t, c)
 	metrics := t.sub("metrics")
 	c.Metrics = socketform.Address(metrics.Table, "listen")
 	metrics.Close()

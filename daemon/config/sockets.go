@@ -80,10 +80,10 @@ func (t table) readTranslation(l *Listen) {
 	l.Strict = t.OneOf("spelling", usual, "strict", "any") == "strict"
 	l.Domains, l.IgnoreRealms = t.List("domains"), t.List("ignore_realms")
 	l.ServiceMap = t.serviceMap(l.Services)
-	l.Proxies = t.Number("proxies", 0, 0, 8)
+	l.Proxies, l.Origins = t.Number("proxies", 0, 0, 8), pageform.Origins(t.Table)
 	for k, protocols := range map[string]string{
 		"service_map": "saslauthd dovecot", "domains": "saslauthd", "ignore_realms": "saslauthd",
-		"spelling": "http saslauthd dovecot", "proxies": "http",
+		"spelling": "http saslauthd dovecot", "proxies": "http", "origins": "http",
 	} {
 		if t.Has(k) && !slices.Contains(strings.Fields(protocols), l.Protocol) {
 			t.Refuse(k, fmt.Sprintf("has no meaning for protocol %q", l.Protocol), "remove it")
@@ -198,5 +198,19 @@ func (t table) checkTransport(p Page) {
 		t.Refuse("url", "plain http is for the machine itself only", "write https://, with tls_cert and tls_key or a proxy that does TLS")
 	case u.Scheme == "https" && !tls && len(p.TrustedProxies) == 0 && !filepath.IsAbs(p.Listen):
 		t.Refuse("trusted_proxies", "is missing: TLS is done by a proxy, and every client would look like the proxy", `write for example: trusted_proxies = ["127.0.0.1"]`)
+	}
+}
+
+// checkOrigins refuses web applications that nobody could sign in to, and one
+// that would be given the page's own cookies.
+func checkOrigins(t table, c *Config) {
+	for i, l := range c.Listeners {
+		k := fmt.Sprintf("listen[%d].origins", i)
+		if len(l.Origins) > 0 && !t.Has("page") {
+			t.Add(k, "has no meaning without the page: people sign in there", "write a [page], or remove origins")
+		}
+		if slices.Contains(l.Origins, c.Page.URL) {
+			t.Add(k, fmt.Sprintf("%q is the page itself: the application would be sent its cookies", c.Page.URL), "give the application a host of its own")
+		}
 	}
 }

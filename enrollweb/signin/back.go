@@ -1,6 +1,9 @@
 package signin
 
 import (
+	"net/url"
+
+	"github.com/sallyport/sallyport/enrollweb/back"
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/visit"
 )
@@ -37,6 +40,27 @@ func (ps *Pages) back(v *visit.Visit) {
 	if _, ok := v.View(); !ok {
 		return
 	}
+	where, ok := ps.taken(v, way)
+	if !ok {
+		return
+	}
 	v.Forget()
-	v.Through(way.Address, way.Host)
+	v.Through(where, way.Host)
+}
+
+// taken is where an application's host takes the person over. Without a proof,
+// as after a link that the application itself has made, it is the application,
+// whose web server then asks for one. Where it returns false it has answered.
+func (ps *Pages) taken(v *visit.Visit, way back.Way) (string, bool) {
+	if way.Proof == "" {
+		return way.Address, true
+	}
+	code, err := ps.Host.Hand(v.R.Context(), v.Session, way.Gate, way.Proof)
+	if no, ok := v.Failed(err); !ok {
+		if no != nil {
+			v.Refused(no)
+		}
+		return "", false
+	}
+	return way.Gate + "/.sallyport/enter?code=" + url.QueryEscape(code.Reveal()), true
 }

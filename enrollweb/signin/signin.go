@@ -29,10 +29,20 @@ type Redeemer interface {
 	Open(ctx context.Context, ticket account.Secret) (enroll.Session, error)
 }
 
-// Pages are the pages of the way in. Service is what a sign-in asks for.
+// Host hands somebody who is signed in over to the host of a web application;
+// visits.Visits is one.
+type Host interface {
+	// Hand returns a code for the browser to carry to the origin. The proof binds
+	// it to that browser.
+	Hand(ctx context.Context, session account.Secret, origin, proof string) (account.Secret, error)
+}
+
+// Pages are the pages of the way in. Service is what a sign-in asks for; Host is
+// needed only where the list of addresses to go back to has gates.
 type Pages struct {
 	Judge   Judge
 	Redeem  Redeemer
+	Host    Host
 	Service string
 }
 

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/frontend/httpcheck/told"
 )
 
 const (
@@ -17,9 +18,6 @@ const (
 	// longest, in base64.
 	maxBasic     = (maxName+1+maxPassword)/3*4 + 4
 	maxForwarded = 16
-	// maxList bounds X-Sallyport-Groups and -Scope: nginx takes 4 KiB of
-	// answer header in all and reports an error beyond.
-	maxList = 2 << 10
 )
 
 // auth answers the sub-request of a web server (nginx auth_request, Caddy and
@@ -73,13 +71,8 @@ func (h *handler) reflect(w http.ResponseWriter, a account.Answer) {
 	out := w.Header()
 	switch status {
 	case http.StatusOK:
-		// Names as written: UTF-8 bytes, because a peer compares them with what
-		// the person typed. Lists are made of parts that can hold anything.
-		out["X-Sallyport-User"] = []string{a.Subject.Name}
-		out["X-Sallyport-Name"] = []string{plain(a.Subject.DisplayName)}
-		out["X-Sallyport-Mail"] = []string{plain(a.Subject.Mail)}
-		out["X-Sallyport-Groups"] = []string{list(a.Subject.Groups)}
-		out["X-Sallyport-Scope"] = []string{list(a.Scope)}
+		told.Who(out, a.Subject)
+		out["X-Sallyport-Scope"] = []string{told.List(a.Scope)}
 		out["Cache-Control"] = []string{"no-store"}
 		w.WriteHeader(http.StatusNoContent)
 	case http.StatusUnauthorized:
@@ -220,67 +213,5 @@ func agent(values []string) string {
 	if len(s) > maxAgent {
 		s = s[:maxAgent]
 	}
-	return plain(s)
-}
-
-// plain makes a header value of any text: UTF-8, control characters as blanks.
-func plain(s string) string {
-	if utf8.ValidString(s) && !hasControl(s) {
-		return s
-	}
-	return strings.Map(func(r rune) rune {
-		if isControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-}
-
-// list joins parts by commas. A comma, a percent sign or a control character
-// inside a part is written as %XX, so that no group can look like two. What
-// does not fit is left out whole: a peer may only ever see too few groups.
-func list(parts []string) string {
-	if len(parts) == 0 {
-		return ""
-	}
-	if len(parts) == 1 && len(parts[0]) <= maxList && isPlainPart(parts[0]) {
-		return parts[0]
-	}
-	var b strings.Builder
-	for _, p := range parts {
-		e := escapePart(p)
-		if b.Len()+1+len(e) > maxList {
-			break
-		}
-		if b.Len() > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(e)
-	}
-	return b.String()
-}
-
-func isPlainPart(s string) bool {
-	return utf8.ValidString(s) && !hasControl(s) && !strings.ContainsAny(s, ",%")
-}
-
-func escapePart(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if isPlainPart(s) {
-		return s
-	}
-	const hex = "0123456789ABCDEF"
-	var b strings.Builder
-	for _, r := range s {
-		if r != ',' && r != '%' && !isControl(r) {
-			b.WriteRune(r)
-			continue
-		}
-		for _, c := range []byte(string(r)) {
-			b.WriteByte('%')
-			b.WriteByte(hex[c>>4])
-			b.WriteByte(hex[c&15])
-		}
-	}
-	return b.String()
+	return told.Plain(s)
 }

@@ -91,17 +91,3 @@ func FuzzForwardedFor(f *testing.F) {
 		}
 	})
 }
-
-func FuzzGroupList(f *testing.F) {
-	f.Add("a,b", "c%2C")
-	f.Add("\r\n", "\xff")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		if a == "" || b == "" {
-			return
-		}
-		got := list([]string{a, b})
-		if len(got) > maxList || hasControl(got) || !utf8.ValidString(got) || strings.Count(got, ",") > 1 {
-			t.Errorf("%q and %q gave %q", a, b, got)
-		}
-	})
-}

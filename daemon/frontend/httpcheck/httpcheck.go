@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/frontend/httpcheck/browser"
 	"github.com/sallyport/sallyport/daemon/listen"
 )
 
@@ -76,6 +77,9 @@ type Config struct {
 	// Proxies is how many trusted proxies append to X-Forwarded-For. 0 means
 	// that the header must be one single address.
 	Proxies int
+	// Browsers answers for the browsers of web applications; nil means that this
+	// socket is not asked about any.
+	Browsers *browser.Door
 	// Log hears of requests that could not be served; nil means nobody.
 	Log *slog.Logger
 }
@@ -134,8 +138,11 @@ func Server(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// ServeHTTP routes by hand: there are four places, and this is the hot path.
+// ServeHTTP routes by hand: there are few places, and this is the hot path.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.Browsers != nil && h.Browsers.Serve(w, r) {
+		return
+	}
 	if r.URL.RawQuery != "" {
 		// A password in a query would end in logs; nothing here takes one.
 		h.refuse(w, r, fault{http.StatusBadRequest, account.Malformed, "this address takes no query"})

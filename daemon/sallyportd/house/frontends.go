@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
 	"github.com/sallyport/sallyport/daemon/frontend/dovecotauth"
 	"github.com/sallyport/sallyport/daemon/frontend/httpcheck"
+	"github.com/sallyport/sallyport/daemon/frontend/httpcheck/browser"
 	"github.com/sallyport/sallyport/daemon/frontend/saslauthd"
 	"github.com/sallyport/sallyport/daemon/listen"
 	"github.com/sallyport/sallyport/daemon/listen/servicemap"
@@ -83,8 +84,13 @@ func (h *House) frontEnd(l config.Listen) (server, error) {
 		}
 		return admin.Server(handler, h.log), nil
 	case "http":
+		door, err := h.door(l)
+		if err != nil {
+			return nil, err
+		}
 		handler, err := httpcheck.New(httpcheck.Config{
-			Checker: h.engine, Health: h, Services: l.Services, DefaultService: l.DefaultService,
+			Browsers: door,
+			Checker:  h.engine, Health: h, Services: l.Services, DefaultService: l.DefaultService,
 			Strict: l.Strict, Proxies: l.Proxies, Realm: "sallyport", PageURL: h.cfg.Page.URL, Log: h.log,
 		})
 		if err != nil {
@@ -98,6 +104,24 @@ func (h *House) frontEnd(l config.Listen) (server, error) {
 		}
 		return stream.New(handler), nil
 	}
+}
+
+// door answers for browsers, where the config names web applications.
+func (h *House) door(l config.Listen) (*browser.Door, error) {
+	if len(l.Origins) == 0 {
+		return nil, nil //nolint // this socket is not asked about any
+	}
+	return browser.New(browser.Config{
+		Visits: h.visits, Origins: l.Origins, PageURL: h.cfg.Page.URL, Rand: rand.Reader, Log: h.log,
+	})
+}
+
+// origins are all web applications whose web servers ask about browsers.
+func (h *House) origins() (all []string) {
+	for _, l := range h.cfg.Listeners {
+		all = append(all, l.Origins...)
+	}
+	return all
 }
 
 // foreign builds the handler of a protocol that is not HTTP.
@@ -151,7 +175,7 @@ func (h *House) buildPage(ctx context.Context) error {
 		Service: p.Service, Operator: p.Operator, Support: look.Support(p.Support),
 		Servers: servers(p.Servers), Signer: signer,
 		BaseURL: p.URL, Insecure: public.Scheme == "http" && loopback(public.Hostname()),
-		ReturnTo: p.ReturnTo, TrustedProxies: p.TrustedProxies, TextsDir: p.Texts, Lang: lang, German: p.German,
+		ReturnTo: p.ReturnTo, Visits: h.visits, Origins: h.origins(), TrustedProxies: p.TrustedProxies, TextsDir: p.Texts, Lang: lang, German: p.German,
 		Now: h.clock.Now, Rand: rand.Reader, Log: h.log,
 	})
 	if err != nil {

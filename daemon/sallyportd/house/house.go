@@ -24,6 +24,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/directory"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/visits"
 	"github.com/sallyport/sallyport/daemon/events"
 	"github.com/sallyport/sallyport/daemon/listen"
 	"github.com/sallyport/sallyport/daemon/metrics"
@@ -65,6 +66,7 @@ type House struct {
 	throttle  *watch.Throttle
 	engine    *check.Engine
 	desk      *enroll.Desk
+	visits    *visits.Visits
 	// parts are the factors by the part that they play on the page.
 	parts   struct{ Code, App, Recovery string }
 	support *enroll.Support
@@ -294,6 +296,7 @@ func (h *House) buildEnrollment(context.Context) (err error) {
 	if cfg.Code == "" {
 		return errors.New("no [[factor]] can be set up on the page: add kind = \"totp\"")
 	}
+	h.visits = visits.New(cfg)
 	h.desk, h.support, err = enroll.New(cfg)
 	return err
 }
