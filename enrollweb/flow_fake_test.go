@@ -143,3 +143,32 @@ func (d davx5) poll(ticket string) *httptest.ResponseRecorder {
 func (b *browser) program() davx5 {
 	return davx5{b.t, b.h, "192.0.2.1", "DAVx5/4.4.5-ose (2025/09/01; dav4jvm; okhttp/5.1.0) Android/16"}
 }
+
+// FuzzPoll: whatever a stranger posts, the answer is one of the few, and says
+// nothing of it.
+func FuzzPoll(f *testing.F) {
+	w := asking()
+	h, err := New(w.config())
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, kind := range []string{"application/x-www-form-urlencoded", "application/json", "text/plain", ";", ""} {
+		for _, body := range []string{"token=x", `{"token":"x"}`, `{"token":{}}`, "token=%", "a=b;c", "\x00"} {
+			f.Add(kind, body)
+		}
+	}
+	n := 0
+	f.Fuzz(func(t *testing.T, kind, body string) {
+		n++ // a new network each time, so that none has to wait
+		p := davx5{t, h, fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255), "fuzz"}
+		rec := p.send("POST", "https://login.example.org/login/v2/poll", kind, body)
+		switch rec.Code {
+		case 400, 404, 413, 415, 429:
+		default:
+			t.Errorf("%q %q: %d", kind, body, rec.Code)
+		}
+		if strings.TrimSpace(rec.Body.String()) != "[]" {
+			t.Errorf("%q %q: %s", kind, body, rec.Body)
+		}
+	})
+}
