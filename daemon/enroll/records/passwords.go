@@ -123,6 +123,9 @@ func (c *Config) Revoke(ctx context.Context, who account.Subject, o Order) (int,
 		return 0, fmt.Errorf("loading the records: %w", err)
 	}
 	ch := account.Change{Subject: who.ID, Version: snap.Version}
+	if o.Record == "" && !o.Unused { // all, and so what a program is about to fetch
+		ch.EndTokens = []account.TokenKind{account.TokenFlow}
+	}
 	now := c.Now()
 	for _, r := range ActiveOf(snap, c.App, now) {
 		if o.Record != "" && r.ID != o.Record || o.Unused && !Unused(r, now) {
