@@ -252,6 +252,12 @@ func TestAGrantEnds(t *testing.T) {
 		"in time":        func(s *scene, _ account.Secret) { s.move(5 * time.Minute) },
 		"reset":          func(s *scene, _ account.Secret) { _, err := s.support.Reset(ctx, order("alice")); s.ok(err) },
 		"sessions ended": func(s *scene, _ account.Secret) { s.ok(s.support.EndSessions(ctx, order("alice"))) },
+		"all ended by support": func(s *scene, token account.Secret) {
+			_, err := s.desk.Issue(ctx, token, enroll.Wish{Label: "x"})
+			s.ok(err)
+			_, err = s.support.Revoke(ctx, order("alice"))
+			s.ok(err)
+		},
 		"account disabled": func(s *scene, _ account.Secret) {
 			s.facts["alice"] = account.Facts{Subject: s.facts["alice"].Subject, Fitness: account.Disabled}
 		},
