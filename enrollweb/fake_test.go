@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/devices"
 	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/recipe"
 	"github.com/sallyport/sallyport/plugins/factor"
@@ -143,7 +144,7 @@ func (w *world) open(kind account.TokenKind) enroll.Session {
 	s := enroll.Session{Kind: kind, Token: account.Secret(fmt.Sprintf("%s-%d", kind, w.next)), Expires: now().Add(time.Hour)}
 	v := &enroll.View{Subject: alice(), Kind: kind, Stage: enroll.StageBegin, Fresh: true, Services: []string{"dav"}}
 	if kind == account.TokenSession {
-		v.Stage, v.CodesLeft = enroll.StageHome, 10
+		v.Stage, v.CodesLeft, v.MostDevices = enroll.StageHome, 10, 5
 		v.Devices = []account.Record{{ID: "d1", Factor: "totp", Created: now().AddDate(0, -2, 0), LastUsed: now().Add(-75 * time.Minute)}}
 	}
 	w.sessions[s.Token] = v
@@ -207,14 +208,14 @@ func (w *world) Invite(_ context.Context, session, code account.Secret) error {
 	return nil
 }
 
-func (w *world) Begin(_ context.Context, session account.Secret) (enroll.View, error) {
+func (w *world) Begin(_ context.Context, session account.Secret, plan devices.Plan) (enroll.View, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v, err := w.act("Begin", session)
 	if err != nil {
 		return enroll.View{}, err
 	}
-	v.Setup = enroll.Setup{Secret: seed, URI: link, Expires: now().Add(10 * time.Minute)}
+	v.Setup = enroll.Setup{Secret: seed, URI: link, Expires: now().Add(10 * time.Minute), Plan: plan}
 	if v.Kind == account.TokenSetup {
 		v.Stage = enroll.StageConfirm
 	}

@@ -80,7 +80,7 @@ func TestTheOwnerSeesWhichProgramsSendNoAppPassword(t *testing.T) {
 // Somebody with the password alone sees nothing of it, and an outage is told.
 func TestASetUpSessionSeesNoTries(t *testing.T) {
 	s, ctx := newScene(t, nil), context.Background()
-	err := s.store.Log(ctx, []account.Event{{At: s.clock(), Act: account.ActCheck, Subject: "id-alice", Service: "dav",
+	err := s.store.Log(ctx, []account.Event{{At: s.clock(), Act: account.ActCheck, Actor: "user", Subject: "id-alice", Service: "dav",
 		Verdict: factor.Deny, Reason: account.AppPasswordRequired}}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sallyport/sallyport/daemon/enroll/devices"
 	"github.com/sallyport/sallyport/daemon/enroll/handover"
 	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/daemon/enroll/support"
@@ -40,7 +41,8 @@ type (
 // Desk serves the owner of an account, by the token of their session, and the
 // programs that ask for an app password by themselves.
 type Desk struct {
-	cfg Config
+	cfg    Config
+	phones *devices.Book
 	*handover.Office
 }
 
@@ -54,7 +56,7 @@ func New(cfg Config) (*Desk, *Support, error) {
 			return nil, nil, fmt.Errorf("factor %q is not configured", kind)
 		}
 	}
-	return &Desk{cfg, handover.New(cfg)}, support.New(cfg), nil
+	return &Desk{cfg, devices.New(cfg), handover.New(cfg)}, support.New(cfg), nil
 }
 
 // pendingFor is how long a set-up key waits for its first code.

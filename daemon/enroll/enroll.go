@@ -8,9 +8,11 @@
 package enroll
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll/devices"
 	"github.com/sallyport/sallyport/daemon/enroll/records"
 )
 
@@ -48,10 +50,13 @@ type View struct {
 	// be changed; otherwise the page asks to sign in again first.
 	Fresh bool
 	// Setup is the key to show while Stage is StageConfirm. In a full session
-	// it belongs to the new phone that is to replace the old one.
+	// it belongs to a phone that is added, or replaces another.
 	Setup Setup
-	// Devices are the active code apps, oldest first; payloads are empty.
+	// Devices are the phones with an active code app, oldest first; payloads are
+	// empty.
 	Devices []account.Record
+	// MostDevices is how many there may be.
+	MostDevices int
 	// AppPasswords are the active app passwords, newest use first; payloads
 	// are empty.
 	AppPasswords []account.Record
@@ -65,6 +70,15 @@ type View struct {
 	Services []string
 }
 
+// Device is one of the Devices.
+func (v View) Device(id string) (account.Record, bool) {
+	at := slices.IndexFunc(v.Devices, func(r account.Record) bool { return r.ID == id })
+	if at < 0 || id == "" {
+		return account.Record{}, false
+	}
+	return v.Devices[at], true
+}
+
 // Setup is the key of a record that waits for its confirmation.
 type Setup struct {
 	// Secret is the set-up key in base32, without padding or blanks.
@@ -73,14 +87,16 @@ type Setup struct {
 	URI account.Secret
 	// Expires is when the key stops waiting.
 	Expires time.Time
+	// Plan says which phone the key is for.
+	Plan devices.Plan
 }
 
-// Confirmed is the end of a set-up.
+// Confirmed is the end of a set-up, or what follows a lost phone.
 type Confirmed struct {
 	// Session replaces the caller's, whose token is dead now.
 	Session Session
-	// Codes are the emergency codes, shown once; empty where none are
-	// configured or the person has some already.
+	// Codes are new emergency codes, shown once; empty where none are configured
+	// or the person has some already.
 	Codes []account.Secret
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll/handover"
 	"github.com/sallyport/sallyport/daemon/enroll/records"
+	"github.com/sallyport/sallyport/daemon/enroll/tries"
 )
 
 // View shows everything that the owner of the session may see, without any
@@ -35,13 +36,12 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 		CodesLeft: -1, Services: slices.Clone(d.cfg.AppServices),
 	}
 	if v.Stage == StageConfirm {
-		v.Setup = Setup{Secret: account.Secret(s.state.Key), URI: account.Secret(s.state.URI), Expires: s.state.Until}
+		v.Setup = Setup{Secret: account.Secret(s.state.Key), URI: account.Secret(s.state.URI), Expires: s.state.Until, Plan: s.state.Plan}
 	}
 	if s.kind != account.TokenSession {
 		return v, nil // a set-up session sees nothing of what is enrolled
 	}
-	v.Devices = records.ActiveOf(snap, d.cfg.Code, now)
-	slices.SortFunc(v.Devices, func(a, b account.Record) int { return a.Created.Compare(b.Created) })
+	v.Devices, v.MostDevices = d.phones.Phones(snap), d.phones.Most()
 	v.AppPasswords = records.ActiveOf(snap, d.cfg.App, now)
 	slices.SortFunc(v.AppPasswords, func(a, b account.Record) int {
 		if c := b.LastUsed.Compare(a.LastUsed); c != 0 {
@@ -49,9 +49,11 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 		}
 		return b.Created.Compare(a.Created)
 	})
-	if v.Astray, err = d.astray(ctx, s.who.ID, v.AppPasswords); err != nil {
+	own, err := tries.Own(ctx, &d.cfg, s.who.ID)
+	if err != nil {
 		return View{}, err
 	}
+	v.Astray = tries.Astray(own, v.AppPasswords, now)
 	if d.cfg.Recovery != "" {
 		v.CodesLeft = 0
 		for _, r := range records.ActiveOf(snap, d.cfg.Recovery, now) {
@@ -61,8 +63,9 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 	return v, nil
 }
 
-// change opens a full, fresh session and the owner's records.
-func (d *Desk) change(ctx context.Context, token account.Secret) (*session, account.Snapshot, error) {
+// change opens a full, fresh session and the owner's records, with the payloads of
+// app passwords and of the factors named.
+func (d *Desk) change(ctx context.Context, token account.Secret, open ...string) (*session, account.Snapshot, error) {
 	s, err := d.open(ctx, token)
 	if err != nil {
 		return nil, account.Snapshot{}, err
@@ -73,7 +76,7 @@ func (d *Desk) change(ctx context.Context, token account.Secret) (*session, acco
 	if !d.fresh(s) {
 		return nil, account.Snapshot{}, &Refusal{Reason: account.CodeRequired}
 	}
-	snap, err := d.cfg.Store.Load(ctx, s.who.ID, d.cfg.App)
+	snap, err := d.cfg.Store.Load(ctx, s.who.ID, append(open, d.cfg.App)...)
 	if err != nil {
 		return nil, account.Snapshot{}, fmt.Errorf("loading the records: %w", err)
 	}
@@ -153,18 +156,9 @@ func (d *Desk) Codes(ctx context.Context, token account.Secret) ([]account.Secre
 		if err != nil {
 			return err
 		}
-		e, err := d.cfg.Enroll(ctx, d.cfg.Recovery, s.who.Subject)
-		if err != nil {
+		c := account.Change{Subject: s.who.ID, Version: snap.Version}
+		if codes, err = d.cfg.Sheet(ctx, d.owner(s, snap), &c); err != nil {
 			return err
-		}
-		codes = split(e.Secret)
-		ev := d.event(account.ActIssue, s)
-		ev.Factor, ev.Record = e.Record.Factor, e.Record.ID
-		c := account.Change{Subject: s.who.ID, Version: snap.Version, Put: []account.Record{e.Record}, Events: []account.Event{ev}}
-		for _, r := range snap.Records {
-			if r.Factor == d.cfg.Recovery {
-				c.Delete = append(c.Delete, r.ID)
-			}
 		}
 		return d.commitAlive(ctx, s, c)
 	})
@@ -200,7 +194,7 @@ func (d *Desk) RevokeUnused(ctx context.Context, token account.Secret) (ended in
 	return ended, err
 }
 
-// Rename gives an app password another name, which must be as in a Wish. It
+// Rename gives an app password or a phone another name, which must be as in a Wish. It
 // changes no right, so the sign-in need not be fresh.
 func (d *Desk) Rename(ctx context.Context, token account.Secret, record, label string) error {
 	if label = strings.TrimSpace(label); !records.Printable(label) {

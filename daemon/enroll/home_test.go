@@ -16,6 +16,8 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/devices"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 )
 
 func TestAppPasswordsAreMadeListedAndRevoked(t *testing.T) {
@@ -55,7 +57,7 @@ func TestAppPasswordsAreMadeListedAndRevoked(t *testing.T) {
 	refused(t, err, account.CodeRequired)
 	_, err = s.desk.Codes(ctx, token)
 	refused(t, err, account.CodeRequired)
-	_, err = s.desk.Begin(ctx, token)
+	_, err = s.desk.Begin(ctx, token, devices.Plan{})
 	refused(t, err, account.CodeRequired)
 	if err := s.desk.Revoke(ctx, token, v.AppPasswords[0].ID); err != nil {
 		t.Error("revoking needs no fresh sign-in:", err)
@@ -297,6 +299,14 @@ func TestAnyOrderOfActsKeepsTheRules(t *testing.T) {
 		var sessions []account.Secret
 		var invite account.Secret
 		gave := map[string]bool{} // sessions that gave the invite
+		var keys []account.Secret
+		one := func(snap account.Snapshot, kind string) string {
+			var ids []string
+			for _, r := range records.ActiveOf(snap, kind, s.clock()) {
+				ids = append(ids, r.ID)
+			}
+			return append(ids, "no such record")[rapid.IntRange(0, len(ids)).Draw(rt, kind)]
+		}
 		for range rapid.IntRange(1, 25).Draw(rt, "acts") {
 			pick := func() account.Secret {
 				if len(sessions) == 0 {
@@ -305,7 +315,8 @@ func TestAnyOrderOfActsKeepsTheRules(t *testing.T) {
 				return sessions[rapid.IntRange(0, len(sessions)-1).Draw(rt, "session")]
 			}
 			before, k := s.load("alice"), pick()
-			switch rapid.SampledFrom([]string{"enroll", "entry", "invite", "begin", "confirm", "issue", "revoke", "reset", "wait", "end"}).Draw(rt, "act") {
+			act := rapid.SampledFrom([]string{"enroll", "entry", "invite", "begin", "confirm", "issue", "revoke", "reset", "wait", "end", "replace", "lose", "remove", "place"}).Draw(rt, "act")
+			switch act {
 			case "enroll":
 				if got, err := s.desk.Open(ctx, s.ticket(account.TicketEnroll, "alice")); err == nil {
 					sessions = append(sessions, got.Token)
@@ -320,7 +331,23 @@ func TestAnyOrderOfActsKeepsTheRules(t *testing.T) {
 					gave[k.Reveal()] = true
 				}
 			case "begin":
-				_, _ = s.desk.Begin(ctx, k)
+				_, _ = s.desk.Begin(ctx, k, devices.Plan{})
+			case "replace":
+				_, _ = s.desk.Begin(ctx, k, devices.Plan{Replaces: one(before, "totp")})
+			case "lose":
+				if done, err := s.desk.LosePhone(ctx, k, one(before, "totp")); err == nil {
+					sessions = append(sessions, done.Session.Token)
+				}
+			case "remove":
+				code := account.Secret("000000")
+				for _, key := range keys {
+					code = s.code(key)
+				}
+				if next, err := s.desk.RemovePhone(ctx, k, devices.Removal{Record: one(before, "totp"), Code: code}); err == nil {
+					sessions = append(sessions, next.Token)
+				}
+			case "place":
+				_ = s.desk.PlaceOn(ctx, k, one(before, "app-password"), one(before, "totp"))
 			case "confirm":
 				v, _ := s.desk.View(ctx, k)
 				if v.Setup.Secret == "" {
@@ -330,7 +357,7 @@ func TestAnyOrderOfActsKeepsTheRules(t *testing.T) {
 					if before.InviteRequired && !gave[k.Reveal()] {
 						rt.Fatal("a set-up after a reset without the invite")
 					}
-					sessions = append(sessions, done.Session.Token)
+					sessions, keys = append(sessions, done.Session.Token), append(keys, v.Setup.Secret)
 				}
 			case "issue":
 				if _, err := s.desk.Issue(ctx, k, enroll.Wish{Label: "x"}); err == nil && before.InviteRequired {
@@ -353,8 +380,11 @@ func TestAnyOrderOfActsKeepsTheRules(t *testing.T) {
 				_ = s.desk.End(ctx, k)
 			}
 			after := s.load("alice")
-			if s.active("alice", "totp") > 1 {
-				rt.Fatal("two phones")
+			if s.active("alice", "totp") > 5 {
+				rt.Fatal("more phones than there may be")
+			}
+			if act != "reset" && len(records.ActiveOf(before, "totp", s.clock())) > 0 && s.active("alice", "totp") == 0 {
+				rt.Fatal("nothing is left to sign in with")
 			}
 			if before.InviteRequired && !after.InviteRequired && s.active("alice", "totp") != 1 {
 				rt.Fatal("the invite is not needed any more, and nothing was set up")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/devices"
 	"github.com/sallyport/sallyport/daemon/seal"
 	"github.com/sallyport/sallyport/daemon/store/sqlite"
 	"github.com/sallyport/sallyport/plugins/apppassword"
@@ -170,9 +171,10 @@ func (s *scene) open(kind account.TokenKind, name string) account.Secret {
 	return got.Token
 }
 
-func (s *scene) begin(token account.Secret) enroll.View {
+// begin shows the key of a phone: one more, unless a plan says otherwise.
+func (s *scene) begin(token account.Secret, plan ...devices.Plan) enroll.View {
 	s.t.Helper()
-	v, err := s.desk.Begin(context.Background(), token)
+	v, err := s.desk.Begin(context.Background(), token, append(plan, devices.Plan{})[0])
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -202,6 +204,16 @@ func (s *scene) setUp(name string) (enroll.Confirmed, account.Secret) {
 		s.t.Fatal(err)
 	}
 	return done, key
+}
+
+// replacing plans that a new phone takes the place of the person's only one.
+func (s *scene) replacing(token account.Secret) devices.Plan {
+	s.t.Helper()
+	v, err := s.desk.View(context.Background(), token)
+	if err != nil || len(v.Devices) != 1 {
+		s.t.Fatalf("%d phones, %v", len(v.Devices), err)
+	}
+	return devices.Plan{Replaces: v.Devices[0].ID}
 }
 
 func (s *scene) load(name string) account.Snapshot {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll/devices"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 )
 
 // Lives of sessions. A set-up session has one short life; a full session ends
@@ -43,6 +45,8 @@ type state struct {
 	Key     string    `json:"key,omitempty"`
 	URI     string    `json:"uri,omitempty"`
 	Until   time.Time `json:"until,omitzero"`
+	// Plan is which phone that is.
+	Plan devices.Plan `json:"plan,omitzero"`
 }
 
 // String prints the state without key and URI.
@@ -171,11 +175,22 @@ func (d *Desk) renew(ctx context.Context, s *session, version int64) error {
 	return err
 }
 
-// event starts an audit entry about what the owner of the session does.
-func (d *Desk) event(act account.Act, s *session) account.Event {
-	ev := d.cfg.Event(act, s.who.Subject, "user")
-	ev.Address = s.state.Address
-	return ev
+// owner is whose session it is.
+func (d *Desk) owner(s *session, snap account.Snapshot) records.Owner {
+	return records.Owner{Subject: s.who.Subject, Snapshot: snap, Address: s.state.Address}
+}
+
+// succeed writes a change of the level: a session that is good from now on takes
+// the place of this one, and everything else of the person ends.
+func (d *Desk) succeed(ctx context.Context, s *session, c account.Change) (Session, error) {
+	next, tok, err := d.newSession(account.TokenSession, s.who.ID,
+		state{Name: s.state.Name, SignedIn: d.cfg.Now(), Address: s.state.Address})
+	if err != nil {
+		return Session{}, err
+	}
+	c.TakeTokens, c.EndTokens = append(c.TakeTokens, s.ref()), devices.Levels()
+	c.PutTokens = append(c.PutTokens, tok)
+	return next, d.cfg.Commit(ctx, c)
 }
 
 func (s *session) ref() account.TokenRef {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/devices"
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/totp"
 )
@@ -83,7 +84,7 @@ func TestANewPhoneReplacesTheOldOneAtConfirm(t *testing.T) {
 	done, old := s.setUp("alice")
 	other := s.open(account.TicketEntry, "alice")
 	s.move(time.Minute)
-	key := s.begin(done.Session.Token).Setup.Secret
+	key := s.begin(done.Session.Token, s.replacing(done.Session.Token)).Setup.Secret
 	if !s.verify("alice", "totp", s.code(old)) {
 		t.Fatal("the old phone is dead before the new one works")
 	}
@@ -121,7 +122,7 @@ func TestASetUpSessionSeesAndDoesNothingElse(t *testing.T) {
 	if _, err := s.desk.Codes(ctx, full); err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.desk.Begin(ctx, token)
+	_, err = s.desk.Begin(ctx, token, devices.Plan{})
 	over(t, err)
 	_, err = s.desk.Open(ctx, s.ticket(account.TicketEnroll, "alice"))
 	over(t, err)
@@ -143,7 +144,7 @@ func TestNeverLetsAResetGiveTheAccountToThePassword(t *testing.T) {
 	if err != nil || v.Stage != enroll.StageInvite {
 		t.Fatalf("%+v, %v", v, err)
 	}
-	_, err = s.desk.Begin(ctx, token)
+	_, err = s.desk.Begin(ctx, token, devices.Plan{})
 	refused(t, err, account.NotAllowed)
 	_, err = s.desk.Confirm(ctx, token, "123456")
 	refused(t, err, account.NotAllowed)

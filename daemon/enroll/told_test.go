@@ -19,7 +19,7 @@ func TestTheAuditSaysWhereFrom(t *testing.T) {
 	}
 	s.move(time.Minute)
 	session := s.open(account.TicketEntry, "alice")
-	key := s.begin(session).Setup.Secret
+	key := s.begin(session, s.replacing(session)).Setup.Secret
 	if _, err := s.desk.Confirm(ctx, session, s.code(key)); err != nil {
 		t.Fatal(err)
 	}

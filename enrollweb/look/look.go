@@ -115,7 +115,8 @@ type Page struct {
 	View      enroll.View
 	Emergency bool // the code field is meant for an emergency code
 	First     bool // the page is part of the first set-up
-	Replace   bool // the phone is being replaced
+	Replace   bool // a phone is being replaced: Record
+	Adds      bool // a phone is being added
 	Setup     *Key
 	Once      string
 	Shown     []string // app password or emergency codes, grouped

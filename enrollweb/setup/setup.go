@@ -1,6 +1,6 @@
 // Package setup is the set-up window: the invite code where one is asked for,
-// the key with its QR code, and the first code that ends it. The replacement of
-// a phone walks the same way.
+// the key with its QR code, and the first code that ends it. A phone that is
+// added, or takes the place of another, walks the same way.
 //
 // Which step it is, the server says and not the address. Only package enrollweb
 // uses it.
@@ -9,9 +9,12 @@ package setup
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/devices"
 	"github.com/sallyport/sallyport/enrollweb/codes"
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/look"
@@ -22,9 +25,9 @@ import (
 type SetUp interface {
 	// Invite redeems the invite code while the stage is enroll.StageInvite.
 	Invite(ctx context.Context, session, code account.Secret) error
-	// Begin makes the key, or shows the one that still waits.
-	Begin(ctx context.Context, session account.Secret) (enroll.View, error)
-	// Confirm ends the set-up, or the replacement of a phone, with a first code.
+	// Begin makes the key, or shows the one that still waits for the same phone.
+	Begin(ctx context.Context, session account.Secret, plan devices.Plan) (enroll.View, error)
+	// Confirm ends the set-up with a first code.
 	Confirm(ctx context.Context, session, code account.Secret) (enroll.Confirmed, error)
 }
 
@@ -41,38 +44,72 @@ func (ps *Pages) Routes() map[string]visit.Route {
 		"/setup/begin":   {Level: guard.Setup, Get: toSetup, Post: ps.begin},
 		"/setup/confirm": {Level: guard.Setup, Get: toSetup, Post: ps.confirm},
 		"/phone":         {Level: guard.Full, Get: ps.phone},
+		"/phone/add":     {Level: guard.Full, Get: ps.add},
 		"/phone/begin":   {Level: guard.Full, Get: toPhone, Post: ps.begin},
 		"/phone/confirm": {Level: guard.Full, Get: toPhone, Post: ps.confirm},
 	}
 }
 
-// start is the page on which the set-up, or the replacement, begins.
-func (ps *Pages) start(v *visit.Visit) string {
-	if v.Level == guard.Full {
+// start is the page on which a step begins.
+func (ps *Pages) start(v *visit.Visit, p look.Page) string {
+	switch {
+	case v.Level != guard.Full:
+		return "/setup"
+	case p.Adds:
+		return "/phone/add"
+	case p.Record.ID != "" && len(p.View.Devices) > 1:
+		return "/phone?id=" + url.QueryEscape(p.Record.ID)
+	default:
 		return "/phone"
 	}
-	return "/setup"
 }
 
 // setup shows the step that the server says it is, whatever address or back
 // button led here.
 func (ps *Pages) setup(v *visit.Visit) {
 	if view, ok := v.View(); ok {
-		ps.showStage(v, http.StatusOK, view, "")
+		ps.showStage(v, http.StatusOK, look.Page{View: view})
 	}
 }
 
-// phone is the same for somebody who has a code app and wants another.
+// phone is the same for somebody who has a phone and wants another in its place:
+// the one named, the only one, or that for which a key waits.
 func (ps *Pages) phone(v *visit.Visit) {
-	if view, ok := v.FreshView("/phone"); ok {
-		ps.showStage(v, http.StatusOK, view, "")
+	view, ok := v.FreshView("/phone")
+	if !ok {
+		return
+	}
+	id := v.R.URL.Query().Get("id")
+	switch {
+	case id == "" && view.Setup.URI != "":
+		id = view.Setup.Plan.Replaces
+	case id == "" && len(view.Devices) == 1:
+		id = view.Devices[0].ID
+	}
+	p := look.Page{View: view, Adds: id == ""}
+	switch p.Record, ok = view.Device(id); {
+	case p.Adds && view.Setup.URI == "" && len(view.Devices) > 0:
+		v.Show(http.StatusOK, "which", look.Page{Title: "phone.title", View: view, Here: "/phone", Signed: true})
+	case !ok && id != "":
+		v.To("/home")
+	default:
+		ps.showStage(v, http.StatusOK, p)
 	}
 }
 
-func (ps *Pages) showStage(v *visit.Visit, status int, view enroll.View, problem string) {
-	p := look.Page{View: view, Here: ps.start(v), Error: problem, Replace: v.Level == guard.Full, Signed: true}
+// add is the same for one phone more.
+func (ps *Pages) add(v *visit.Visit) {
+	if view, ok := v.FreshView("/phone/add"); ok {
+		ps.showStage(v, http.StatusOK, look.Page{View: view, Adds: true})
+	}
+}
+
+func (ps *Pages) showStage(v *visit.Visit, status int, p look.Page) {
+	view := p.View
+	p.Signed, p.Here, p.Replace = true, ps.start(v, p), v.Level == guard.Full && !p.Adds
+	waits := view.Setup.URI != "" && (view.Stage == enroll.StageConfirm || v.Level == guard.Full)
 	switch {
-	case view.Setup.URI != "" && (view.Stage == enroll.StageConfirm || p.Replace):
+	case waits && view.Setup.Plan.Replaces == p.Record.ID:
 		key, err := look.NewKey(view.Setup)
 		if err != nil {
 			v.Disturbed(0, err)
@@ -80,8 +117,14 @@ func (ps *Pages) showStage(v *visit.Visit, status int, view enroll.View, problem
 		}
 		p.Setup, p.Title = key, "confirm.title"
 		v.Show(status, "confirm", p)
-	case p.Replace:
+	case v.Level == guard.Full:
 		p.Title = "phone.title"
+		if p.Adds {
+			p.Title = "phone.add_title"
+		}
+		if p.Name == "" {
+			p.Name = p.Suggest()
+		}
 		v.Show(status, "begin", p)
 	case view.Stage == enroll.StageInvite:
 		p.Title = "invite.title"
@@ -113,19 +156,44 @@ func (ps *Pages) invite(v *visit.Visit) {
 }
 
 func (ps *Pages) begin(v *visit.Visit) {
+	var view enroll.View
+	var ok bool
 	if v.Level == guard.Full {
-		if _, ok := v.FreshView("/phone"); !ok {
+		view, ok = v.FreshView("/phone")
+	} else {
+		view, ok = v.View()
+	}
+	if !ok {
+		return
+	}
+	p := look.Page{View: view, Adds: v.Level == guard.Full, Name: v.R.PostForm.Get("label")}
+	p.Catalog = v.Words
+	if v.Level == guard.Full {
+		if p.Record, ok = view.Device(v.R.PostForm.Get("id")); ok {
+			p.Adds = false
+		} else if v.R.PostForm.Get("id") != "" {
+			v.To("/home") // it is gone
 			return
 		}
 	}
-	_, err := ps.SetUp.Begin(v.R.Context(), v.Session)
+	if strings.TrimSpace(p.Name) == "" {
+		p.Name = p.Suggest()
+	}
+	_, err := ps.SetUp.Begin(v.R.Context(), v.Session, devices.Plan{Label: p.Name, Replaces: p.Record.ID})
 	if no, ok := v.Failed(err); !ok {
-		if no != nil {
+		switch {
+		case no == nil:
+		case no.Reason == account.Malformed:
+			p.Error = v.Words.T("wish.label_wrong")
+			ps.showStage(v, v.RefusalStatus(no), p)
+		case p.Adds:
+			v.Message(v.RefusalStatus(no), "phone.many")
+		default:
 			v.Refused(no)
 		}
 		return
 	}
-	v.To(ps.start(v))
+	v.To(ps.start(v, p))
 }
 
 // confirm ends the set-up. The codes are in this one answer and nowhere else;
@@ -151,7 +219,10 @@ func (ps *Pages) confirm(v *visit.Visit) {
 		}
 		return
 	}
-	first := v.Level == guard.Setup
+	first, note := v.Level == guard.Setup, "phone"
+	if !first && v.R.PostForm.Get("id") == "" {
+		note = "added"
+	}
 	v.Admit(done.Session)
 	v.Level, v.Session = guard.Full, done.Session.Token
 	v.Form = guard.FormToken(guard.Full, v.Session)
@@ -161,7 +232,7 @@ func (ps *Pages) confirm(v *visit.Visit) {
 	case first:
 		v.To("/passwords/new?first=1")
 	default:
-		v.To("/home?note=phone")
+		v.To("/home?note=" + note)
 	}
 }
 
@@ -171,5 +242,10 @@ func (ps *Pages) again(v *visit.Visit, no *enroll.Refusal, problem string) {
 	if !ok {
 		return
 	}
-	ps.showStage(v, v.RefusalStatus(no), view, problem)
+	p := look.Page{View: view, Error: problem}
+	if v.Level == guard.Full {
+		p.Record, _ = view.Device(view.Setup.Plan.Replaces)
+		p.Adds = p.Record.ID == ""
+	}
+	ps.showStage(v, v.RefusalStatus(no), p)
 }

@@ -62,6 +62,9 @@ type Wish struct {
 	Services []string
 	// Life is how long it shall be good for; 0 means until it is removed.
 	Life time.Duration
+	// Device is the record of the phone it is for, so that it ends with that one
+	// if that is lost; empty means that nobody has said.
+	Device string
 }
 
 // Complete trims the wish and fills in what it leaves open. A Refusal means that
@@ -92,11 +95,15 @@ func (c *Config) Issue(ctx context.Context, who account.Subject, snap account.Sn
 	if err := c.Room(snap); err != nil {
 		return Made{}, account.Change{}, err
 	}
+	if w.Device != "" && !slices.ContainsFunc(ActiveOf(snap, c.Code, c.Now()), func(r account.Record) bool { return r.ID == w.Device }) {
+		// The phone is gone since; what is made for it must not outlive it.
+		return Made{}, account.Change{}, &Refusal{Reason: account.Malformed}
+	}
 	e, err := c.Enroll(ctx, c.App, who)
 	if err != nil {
 		return Made{}, account.Change{}, err
 	}
-	e.Record.Label, e.Record.Services = w.Label, slices.Clone(w.Services)
+	e.Record.Label, e.Record.Services, e.Record.Device = w.Label, slices.Clone(w.Services), w.Device
 	if w.Life > 0 {
 		e.Record.Expires = e.Record.Created.Add(w.Life)
 	}
@@ -144,15 +151,15 @@ func (c *Config) Revoke(ctx context.Context, who account.Subject, o Order) (int,
 	return len(ch.Put), c.Commit(ctx, ch)
 }
 
-// Rename gives one active app password of the subject another label. It is
-// audited under the new one.
+// Rename gives one active app password or phone of the subject another label. It
+// is audited under the new one.
 func (c *Config) Rename(ctx context.Context, who account.Subject, record, label string) error {
 	snap, err := c.Store.Load(ctx, who.ID, c.App)
 	if err != nil {
 		return fmt.Errorf("loading the records: %w", err)
 	}
-	for _, r := range ActiveOf(snap, c.App, c.Now()) {
-		if r.ID != record {
+	for _, r := range snap.Records {
+		if r.ID != record || !r.Active(c.Now()) || r.Factor != c.App && r.Factor != c.Code {
 			continue
 		}
 		ev := c.Event(account.ActRename, who, "user")

@@ -182,8 +182,7 @@ func writeRecord(b *batch, r account.Record) error {
 		services = excluded.services, created = excluded.created, pending = excluded.pending,
 		revoked = excluded.revoked, expires = excluded.expires, uses = excluded.uses,
 		last_used = excluded.last_used, last_from = excluded.last_from, last_agent = excluded.last_agent,
-		last_service = excluded.last_service, format = excluded.format, payload = excluded.payload,
-		device = excluded.device`,
+		last_service = excluded.last_service, format = excluded.format, payload = excluded.payload, device = excluded.device`,
 		string(r.Subject), r.ID, r.Factor, r.Label, services, store.Nanos(r.Created), r.Pending,
 		store.Nanos(r.Revoked), store.Nanos(r.Expires), r.Uses, store.Nanos(r.LastUsed), r.LastFrom, r.LastAgent,
 		r.LastService, r.Format, r.Payload, r.Device)
