@@ -95,3 +95,15 @@ func TestNoAddressIsNoNetwork(t *testing.T) {
 		t.Errorf("told %v", got)
 	}
 }
+
+// A ticket says where its owner passed the first door, which is told of what they
+// do behind it.
+func TestATicketSaysWhereFrom(t *testing.T) {
+	s := newScene(t, nil)
+	s.enroll("alice", totp.Factor{}, nil)
+	ref := account.TokenRef{Kind: account.TicketPassword, Hash: account.HashToken(s.ring.MAC, account.TicketPassword, s.ticket("alice"))}
+	tok, err := s.real.Token(context.Background(), ref)
+	if want := "web\x00alice\x00" + home().Addr.String(); err != nil || string(tok.Data) != want {
+		t.Errorf("it says %q, %v; want %q", tok.Data, err, want)
+	}
+}

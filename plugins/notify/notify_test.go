@@ -118,6 +118,7 @@ func TestWrongCodesAreToldOnceADay(t *testing.T) {
 	d.want(t, 1, wrong)
 	for range 30 {
 		d.clock = d.clock.Add(40 * time.Minute)
+		wrong.Address = fmt.Sprintf("192.0.2.%d", d.seq)
 		d.want(t, 0, wrong)
 	}
 	other := wrong

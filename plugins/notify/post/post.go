@@ -72,8 +72,7 @@ func Address(s string) (string, bool) {
 	if !ok || local == "" || domain == "" || len(s) > 254 || strings.ContainsFunc(s, odd) || strings.HasPrefix(s, "-") {
 		return "", false
 	}
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s || a.Name != "" {
+	if _, err := mail.ParseAddress(s); err != nil {
 		return "", false
 	}
 	return s, true

@@ -11,6 +11,7 @@ import (
 	"mime/quotedprintable"
 	"net"
 	"net/mail"
+	"net/textproto"
 	"os"
 	"strings"
 	"testing"
@@ -226,10 +227,49 @@ func TestNothingIsSentInClear(t *testing.T) {
 	}
 }
 
-// A server that says nothing, or stops in the middle, ends with the context, and
-// its connection with it.
+// A mail that was taken stays taken, however the connection ends after that; one
+// of which nobody knows is worth another try.
+func TestAMailThatWasTaken(t *testing.T) {
+	for _, taken := range []bool{true, false} {
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer func() { _ = c.Close() }()
+			talk := textproto.NewConn(c)
+			_ = talk.PrintfLine("220 hello")
+			for range 3 {
+				_, _ = talk.ReadLine()
+				_ = talk.PrintfLine("250 yes") // EHLO, MAIL, RCPT
+			}
+			_, _ = talk.ReadLine()
+			_ = talk.PrintfLine("354 go on")
+			_, _ = talk.ReadDotBytes()
+			if taken {
+				_ = talk.PrintfLine("250 taken")
+			}
+		}()
+		s := post.Server{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, Plain: true}
+		err = s.Send(t.Context(), letterTo("alice"))
+		if (err == nil) != taken || errors.Is(err, post.ErrRefused) || errors.Is(err, post.ErrDoubtful) {
+			t.Errorf("taken: %t, %v", taken, err)
+		}
+		_ = l.Close()
+	}
+}
+
+// A server that says nothing, or stops in the middle, is left with the context,
+// one that refuses at once; and its connection is closed.
 func TestAMuteServer(t *testing.T) {
-	for _, greeting := range []string{"", "220 hello\r\n", "220 hello\r\n250 localhost\r\n"} {
+	for greeting, limit := range map[string]time.Duration{
+		"": 100 * time.Millisecond, "220 hello\r\n": 100 * time.Millisecond, "220 hello\r\n250 localhost\r\n": 100 * time.Millisecond,
+		"554 go away\r\n": run.Patience, "220 hello\r\n502 what?\r\n502 what?\r\n": run.Patience,
+	} {
 		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -243,17 +283,17 @@ func TestAMuteServer(t *testing.T) {
 			}
 			gone <- err
 		}()
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		s := post.Server{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port, Plain: true}
 		if err := s.Send(ctx, letterTo("alice")); err == nil || errors.Is(err, post.ErrRefused) {
 			t.Errorf("after %q: %v", greeting, err)
 		}
-		cancel()
-		select {
+		select { // the context of those who refused is not over yet
 		case <-gone:
 		case <-time.After(run.Patience):
 			t.Errorf("after %q: the connection stays open", greeting)
 		}
+		cancel()
 		_ = l.Close()
 	}
 }
