@@ -13,7 +13,7 @@ type Act string
 const (
 	// ActCheck is a finished attempt.
 	ActCheck Act = "check"
-	// ActEnroll is a confirmed second factor of somebody who had none.
+	// ActEnroll is a confirmed second factor, the first or one more.
 	ActEnroll Act = "enroll"
 	// ActReplace is a confirmed second factor in the place of another.
 	ActReplace Act = "replace"

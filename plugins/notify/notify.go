@@ -157,6 +157,8 @@ func kindOf(e hook.Event) (letter.Kind, bool) {
 		return letter.Codes, true
 	case e.Act == "issue":
 		return letter.AppPassword, true
+	case e.Act == "revoke" && e.Factor != "app-password":
+		return letter.PhoneRemoved, true
 	case e.Act == "revoke" && !own:
 		return letter.Removed, true
 	case e.Act == "reset":

@@ -80,6 +80,8 @@ func TestWhichActsAreTold(t *testing.T) {
 		{"issue", "user", "recovery", "ok", "New emergency codes"},
 		{"revoke", support, "app-password", "ok", "App password removed"},
 		{"revoke", "user", "app-password", "ok", ""},
+		{"revoke", "user", "totp", "ok", "Phone removed"},
+		{"revoke", support, "totp", "ok", "Phone removed"},
 		{"reset", support, "", "ok", "Sign-in reset by support"},
 		{"new_network", "user", "", "ok", "Sign-in from a new network"},
 		{"new_network", support, "", "ok", ""},

@@ -23,9 +23,9 @@ import (
 type Kind uint8
 
 const (
-	// SetUp is the first authenticator app.
+	// SetUp is an authenticator app on a phone, the first or one more.
 	SetUp Kind = iota + 1
-	// Replaced is another phone in the place of the one before.
+	// Replaced is another phone in the place of one before.
 	Replaced
 	// AppPassword is a new app password.
 	AppPassword
@@ -39,6 +39,8 @@ const (
 	WrongCodes
 	// NewNetwork is a login from a network that is not known.
 	NewNetwork
+	// PhoneRemoved is the end of one phone.
+	PhoneRemoved
 )
 
 // Language is a language of letters.
@@ -70,7 +72,7 @@ type News struct {
 	At   time.Time
 	// Login is the account, DisplayName its owner where that is known.
 	Login, DisplayName string
-	// Label is what somebody called the app password.
+	// Label is what somebody called the app password or the phone.
 	Label string
 	// Address is where it came from, or empty.
 	Address string
@@ -163,7 +165,7 @@ func Name(s string) string {
 
 const maxName = 80
 
-// label is what somebody called their app password, or empty where it could
+// label is what somebody called their app password or phone, or empty where it could
 // pass for a link, an address or an order: whoever has a session could else have
 // us send their words to its owner, in our name.
 func label(s string) string {

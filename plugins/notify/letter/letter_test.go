@@ -11,7 +11,7 @@ import (
 
 // kinds are all kinds of letters; one more makes TestEveryKind fail.
 func kinds() []Kind {
-	return []Kind{SetUp, Replaced, AppPassword, Codes, Removed, Reset, WrongCodes, NewNetwork}
+	return []Kind{SetUp, Replaced, AppPassword, Codes, Removed, Reset, WrongCodes, NewNetwork, PhoneRemoved}
 }
 
 func desk(t *testing.T, langs ...Language) Desk {
@@ -143,8 +143,12 @@ func TestContact(t *testing.T) {
 // Whoever has a session can name an app password; whoever may write to the
 // directory can name a person. Neither makes our letter theirs.
 func TestHostileNames(t *testing.T) {
-	for _, name := range hostile() {
-		n := news(AppPassword)
+	for i, name := range append(hostile(), hostile()...) {
+		kind := AppPassword
+		if i >= len(hostile()) {
+			kind = SetUp
+		}
+		n := news(kind)
 		n.Label, n.DisplayName, n.Address = name, name, name
 		l, err := Write(desk(t, German, English), n)
 		if err != nil {
@@ -156,7 +160,7 @@ func TestHostileNames(t *testing.T) {
 		if strings.Contains(l.Text, "http") {
 			t.Errorf("%q is a link:\n%s", name, l.Text)
 		}
-		if strings.Contains(l.Text, "Sein Name: ") || strings.Contains(l.Text, "Netz: ") {
+		if strings.Contains(l.Text, " Name") || strings.Contains(l.Text, "Its name") || strings.Contains(l.Text, "Netz: ") {
 			t.Errorf("%q is shown as a label or a network:\n%s", name, l.Text)
 		}
 		for _, text := range []string{l.Text, l.HTML} {
@@ -169,7 +173,7 @@ func TestHostileNames(t *testing.T) {
 				t.Errorf("%q became markup:\n%s", name, l.HTML)
 			}
 		}
-		want, err := Write(desk(t, German, English), news(AppPassword))
+		want, err := Write(desk(t, German, English), news(kind))
 		if err != nil || strings.Count(l.Text, "\n") != strings.Count(want.Text, "\n")-2 { // no network, twice
 			t.Errorf("%q changed the lines of the letter:\n%s", name, l.Text)
 		}

@@ -22,7 +22,7 @@ func (d Desk) part(lang Language, n News) (part, error) {
 		who = login
 	}
 	p := part{Lang: lang, Subject: say.subject, Meaning: say.meaning, Operator: Name(d.Operator)}
-	net, name := network(n.Address), label(n.Label)
+	net := network(n.Address)
 	if lang == German {
 		p.Greeting = "Guten Tag " + who + ","
 		p.What = fmt.Sprintf(say.what, at.Format("02.01.2006 um 15:04 Uhr (MST)"), login)
@@ -30,7 +30,7 @@ func (d Desk) part(lang Language, n News) (part, error) {
 			doubt: doubt(n.Kind, "Das waren Sie nicht? ", "Sie haben nicht darum gebeten? "), phone: "Rufen Sie uns gleich an: ", mail: "Schreiben Sie uns gleich: ", or: " Oder schreiben Sie uns: ",
 		})
 		p.Promise = "Niemand vom Support fragt Sie je nach einem Code oder einem Passwort. In dieser Nachricht ist kein Link."
-		p.From, name = prefixed("Netz: ", net), prefixed(" Sein Name: ", name)
+		p.From = prefixed("Netz: ", net)
 	} else {
 		p.Greeting = "Hello " + who + ","
 		p.What = fmt.Sprintf(say.what, at.Format("2 January 2006 at 15:04 (MST)"), login)
@@ -38,12 +38,29 @@ func (d Desk) part(lang Language, n News) (part, error) {
 			doubt: doubt(n.Kind, "It was not you? ", "You did not ask for this? "), phone: "Call us right away: ", mail: "Write to us right away: ", or: " Or write to us: ",
 		})
 		p.Promise = "Nobody from support ever asks you for a code or a password. There is no link in this message."
-		p.From, name = prefixed("Network: ", net), prefixed(" Its name: ", name)
+		p.From = prefixed("Network: ", net)
 	}
-	if n.Kind == AppPassword && name != "" {
-		p.What += name + "."
-	}
+	p.What += called(n.Kind, lang, label(n.Label))
 	return p, nil
+}
+
+// called is a sentence about the name of a thing that has one.
+func called(k Kind, lang Language, name string) string {
+	if name == "" {
+		return ""
+	}
+	switch german := lang == German; {
+	case k == AppPassword && german:
+		return " Sein Name: " + name + "."
+	case k == AppPassword:
+		return " Its name: " + name + "."
+	case (k == SetUp || k == Replaced || k == PhoneRemoved) && german:
+		return " Name des Handys: " + name + "."
+	case k == SetUp || k == Replaced || k == PhoneRemoved:
+		return " Name of the phone: " + name + "."
+	default:
+		return ""
+	}
 }
 
 // doubt is the question that leads to support: what support did, its owner
@@ -105,6 +122,10 @@ func german(k Kind) said {
 		return said{"Neue Notfallcodes",
 			"Am %[1]s wurden für Ihr Konto %[2]s neue Notfallcodes gemacht.",
 			"Die bisherigen Notfallcodes gelten nicht mehr. Jeder neue ersetzt einmal den Bestätigungscode aus der App. Waren Sie das, müssen Sie nichts tun."}
+	case PhoneRemoved:
+		return said{"Handy entfernt",
+			"Am %[1]s wurde ein Handy mit der Authenticator-App aus Ihrem Konto %[2]s entfernt.",
+			"Bestätigungscodes von diesem Handy gelten nicht mehr. Wurde es als verloren gemeldet, gelten auch die App-Passwörter darauf nicht mehr. Waren Sie das, müssen Sie nichts tun."}
 	default:
 		return germanByOthers(k)
 	}
@@ -152,6 +173,10 @@ func english(k Kind) said {
 		return said{"New emergency codes",
 			"On %[1]s new emergency codes were made for your account %[2]s.",
 			"The emergency codes before them no longer work. Each new one stands once for the code from the app. If it was you, there is nothing to do."}
+	case PhoneRemoved:
+		return said{"Phone removed",
+			"On %[1]s a phone with the authenticator app was removed from your account %[2]s.",
+			"Codes from this phone no longer work. If it was reported as lost, the app passwords on it no longer work either. If it was you, there is nothing to do."}
 	default:
 		return englishByOthers(k)
 	}
