@@ -121,7 +121,7 @@ func TestAHookIsAskedForItsSettings(t *testing.T) {
 	}
 	line := func(what string) int { return 1 + strings.Count(text[:strings.Index(text, what)], "\n") }
 	_, err := Load(path, Machine{Hook: func(h Hook, s hook.Setup) error {
-		if h.Name != "notify" || h.Before || !h.Mail || s.Settings["colour"] != "red" || s.Settings["size"] != "3" || s.Phone != "112" || s.Operator == "" {
+		if h.Name != "notify" || h.Before || !h.Mail || s.Settings["colour"] != "red" || s.Settings["size"] != "3" || s.Phone != "112" || s.German != "sie" || s.Operator == "" {
 			t.Errorf("asked %+v about %+v", h, s)
 		}
 		return fmt.Errorf("starting: %w", hook.Unfit{{Key: "colour", Reason: "is red", Fix: "write green"}, {Reason: "are few", Fix: "write more"}})

@@ -39,6 +39,8 @@ type Setup struct {
 	// Operator is who runs this; Phone, Hours and Mail are how people reach
 	// its support. Each may be empty.
 	Operator, Phone, Hours, Mail string
+	// German is how German texts address people: "sie" or "du".
+	German string
 	// Addresses says that events will tell Mail and DisplayName.
 	Addresses bool
 }

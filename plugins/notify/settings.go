@@ -200,7 +200,7 @@ func (f *form) sender(operator string) mail.Address {
 }
 
 func (f *form) desk(s hook.Setup) letter.Desk {
-	d := letter.Desk{Operator: s.Operator, Phone: s.Phone, Hours: s.Hours, Mail: s.Mail, Zone: time.Local}
+	d := letter.Desk{Operator: s.Operator, Phone: s.Phone, Hours: s.Hours, Mail: s.Mail, Du: s.German == "du", Zone: time.Local}
 	if s.Phone == "" && s.Mail == "" {
 		f.refuse("", "are of no use: nobody could be told whom to call", "write phone or mail into [page.support]")
 	}

@@ -59,6 +59,11 @@ func TestSettings(t *testing.T) {
 	if len(problems) > 0 || c.from.Name != "Universität Beispiel" || c.maxAge != usualAge || len(c.desk.Languages) != 2 || c.desk.Zone != time.Local {
 		t.Errorf("the defaults are %+v, %v", c, problems)
 	}
+	friends := setup(nil)
+	friends.German = "du"
+	if said, _ := read(friends); c.desk.Du || !said.desk.Du {
+		t.Error("mail does not say du where the page does, and only there")
+	}
 	c, problems = read(setup(map[string]string{"server": "[::1]:25", "tls": "none"}))
 	if len(problems) > 0 || !c.sender.(post.Server).Plain {
 		t.Errorf("plain on this machine: %+v, %v", c, problems)

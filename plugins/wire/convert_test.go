@@ -125,7 +125,7 @@ func TestEveryFieldTravels(t *testing.T) {
 			want := hook.Setup{
 				Settings: rapid.MapOfN(rapid.String(), rapid.String(), 1, 5).Draw(t, "settings"), Operator: rapid.String().Draw(t, "operator"),
 				Phone: rapid.String().Draw(t, "phone"), Hours: rapid.String().Draw(t, "hours"), Mail: rapid.String().Draw(t, "mail"),
-				Addresses: rapid.Bool().Draw(t, "addresses"),
+				Addresses: rapid.Bool().Draw(t, "addresses"), German: rapid.String().Draw(t, "german"),
 			}
 			same(t, hookwire.SetupFromWire(travel(t, hookwire.SetupToWire(want), &pb.ReadyRequest{})), want)
 		},
@@ -142,7 +142,7 @@ func TestEveryFieldIsCarried(t *testing.T) {
 		fields int
 	}{
 		{factor.Info{}, 8}, {factor.Enrollment{}, 5}, {factor.Issued{}, 6}, {factor.Record{}, 3}, {factor.Request{}, 3},
-		{factor.Result{}, 7}, {hook.Attempt{}, 5}, {hook.Veto{}, 2}, {hook.Event{}, 13}, {hook.Setup{}, 6}, {hook.Problem{}, 3},
+		{factor.Result{}, 7}, {hook.Attempt{}, 5}, {hook.Veto{}, 2}, {hook.Event{}, 13}, {hook.Setup{}, 7}, {hook.Problem{}, 3},
 	} {
 		if n := reflect.TypeOf(c.value).NumField(); n != c.fields {
 			t.Errorf("%T has %d fields, and the wire carries %d", c.value, n, c.fields)

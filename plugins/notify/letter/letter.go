@@ -47,7 +47,7 @@ const (
 type Language string
 
 const (
-	// German is the language of "Sie".
+	// German is German.
 	German Language = "de"
 	// English is English.
 	English Language = "en"
@@ -62,6 +62,8 @@ type Desk struct {
 	Phone, Hours, Mail string
 	// Languages are those of every letter, in their order.
 	Languages []Language
+	// Du has German letters call people "du" and not "Sie".
+	Du bool
 	// Zone is where people live.
 	Zone *time.Location
 }

@@ -3,6 +3,7 @@ package letter
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -43,16 +44,18 @@ func news(k Kind) News {
 
 // Every letter in both languages, word by word.
 func TestGolden(t *testing.T) {
-	for _, lang := range []Language{German, English} {
+	du := desk(t, German)
+	du.Du = true
+	for name, d := range map[string]Desk{"de": desk(t, German), "en": desk(t, English), "de-du": du} {
 		var b strings.Builder
 		for _, k := range kinds() {
-			l, err := Write(desk(t, lang), news(k))
+			l, err := Write(d, news(k))
 			if err != nil {
 				t.Fatal(err)
 			}
 			fmt.Fprintf(&b, "Subject: %s\n\n%s\n----------------\n", l.Subject, l.Text)
 		}
-		same(t, "testdata/"+string(lang)+".txt", b.String())
+		same(t, "testdata/"+name+".txt", b.String())
 	}
 	both, err := Write(desk(t, German, English), news(AppPassword))
 	if err != nil {
@@ -118,6 +121,24 @@ func TestNoLinks(t *testing.T) {
 		for _, bad := range []string{"http", "www.", "href", "src=", "<a", "<img"} {
 			if strings.Contains(l.Text+l.HTML, bad) {
 				t.Errorf("kind %d holds %q", k, bad)
+			}
+		}
+	}
+}
+
+// One letter calls people by one of the two, and only that.
+func TestOneFormOfAddress(t *testing.T) {
+	formal := regexp.MustCompile(`\b(Sie|Ihr|Ihre|Ihres|Ihrem|Ihren|Ihnen)\b`)
+	friendly := regexp.MustCompile(`\b([Dd]u|[Dd]ein|[Dd]eine|[Dd]eines|[Dd]einem|dich|dir)\b`)
+	for _, k := range kinds() {
+		d := desk(t, German)
+		for _, d.Du = range []bool{false, true} {
+			l, err := Write(d, news(k))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if formal.MatchString(l.Text) == d.Du || friendly.MatchString(l.Text) != d.Du {
+				t.Errorf("kind %d, du %t:\n%s", k, d.Du, l.Text)
 			}
 		}
 	}

@@ -11,8 +11,11 @@ type said struct{ subject, what, meaning string }
 
 func (d Desk) part(lang Language, n News) (part, error) {
 	say, ok := german(n.Kind), lang == German || lang == English
-	if lang == English {
+	switch {
+	case lang == English:
 		say = english(n.Kind)
+	case d.Du:
+		say = du(n.Kind)
 	}
 	if !ok || say.subject == "" {
 		return part{}, fmt.Errorf("there is no letter of kind %d in language %q", n.Kind, lang)
@@ -24,12 +27,14 @@ func (d Desk) part(lang Language, n News) (part, error) {
 	p := part{Lang: lang, Subject: say.subject, Meaning: say.meaning, Operator: Name(d.Operator)}
 	net := network(n.Address)
 	if lang == German {
-		p.Greeting = "Guten Tag " + who + ","
+		p.Greeting = d.sie("Guten Tag ", "Hallo ") + who + ","
 		p.What = fmt.Sprintf(say.what, at.Format("02.01.2006 um 15:04 Uhr (MST)"), login)
 		p.Contact = contact(d, contactWords{
-			doubt: doubt(n.Kind, "Das waren Sie nicht? ", "Sie haben nicht darum gebeten? "), phone: "Rufen Sie uns gleich an: ", mail: "Schreiben Sie uns gleich: ", or: " Oder schreiben Sie uns: ",
+			doubt: doubt(n.Kind, d.sie("Das waren Sie nicht? ", "Das warst du nicht? "), d.sie("Sie haben nicht darum gebeten? ", "Du hast nicht darum gebeten? ")),
+			phone: d.sie("Rufen Sie uns gleich an: ", "Ruf uns gleich an: "), mail: d.sie("Schreiben Sie uns gleich: ", "Schreib uns gleich: "),
+			or: d.sie(" Oder schreiben Sie uns: ", " Oder schreib uns: "),
 		})
-		p.Promise = "Niemand vom Support fragt Sie je nach einem Code oder einem Passwort. In dieser Nachricht ist kein Link."
+		p.Promise = "Niemand vom Support fragt " + d.sie("Sie", "dich") + " je nach einem Code oder einem Passwort. In dieser Nachricht ist kein Link."
 		p.From = prefixed("Netz: ", net)
 	} else {
 		p.Greeting = "Hello " + who + ","
@@ -42,6 +47,14 @@ func (d Desk) part(lang Language, n News) (part, error) {
 	}
 	p.What += called(n.Kind, lang, label(n.Label))
 	return p, nil
+}
+
+// sie chooses between the two ways in which German addresses people.
+func (d Desk) sie(sie, du string) string {
+	if d.Du {
+		return du
+	}
+	return sie
 }
 
 // called is a sentence about the name of a thing that has one.

@@ -36,6 +36,7 @@ type ReadyRequest struct {
 	Hours         string                 `protobuf:"bytes,4,opt,name=hours,proto3" json:"hours,omitempty"`
 	Mail          string                 `protobuf:"bytes,5,opt,name=mail,proto3" json:"mail,omitempty"`
 	Addresses     bool                   `protobuf:"varint,6,opt,name=addresses,proto3" json:"addresses,omitempty"`
+	German        string                 `protobuf:"bytes,7,opt,name=german,proto3" json:"german,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -110,6 +111,13 @@ func (x *ReadyRequest) GetAddresses() bool {
 		return x.Addresses
 	}
 	return false
+}
+
+func (x *ReadyRequest) GetGerman() string {
+	if x != nil {
+		return x.German
+	}
+	return ""
 }
 
 type ReadyReply struct {
@@ -539,14 +547,15 @@ var File_hook_proto protoreflect.FileDescriptor
 const file_hook_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"hook.proto\x12\x11sallyport.hook.v1\"\x90\x02\n" +
+	"hook.proto\x12\x11sallyport.hook.v1\"\xa8\x02\n" +
 	"\fReadyRequest\x12I\n" +
 	"\bsettings\x18\x01 \x03(\v2-.sallyport.hook.v1.ReadyRequest.SettingsEntryR\bsettings\x12\x1a\n" +
 	"\boperator\x18\x02 \x01(\tR\boperator\x12\x14\n" +
 	"\x05phone\x18\x03 \x01(\tR\x05phone\x12\x14\n" +
 	"\x05hours\x18\x04 \x01(\tR\x05hours\x12\x12\n" +
 	"\x04mail\x18\x05 \x01(\tR\x04mail\x12\x1c\n" +
-	"\taddresses\x18\x06 \x01(\bR\taddresses\x1a;\n" +
+	"\taddresses\x18\x06 \x01(\bR\taddresses\x12\x16\n" +
+	"\x06german\x18\a \x01(\tR\x06german\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"d\n" +
