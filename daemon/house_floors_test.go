@@ -78,6 +78,7 @@ func isTestSupport(dir string) bool {
 		"contrib/servertest/mailtest",
 		"contrib/servertest/postoffice",
 		"contrib/servertest/run",
+		"contrib/servertest/webtest",
 	}, dir)
 }
 

@@ -111,13 +111,20 @@ func ask(t *testing.T, dav davtest.Server, l servertest.Login) (int, http.Header
 
 func start(t *testing.T, s *servertest.Site) davtest.Server {
 	t.Helper()
-	caddy := run.Need(t, "caddy", "caddy")
 	backend, front := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)), fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
 	davtest.Radicale(t, s, run.Config(t, "../radicale/radicale-nginx.conf",
 		"127.0.0.1:5232", backend, "/var/lib/radicale/collections", davtest.Collections(s)), backend)
+	serve(t, s, front, run.Config(t, "Caddyfile",
+		"calendar.example.org", "http://"+front, "/run/sallyport/check.sock", s.HTTP, "127.0.0.1:5232", backend))
+	return davtest.Server{URL: "http://" + front}
+}
+
+// serve runs Caddy with a recipe.
+func serve(t *testing.T, s *servertest.Site, front, recipe string) {
+	t.Helper()
+	caddy := run.Need(t, "caddy", "caddy")
 	run.Own(t, s.Dir+"/caddy", "caddy")
-	run.Write(t, s.Dir+"/Caddyfile", "{\n\tadmin off\n}\n"+run.Config(t, "Caddyfile",
-		"calendar.example.org", "http://"+front, "/run/sallyport/check.sock", s.HTTP, "127.0.0.1:5232", backend), 0o644)
+	run.Write(t, s.Dir+"/Caddyfile", "{\n\tadmin off\n}\n"+recipe, 0o644)
 	run.Background(t, run.Command{
 		Path: caddy, Args: []string{"run", "--config", s.Dir + "/Caddyfile", "--adapter", "caddyfile"},
 		Dir: s.Dir, User: run.AsUser(t, "caddy"), Env: []string{"HOME=" + s.Dir + "/caddy"},
@@ -125,5 +132,4 @@ func start(t *testing.T, s *servertest.Site) davtest.Server {
 	if err := run.Listening(front); err != nil {
 		t.Fatal(err)
 	}
-	return davtest.Server{URL: "http://" + front}
 }
