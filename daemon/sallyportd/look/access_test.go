@@ -1,0 +1,224 @@
+package look
+
+import (
+	"context"
+	"crypto/sha512"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+//go:embed testdata/axe.min.js
+var axe []byte
+
+// axeSum is the SHA-512 of the file as the package axe-core 4.14.1 has it.
+const axeSum = "e63e659f9806d7ae5bd40899043b0871a5062c5442b01b3f1a3edf5eaf50bf5c3a7104a72463293b4ad1b77c661a0d4e40e850dec89de9d6ece70a8c13a9af17"
+
+// TestAxe lets axe-core look at every state, in both schemes: all of WCAG 2.0 to
+// 2.2, A and AA, and what it calls best practice.
+func TestAxe(t *testing.T) {
+	sum := sha512.Sum512(axe)
+	if got := hex.EncodeToString(sum[:]); got != axeSum {
+		t.Fatalf("testdata/axe.min.js is another one: its SHA-512 is %s", got)
+	}
+	b := newTab(t, newStage(t, nil))
+	for _, s := range []screen{{lang: "de", width: 1280}, {lang: "en", width: 360, phone: true, dark: true}} {
+		b.show(s)
+		for _, sc := range scenes() {
+			b.play(sc)
+			for _, v := range b.axe() {
+				t.Errorf("%s, %s: %s", sc.name, s, v)
+			}
+		}
+	}
+}
+
+// TestAxeSees shows that the test above can fail.
+func TestAxeSees(t *testing.T) {
+	b := newTab(t, newStage(t, nil))
+	b.show(screen{lang: "de", width: 1280})
+	b.play(scenes()[0])
+	ask[bool](b, `(document.querySelector("h1").style.color = "#ddd", document.querySelector("label").remove(), true)`)
+	got := strings.Join(b.axe(), "\n")
+	for _, want := range []string{"color-contrast", "label"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("axe-core does not see %s:\n%s", want, got)
+		}
+	}
+}
+
+// axe is what axe-core finds on the page.
+func (b *tab) axe() []string {
+	b.t.Helper()
+	ask[bool](b, string(axe)+"; true")
+	return ask[[]string](b, `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], resultTypes: ["violations"]})
+		.then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.target + ": " + n.failureSummary + " " + n.html)))`)
+}
+
+// TestNames is what a screen reader is told: every control has a name, the page
+// its language, the title the state, an error is announced and stands beside its
+// field.
+func TestNames(t *testing.T) {
+	b := newTab(t, newStage(t, nil))
+	for i, lang := range []string{"de", "en"} {
+		b.show(screen{lang: lang, width: 1280})
+		for _, sc := range scenes() {
+			b.play(sc)
+			for _, what := range b.unnamed() {
+				t.Errorf("%s, %s: %s", sc.name, lang, what)
+			}
+			if got := ask[string](b, `document.documentElement.lang`); got != lang {
+				t.Errorf("%s: lang is %q, want %q", sc.name, got, lang)
+			}
+			if got := ask[string](b, `document.title`); !strings.HasPrefix(got, sc.title[i]) || !strings.HasSuffix(got, " · Uni Musterstadt") {
+				t.Errorf("%s: title is %q, want %q", sc.name, got, sc.title[i])
+			}
+			if problem := ask[string](b, `(() => {
+				const bad = [...document.querySelectorAll("[aria-invalid=true]")], said = document.querySelector("#problem[role=alert]");
+				if (bad.length === 0) return said ? "an error belongs to no field" : "";
+				if (!said || !said.innerText.trim()) return "an error is not announced";
+				if (!bad.every(f => (f.getAttribute("aria-describedby") || "").split(" ").includes("problem"))) return "a field does not say what is wrong";
+				return bad.includes(document.activeElement) ? "" : "the focus is not on the field";
+			})()`); problem != "" {
+				t.Errorf("%s, %s: %s", sc.name, lang, problem)
+			}
+			if strings.HasSuffix(sc.name, "refused") != ask[bool](b, `!!document.querySelector("[aria-invalid=true]")`) {
+				t.Errorf("%s, %s: a field is wrong, or is not, against the name of the scene", sc.name, lang)
+			}
+		}
+	}
+}
+
+// unnamed lists controls and pictures without a name in the accessibility tree.
+func (b *tab) unnamed() []string {
+	b.t.Helper()
+	tree := run(b, "reading the accessibility tree", func(ctx context.Context, target *chromedp.Target) (accessibility.GetFullAXTreeResult, error) {
+		return cdp.Call(ctx, target, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	})
+	named := []string{"button", "link", "textbox", "checkbox", "radio", "radiogroup", "image", "img", "heading", "DisclosureTriangle", "navigation", "RootWebArea"}
+	var out []string
+	controls := 0
+	for _, n := range tree.Nodes {
+		role := value(n.Role)
+		if n.Ignored || !slices.Contains(named, role) {
+			continue
+		}
+		controls++
+		if value(n.Name) == "" {
+			out = append(out, fmt.Sprintf("%s %s has no name", role, n.NodeID))
+		}
+	}
+	if controls < 4 {
+		out = append(out, fmt.Sprintf("only %d things to name", controls))
+	}
+	return out
+}
+
+func value(v *accessibility.Value) string {
+	if v == nil {
+		return ""
+	}
+	return strings.Trim(string(v.Value), `" `)
+}
+
+// TestFocusCanBeSeen goes through every state with Tab: wherever the focus is, an
+// outline of two pixels or more says so, and nothing lies outside of the screen.
+func TestFocusCanBeSeen(t *testing.T) {
+	b := newTab(t, newStage(t, nil))
+	for _, s := range []screen{{lang: "de", width: 1280}, {lang: "en", width: 320, dark: true}} {
+		b.show(s)
+		for _, sc := range scenes() {
+			b.play(sc)
+			ask[bool](b, `(document.activeElement.blur(), true)`)
+			want := ask[int](b, `[...document.querySelectorAll("a[href], button, input, summary")].filter(e => e.checkVisibility() && e.type !== "hidden" && (e.type !== "radio" || e.checked)).length`)
+			seen := map[string]bool{}
+			for range want + 3 {
+				run(b, "pressing Tab", chromedp.KeyEvent("\t"))
+				at := ask[string](b, `(() => { const e = document.activeElement;
+					if (e === document.body) return "";
+					const box = e.matches(".choice input, .tick input") ? e.parentElement : e, s = getComputedStyle(box), r = box.getBoundingClientRect();
+					const ok = s.outlineStyle === "solid" && parseFloat(s.outlineWidth) >= 2 && r.left >= 0 && r.right <= innerWidth && r.width > 0;
+					window.marks = window.marks || new Map(); if (!window.marks.has(e)) window.marks.set(e, window.marks.size);
+					return (ok ? "" : "BAD ") + window.marks.get(e) + " " + e.outerHTML.slice(0, 120) })()`)
+				if strings.HasPrefix(at, "BAD") {
+					t.Errorf("%s, %s: the focus cannot be seen: %s", sc.name, s, at)
+				}
+				if at != "" {
+					seen[at] = true
+				}
+			}
+			if len(seen) != want {
+				t.Errorf("%s, %s: Tab reaches %d of %d controls", sc.name, s, len(seen), want)
+			}
+		}
+	}
+}
+
+// TestNothingIsCut: no state has to be scrolled sideways, not at 320 pixels and
+// not with letters of twice the size, and no words stick out of what they are in.
+func TestNothingIsCut(t *testing.T) {
+	b := newTab(t, newStage(t, nil))
+	for _, s := range []screen{{lang: "de", width: 320, phone: true}, {lang: "en", width: 320}, {lang: "de", width: 360, scale: 200, phone: true},
+		{lang: "de", width: 768, scale: 200}, {lang: "en", width: 1280, scale: 200}} {
+		b.show(s)
+		for _, sc := range scenes() {
+			b.play(sc)
+			ask[bool](b, `(document.querySelectorAll("details").forEach(d => d.open = true), true)`)
+			if wide := ask[int64](b, `document.scrollingElement.scrollWidth`); wide > s.width {
+				t.Errorf("%s, %s: the page is %d wide", sc.name, s, wide)
+			}
+			if size := ask[int64](b, `parseFloat(getComputedStyle(document.documentElement).fontSize)`); size != max(s.scale, 100)*16/100 {
+				t.Fatalf("letters of %d pixels", size)
+			}
+			for _, what := range ask[[]string](b, `[...document.querySelectorAll("body *")].filter(e => {
+				const r = e.getBoundingClientRect();
+				return e.checkVisibility() && !e.matches(".skip, .unseen, .icon *") && (r.right > innerWidth + 1 || e.scrollWidth > e.clientWidth + 2 && e.clientWidth > 0 && !e.matches("input"));
+			}).map(e => e.outerHTML.slice(0, 100))`) {
+				t.Errorf("%s, %s: sticks out: %s", sc.name, s, what)
+			}
+		}
+	}
+}
+
+// TestPrint: the sheet of emergency codes prints with the number to call, and
+// without what is only for the screen, on one page.
+func TestPrint(t *testing.T) {
+	b := newTab(t, newStage(t, nil))
+	b.show(screen{lang: "de", width: 1280, dark: true})
+	for _, sc := range scenes() {
+		if !strings.HasPrefix(sc.name, "codes") {
+			continue
+		}
+		b.play(sc)
+		run(b, "printing", func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+			_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+			return chromedp.Void{}, err
+		})
+		text := ask[string](b, `document.body.innerText`)
+		for _, want := range []string{"t8z2f-r5bp9-j3m4w", "+49 30 123 456", "Uni Musterstadt"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: the sheet does not say %q:\n%s", sc.name, want, text)
+			}
+		}
+		for _, never := range []string{"Weiter", "Kopieren", "Drucken", "alice", "Abmelden"} {
+			if strings.Contains(text, never) {
+				t.Errorf("%s: the sheet says %q:\n%s", sc.name, never, text)
+			}
+		}
+		if ink := ask[string](b, `getComputedStyle(document.querySelector("#codes li")).color`); ink != "rgb(0, 0, 0)" {
+			t.Errorf("%s: the codes are printed in %s", sc.name, ink)
+		}
+		pdf := run(b, "printing", chromedp.PrintToPDF())
+		if n := strings.Count(string(pdf), "/Type /Page\n"); n != 1 {
+			t.Errorf("%s: %d pages", sc.name, n)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package look
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/handover"
+	"github.com/sallyport/sallyport/enrollweb"
+	"github.com/sallyport/sallyport/enrollweb/guard"
+	"github.com/sallyport/sallyport/enrollweb/look"
+	"github.com/sallyport/sallyport/enrollweb/recipe"
+	"github.com/sallyport/sallyport/plugins/factor"
+)
+
+// stage is the page with fixed answers behind it. What a state of the page needs
+// and the stage does not know is a nil interface, and the test falls over it.
+type stage struct {
+	enrollweb.Desk
+	url string
+
+	mu   sync.Mutex
+	view enroll.View
+}
+
+const (
+	seed = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+	link = "otpauth://totp/Uni%20Musterstadt:alice?secret=" + seed + "&issuer=Uni%20Musterstadt&algorithm=SHA1&digits=6&period=30"
+)
+
+func now() time.Time { return time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC) }
+
+// newStage opens the page over TLS; edit may change its config.
+func newStage(t *testing.T, edit func(*enrollweb.Config)) *stage {
+	t.Helper()
+	st := &stage{}
+	server := httptest.NewUnstartedServer(nil)
+	st.url = "https://" + server.Listener.Addr().String()
+	cfg := enrollweb.Config{
+		Judge: st, Desk: st, Service: "web", BaseURL: st.url, Operator: "Uni Musterstadt",
+		Support: look.Support{Phone: "+49 30 123 456", Hours: "Mo–Fr 8–18 Uhr", Mail: "hilfe@example.org"},
+		Servers: []recipe.Server{{Service: "dav", Calendar: "https://dav.example.org/", Contacts: "https://dav.example.org/",
+			Login: "{name}", LoginFlow: "https://cloud.example.org"}},
+		Now: now, Rand: &counter{},
+	}
+	if edit != nil {
+		edit(&cfg)
+	}
+	page, err := enrollweb.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Config.Handler = page
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return st
+}
+
+// counter stands for randomness: every read differs.
+type counter struct {
+	mu sync.Mutex
+	n  uint16
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+	for i := range p {
+		p[i] = byte(c.n >> (8 * (i % 2)))
+	}
+	return len(p), nil
+}
+
+// cookie is what a browser of this level holds.
+func (st *stage) cookie(t *testing.T, l guard.Level) *http.Cookie {
+	t.Helper()
+	site, err := guard.New(st.url, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	site.SetCookie(w, l, "proof")
+	return w.Result().Cookies()[0]
+}
+
+// set is what the person sees from now on.
+func (st *stage) set(l guard.Level, edit func(*enroll.View)) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.view = enroll.View{Subject: account.Subject{ID: "a-1", Name: "alice", DisplayName: "Alice Ahrens"},
+		Kind: account.TokenSetup, Stage: enroll.StageBegin, Fresh: true, Services: []string{"dav"}, CodesLeft: 10}
+	if l == guard.Full {
+		st.view.Kind, st.view.Stage = account.TokenSession, enroll.StageHome
+		st.view.Devices = []account.Record{{ID: "d1", Factor: "totp", Created: now().AddDate(0, -2, 0), LastUsed: now().Add(-75 * time.Minute)}}
+	}
+	if edit != nil {
+		edit(&st.view)
+	}
+}
+
+func (st *stage) View(context.Context, account.Secret) (enroll.View, error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.view, nil
+}
+
+// Check knows one right password and one right code.
+func (st *stage) Check(_ context.Context, a account.Attempt) account.Answer {
+	deny := account.Answer{Verdict: factor.Deny, Reason: account.BadCredentials}
+	switch {
+	case a.Password == "disturbed":
+		return account.Answer{Reason: account.DirectoryUnavailable, RetryAfter: 20 * time.Second}
+	case a.Password == "owes":
+		deny.Reason, deny.Ticket = account.EnrollRequired, "setup"
+	case a.Password == "right":
+		deny.Reason, deny.Ticket = account.CodeRequired, "proof"
+	case a.Ticket == "proof" && a.Code == "123456":
+		return account.Answer{Verdict: factor.Accept, Reason: account.OK, Ticket: "full"}
+	case a.Ticket == "proof":
+		deny.Reason, deny.Ticket = account.CodeWrong, "proof"
+	}
+	return deny
+}
+
+func (st *stage) Open(_ context.Context, ticket account.Secret) (enroll.Session, error) {
+	if ticket == "setup" {
+		st.set(guard.Setup, nil)
+		return enroll.Session{Kind: account.TokenSetup, Token: "proof", Expires: now().Add(time.Hour)}, nil
+	}
+	st.set(guard.Full, nil)
+	return enroll.Session{Kind: account.TokenSession, Token: "proof", Expires: now().Add(time.Hour)}, nil
+}
+
+// waiting is a set-up that waits for its first code.
+func waiting(v *enroll.View) {
+	v.Setup = enroll.Setup{Secret: seed, URI: link, Expires: now().Add(10 * time.Minute)}
+	if v.Kind == account.TokenSetup {
+		v.Stage = enroll.StageConfirm
+	}
+}
+
+func (st *stage) Confirm(_ context.Context, _, code account.Secret) (enroll.Confirmed, error) {
+	if code != "123456" {
+		return enroll.Confirmed{}, &enroll.Refusal{Reason: account.CodeWrong}
+	}
+	st.set(guard.Full, nil)
+	return enroll.Confirmed{Session: enroll.Session{Kind: account.TokenSession, Token: "proof"}, Codes: sheet()}, nil
+}
+
+// sheet is ten emergency codes of the longest kind.
+func sheet() []account.Secret {
+	return []account.Secret{"k7m2x9qxvdhz4tw", "3fnr85jbpw2mkx7", "vd4tz9q3c8nhw2m", "7xk5pj8rtb3fz4q", "9wmc2dv6hn8x3kt",
+		"qz4rt7b5fj9mw3p", "h2x8kn6vc4d9qzt", "mw5p3jb7rf2tz8x", "c6vd9h4nkq3xw7m", "t8z2fr5bp9j3m4w"}
+}
+
+func (st *stage) Codes(context.Context, account.Secret) ([]account.Secret, error) {
+	return sheet(), nil
+}
+
+func (st *stage) Issue(_ context.Context, _ account.Secret, w enroll.Wish) (enroll.Issued, error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.view.AppPasswords = append(st.view.AppPasswords, account.Record{ID: "new", Label: w.Label, Services: []string{"dav"}, Created: now()})
+	return enroll.Issued{Record: "new", Secret: "k7m2-9qxv-dhz4-tw3c-8fnr-5jbp"}, nil
+}
+
+func (st *stage) Revoke(context.Context, account.Secret, string) error { return nil }
+
+func (st *stage) End(context.Context, account.Secret) error { return nil }
+
+func (st *stage) Flow(context.Context, account.Secret) (handover.Asked, error) {
+	return handover.Asked{Client: account.Client{Addr: netip.MustParseAddr("192.0.2.7"), Agent: "DAVx5/4.3.1-ose"}, At: now().Add(-time.Minute)}, nil
+}
