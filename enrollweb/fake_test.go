@@ -32,8 +32,10 @@ type world struct {
 	codes    []account.Secret
 	wishes   []enroll.Wish
 	servers  []recipe.Server
+	tries    []account.Event
 	asks     []*question
 	apps     []string // where people may be sent back to
+	gates    []string // and whose hosts take them over
 }
 
 const (
@@ -94,7 +96,7 @@ func (w *world) only(t *testing.T) (view enroll.View) {
 func (w *world) config() Config {
 	return Config{Judge: w, Desk: w, Service: "web", BaseURL: "https://login.example.org",
 		Operator: "Uni Musterstadt", Support: look.Support{Phone: "+49 30 123 456", Hours: "Mo–Fr 8–18 Uhr", Mail: "hilfe@example.org"},
-		Servers: w.servers, ReturnTo: w.apps, Now: now, Rand: &counter{}, Log: slog.New(slog.DiscardHandler)}
+		Servers: w.servers, ReturnTo: w.apps, Visits: w, Origins: w.gates, Now: now, Rand: &counter{}, Log: slog.New(slog.DiscardHandler)}
 }
 
 // counter stands for randomness: every read differs.
@@ -132,6 +134,16 @@ func (w *world) Check(_ context.Context, a account.Attempt) account.Answer {
 		w.tickets[ans.Ticket] = enroll.Session{Kind: account.TokenSetup}
 	}
 	return ans
+}
+
+// Hand is the taking over by the host of an application.
+func (w *world) Hand(_ context.Context, session account.Secret, origin, proof string) (account.Secret, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, err := w.act("Hand", session); err != nil {
+		return "", err
+	}
+	return account.Secret("code-for-" + strings.TrimPrefix(origin, "https://") + "-" + proof), nil
 }
 
 func alice() account.Subject {
