@@ -1,5 +1,6 @@
 // Package enrollweb is the page: sign in, set up the code app, make and remove
-// app passwords, replace the phone, make emergency codes, sign out.
+// app passwords, connect, replace and lose phones, make emergency codes, see why
+// a device does not sync, sign out.
 //
 // It is not where anything is decided. Every rule lives behind Judge and
 // Desk; the page turns forms into questions and answers into sentences. It
@@ -30,9 +31,11 @@ import (
 	"github.com/sallyport/sallyport/enrollweb/home"
 	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/passwords"
+	"github.com/sallyport/sallyport/enrollweb/phones"
 	"github.com/sallyport/sallyport/enrollweb/recipe"
 	"github.com/sallyport/sallyport/enrollweb/setup"
 	"github.com/sallyport/sallyport/enrollweb/signin"
+	"github.com/sallyport/sallyport/enrollweb/tries"
 	"github.com/sallyport/sallyport/enrollweb/visit"
 	"github.com/sallyport/sallyport/enrollweb/words"
 )
@@ -44,6 +47,8 @@ type Desk interface {
 	visit.Sessions
 	passwords.Maker
 	codes.Maker
+	phones.Keeper
+	tries.Teller
 	flow.Desk
 }
 
@@ -140,6 +145,8 @@ func routes(cfg Config) map[string]visit.Route {
 	maps.Copy(all, (&setup.Pages{SetUp: cfg.Desk}).Routes())
 	maps.Copy(all, (&passwords.Pages{Maker: cfg.Desk, Servers: cfg.Servers, Signer: cfg.Signer}).Routes())
 	maps.Copy(all, (&codes.Pages{Maker: cfg.Desk}).Routes())
+	maps.Copy(all, (&phones.Pages{Keeper: cfg.Desk}).Routes())
+	maps.Copy(all, (&tries.Pages{Teller: cfg.Desk}).Routes())
 	return all
 }
 

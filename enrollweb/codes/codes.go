@@ -79,6 +79,8 @@ func (ps *Pages) kept(v *visit.Visit) {
 		v.To("/codes")
 	case v.Site.Taste(v.R, visit.GrantNote) != "":
 		v.To(visit.GrantPath) // a program brought them here, and waits
+	case len(view.Devices) == 0: // the last phone is lost, and these are instead of it
+		v.To("/phone/add")
 	case len(view.AppPasswords) == 0 && len(view.Services) > 0:
 		v.To("/passwords/new?first=1")
 	default:

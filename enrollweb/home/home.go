@@ -28,7 +28,7 @@ func home(v *visit.Visit) {
 	}
 	p := look.Page{Title: "home.title", Here: "/home", View: view, Signed: true, Onward: v.OnwardHost()}
 	switch note := v.R.URL.Query().Get("note"); note {
-	case "phone", "removed", "renamed", "unused", "once", "kept":
+	case "phone", "removed", "renamed", "unused", "once", "kept", "added", "gone", "lost":
 		p.Notice = v.Words.T("note." + note)
 	}
 	v.Show(http.StatusOK, "home", p)

@@ -117,6 +117,9 @@ type Page struct {
 	First     bool // the page is part of the first set-up
 	Replace   bool // a phone is being replaced: Record
 	Adds      bool // a phone is being added
+	Last      bool // the phone is the only one
+	Told      []Told
+	Watch     Watch
 	Setup     *Key
 	Once      string
 	Shown     []string // app password or emergency codes, grouped

@@ -31,6 +31,27 @@ for (const state of document.querySelectorAll("[data-look]")) {
 	setTimeout(look, 5000);
 }
 
+// The page that watches for the next try is read again, and only what is new in
+// it is changed, so that nobody loses their place.
+for (const watched of document.querySelectorAll("[data-watch]")) {
+	const look = async () => {
+		try {
+			const answer = await fetch(watched.dataset.watch, { redirect: "error" });
+			const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+			const now = page.getElementById(watched.id);
+			for (const part of now ? watched.querySelectorAll("[data-part]") : []) {
+				const next = now.querySelector(`[data-part=${part.dataset.part}]`);
+				if (next.innerHTML === part.innerHTML) continue;
+				part.className = next.className;
+				part.replaceChildren(...next.childNodes);
+			}
+			if (now && !now.dataset.watch) return;
+		} catch { /* as above */ }
+		setTimeout(look, 5000);
+	};
+	setTimeout(look, 5000);
+}
+
 for (const button of document.querySelectorAll("button.print")) {
 	button.hidden = false;
 	button.addEventListener("click", () => window.print());

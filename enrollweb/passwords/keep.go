@@ -13,7 +13,7 @@ import (
 func (ps *Pages) renameForm(v *visit.Visit) {
 	if view, ok := v.View(); ok {
 		if rec, found := appPassword(view, v.R.URL.Query().Get("id")); found {
-			ps.showRename(v, http.StatusOK, look.Page{Record: rec, Name: rec.Label})
+			ps.showRename(v, http.StatusOK, look.Page{View: view, Record: rec, Name: rec.Label})
 			return
 		}
 		v.To("/home?note=removed")
@@ -38,9 +38,17 @@ func (ps *Pages) rename(v *visit.Visit) {
 	label := v.R.PostForm.Get("label")
 	if no, ok := v.Failed(ps.Maker.Rename(v.R.Context(), v.Session, rec.ID, label)); !ok {
 		if no != nil {
-			ps.showRename(v, v.RefusalStatus(no), look.Page{Record: rec, Name: label, Error: v.Words.T("wish.label_wrong")})
+			ps.showRename(v, v.RefusalStatus(no), look.Page{View: view, Record: rec, Name: label, Error: v.Words.T("wish.label_wrong")})
 		}
 		return
+	}
+	if phone := device(view, v.R.PostForm); phone != rec.Device && v.R.PostForm.Has("device") {
+		if no, ok := v.Failed(ps.Maker.PlaceOn(v.R.Context(), v.Session, rec.ID, phone)); !ok {
+			if no != nil {
+				v.Refused(no)
+			}
+			return
+		}
 	}
 	v.To("/home?note=renamed")
 }

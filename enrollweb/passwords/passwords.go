@@ -29,6 +29,8 @@ type Maker interface {
 	Issue(ctx context.Context, session account.Secret, w enroll.Wish) (enroll.Issued, error)
 	// Rename gives one another name.
 	Rename(ctx context.Context, session account.Secret, record, label string) error
+	// PlaceOn marks one as on a phone, or as on none for "".
+	PlaceOn(ctx context.Context, session account.Secret, record, phone string) error
 	// Revoke ends one, RevokeUnused all that enroll.Unused says are.
 	Revoke(ctx context.Context, session account.Secret, record string) error
 	RevokeUnused(ctx context.Context, session account.Secret) (int, error)
@@ -110,7 +112,7 @@ func (ps *Pages) issue(v *visit.Visit) {
 		v.To("/home?note=once")
 		return
 	}
-	made, err := ps.Maker.Issue(v.R.Context(), v.Session, enroll.Wish{Label: p.Name, Services: services, Life: life(f.Get("days"))})
+	made, err := ps.Maker.Issue(v.R.Context(), v.Session, enroll.Wish{Label: p.Name, Services: services, Life: life(f.Get("days")), Device: device(view, f)})
 	if no, ok := v.Failed(err); !ok {
 		if ps.once.GiveBack(p.Once); no != nil {
 			p.Error = v.Words.T("wish.refused")
@@ -122,6 +124,16 @@ func (ps *Pages) issue(v *visit.Visit) {
 		view.Services = services
 	}
 	ps.show(v, view, p, made)
+}
+
+// device reads on which of the person's phones it shall be; a computer's program
+// is on none.
+func device(view enroll.View, f url.Values) string {
+	rec, found := view.Device(f.Get("device"))
+	if !found || slices.Contains([]string{"mac", "thunderbird", "outlook"}, f.Get("program")) {
+		return ""
+	}
+	return rec.ID
 }
 
 // life reads how long it shall be good for; what is not offered means for ever.

@@ -106,6 +106,7 @@ func (ps *Pages) add(v *visit.Visit) {
 
 func (ps *Pages) showStage(v *visit.Visit, status int, p look.Page) {
 	view := p.View
+	p.Catalog = v.Words
 	p.Signed, p.Here, p.Replace = true, ps.start(v, p), v.Level == guard.Full && !p.Adds
 	waits := view.Setup.URI != "" && (view.Stage == enroll.StageConfirm || v.Level == guard.Full)
 	switch {
@@ -156,25 +157,9 @@ func (ps *Pages) invite(v *visit.Visit) {
 }
 
 func (ps *Pages) begin(v *visit.Visit) {
-	var view enroll.View
-	var ok bool
-	if v.Level == guard.Full {
-		view, ok = v.FreshView("/phone")
-	} else {
-		view, ok = v.View()
-	}
+	p, ok := ps.wanted(v)
 	if !ok {
 		return
-	}
-	p := look.Page{View: view, Adds: v.Level == guard.Full, Name: v.R.PostForm.Get("label")}
-	p.Catalog = v.Words
-	if v.Level == guard.Full {
-		if p.Record, ok = view.Device(v.R.PostForm.Get("id")); ok {
-			p.Adds = false
-		} else if v.R.PostForm.Get("id") != "" {
-			v.To("/home") // it is gone
-			return
-		}
 	}
 	if strings.TrimSpace(p.Name) == "" {
 		p.Name = p.Suggest()
@@ -194,6 +179,28 @@ func (ps *Pages) begin(v *visit.Visit) {
 		return
 	}
 	v.To(ps.start(v, p))
+}
+
+// wanted reads which phone a form is about. Where it returns false it has
+// answered.
+func (ps *Pages) wanted(v *visit.Visit) (p look.Page, ok bool) {
+	p.Catalog, p.Name = v.Words, v.R.PostForm.Get("label")
+	id := v.R.PostForm.Get("id")
+	switch {
+	case v.Level != guard.Full:
+		p.View, ok = v.View()
+	case id == "":
+		p.Adds = true
+		p.View, ok = v.FreshView("/phone/add")
+	default:
+		if p.View, ok = v.FreshView("/phone"); !ok {
+			return p, false
+		}
+		if p.Record, ok = p.View.Device(id); !ok {
+			v.To("/home") // it is gone
+		}
+	}
+	return p, ok
 }
 
 // confirm ends the set-up. The codes are in this one answer and nowhere else;

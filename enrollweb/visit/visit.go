@@ -149,7 +149,7 @@ func (v *Visit) To(where string) { http.Redirect(v.W, v.R, where, http.StatusSee
 // Next reads where to go after signing in: one of our own pages, or "".
 func Next(form url.Values) string {
 	switch next := form.Get("next"); next {
-	case "/phone", "/passwords/new", "/codes", GrantPath:
+	case "/phone", "/phone/add", "/phones/lost", "/passwords/new", "/codes", GrantPath:
 		return next
 	default:
 		return ""
