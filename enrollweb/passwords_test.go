@@ -34,7 +34,7 @@ func TestEachProgramIsToldWhatItNeeds(t *testing.T) {
 		if got := plain(b.body); !strings.Contains(got, "k7m2 - 9qxv - dhz4 - tw3c - 8fnr - 5jbp") || strings.Contains(got, "Address of the contacts") {
 			t.Errorf("%s: the page reads\n%s", program, got)
 		}
-		_, how, _ := strings.Cut(b.body, "<h3>")
+		_, how, _ := strings.Cut(b.body, ">How to</h")
 		how, _, _ = strings.Cut(how, "</p>")
 		recipes[how] = true
 		if easy := strings.Contains(b.body, `class="easy"`); easy != (program == "iphone" || program == "mac" || program == "android") {
@@ -169,4 +169,25 @@ func TestAnAppPasswordMayEndByItself(t *testing.T) {
 		v.AppPasswords = []account.Record{{ID: "1", Label: "guest", Created: now(), Expires: now().AddDate(0, 0, 30)}}
 	})
 	b.says(http.StatusOK, "Good until 23 December 2026")
+}
+
+// Before the set-up is confirmed it says which of the person's own programs will
+// need an app password, and afterwards begins with the first of them.
+func TestTheSetUpNamesWhatItCosts(t *testing.T) {
+	w := newWorld()
+	b := settingUp(t, w)
+	b.get("/setup").says(200, "for example on iPhone and Mac")
+	w.edit(func(v *enroll.View) {
+		v.Programs = []string{"vdirsyncer/0.19", "DAVx5/4.3", "DAVx5/4.4", "<b>Evil</b>", "Mozilla/5.0 Thunderbird/128"}
+	})
+	b.get("/setup").says(200, "For you that means: vdirsyncer, Android (DAVx5), Thunderbird.")
+	w = newWorld()
+	b = signedIn(t, w)
+	if b.get("/passwords/new?first=1"); !strings.Contains(b.body, `value="iphone" checked`) {
+		t.Error("nobody's programs are known, and it does not begin with the first")
+	}
+	w.edit(func(v *enroll.View) { v.Programs = []string{"vdirsyncer/0.19", "DAVx5/4.3"} })
+	if b.get("/passwords/new?first=1"); !strings.Contains(b.body, `value="android" checked`) {
+		t.Error("it does not begin with the program that came")
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,17 +79,17 @@ func TestTheOwnerSeesWhichProgramsSendNoAppPassword(t *testing.T) {
 }
 
 // Somebody with the password alone sees nothing of it, and an outage is told.
-func TestASetUpSessionSeesNoTries(t *testing.T) {
+func TestASetUpSessionSeesOfTriesWhichProgramsCame(t *testing.T) {
 	s, ctx := newScene(t, nil), context.Background()
 	err := s.store.Log(ctx, []account.Event{{At: s.clock(), Act: account.ActCheck, Actor: "user", Subject: "id-alice", Service: "dav",
-		Verdict: factor.Deny, Reason: account.AppPasswordRequired}}, nil)
+		Verdict: factor.Deny, Reason: account.AppPasswordRequired, Agent: "DAVx5/4.3", Address: "192.0.2.7"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v, err := s.desk.View(ctx, s.open(account.TicketEnroll, "alice")); err != nil || len(v.Astray) > 0 {
-		t.Errorf("%v, %v", v.Astray, err)
+	if v, err := s.desk.View(ctx, s.open(account.TicketEnroll, "alice")); err != nil || len(v.Astray) > 0 || !slices.Equal(v.Programs, []string{"DAVx5/4.3"}) {
+		t.Errorf("%v, %v, %v", v.Astray, v.Programs, err)
 	}
-	if v, err := s.desk.View(ctx, s.open(account.TicketEntry, "alice")); err != nil || len(v.Astray) != 1 {
+	if v, err := s.desk.View(ctx, s.open(account.TicketEntry, "alice")); err != nil || len(v.Astray) != 1 || len(v.Programs) != 1 {
 		t.Errorf("%v, %v", v.Astray, err)
 	}
 	away := newScene(t, func(c *enroll.Config) { c.Store = noTries{c.Store} })

@@ -63,6 +63,9 @@ type View struct {
 	// Astray are the newest tries, one for each program and service, that came
 	// without an app password where only one helps, and have not been mended.
 	Astray []account.Event
+	// Programs are the User-Agents of those tries, each once. A set-up session
+	// sees these, too, and nothing else of them.
+	Programs []string
 	// CodesLeft is the number of emergency codes left; -1 where the operator
 	// has none configured.
 	CodesLeft int

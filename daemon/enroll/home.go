@@ -38,8 +38,15 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 	if v.Stage == StageConfirm {
 		v.Setup = Setup{Secret: account.Secret(s.state.Key), URI: account.Secret(s.state.URI), Expires: s.state.Until, Plan: s.state.Plan}
 	}
+	own, err := tries.Own(ctx, &d.cfg, s.who.ID)
+	if err != nil {
+		return View{}, err
+	}
 	if s.kind != account.TokenSession {
-		return v, nil // a set-up session sees nothing of what is enrolled
+		// Nothing of what is enrolled, and of the tries which programs came: they
+		// are what the set-up will cost.
+		v.Programs = tries.Programs(tries.Astray(own, nil, now))
+		return v, nil
 	}
 	v.Devices, v.MostDevices = d.phones.Phones(snap), d.phones.Most()
 	v.AppPasswords = records.ActiveOf(snap, d.cfg.App, now)
@@ -49,11 +56,8 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 		}
 		return b.Created.Compare(a.Created)
 	})
-	own, err := tries.Own(ctx, &d.cfg, s.who.ID)
-	if err != nil {
-		return View{}, err
-	}
 	v.Astray = tries.Astray(own, v.AppPasswords, now)
+	v.Programs = tries.Programs(v.Astray)
 	if d.cfg.Recovery != "" {
 		v.CodesLeft = 0
 		for _, r := range records.ActiveOf(snap, d.cfg.Recovery, now) {

@@ -66,18 +66,23 @@ func (p Page) place(service, agent, address string) string {
 	return out.String()
 }
 
+// ProgramNames are the programs that go astray, in words, each once.
+func (p Page) ProgramNames() string {
+	var names []string
+	for _, agent := range p.View.Programs {
+		if name := p.program(agent); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // program names the program behind a User-Agent. Anybody can send one in
 // somebody else's name, so that of an unknown program only a plain first word
 // is shown: no sentence of a stranger belongs on this page.
 func (p Page) program(agent string) string {
-	for _, known := range []struct{ mark, key string }{
-		{"DAVx5", "program.android"}, {"Thunderbird", "program.thunderbird"},
-		{"CalDavSynchronizer", "program.outlook"}, {"Outlook", "program.outlook"},
-		{"iOS/", "program.iphone"}, {"macOS/", "program.mac"}, {"Mac OS X/", "program.mac"}, {"Mac_OS_X/", "program.mac"},
-	} {
-		if strings.Contains(agent, known.mark) {
-			return p.T(known.key)
-		}
+	if known := ProgramOf(agent); known != "" {
+		return p.T("program." + known)
 	}
 	word, _, _ := strings.Cut(agent, "/")
 	plain := func(r rune) bool {
@@ -101,4 +106,17 @@ func network(address string) string {
 		return n.Addr().String()
 	}
 	return n.String()
+}
+
+// ProgramOf tells which of the page's kinds of program a User-Agent is of, or "".
+func ProgramOf(agent string) string {
+	for _, known := range []struct{ mark, program string }{
+		{"DAVx5", "android"}, {"Thunderbird", "thunderbird"}, {"CalDavSynchronizer", "outlook"}, {"Outlook", "outlook"},
+		{"iOS/", "iphone"}, {"macOS/", "mac"}, {"Mac OS X/", "mac"}, {"Mac_OS_X/", "mac"},
+	} {
+		if strings.Contains(agent, known.mark) {
+			return known.program
+		}
+	}
+	return ""
 }

@@ -63,6 +63,17 @@ func programs() []string {
 	return []string{"iphone", "mac", "android", "thunderbird", "outlook", "other"}
 }
 
+// likely is the program that somebody will connect first: one that has come with
+// the normal password lately.
+func likely(view enroll.View) string {
+	for _, agent := range view.Programs {
+		if known := look.ProgramOf(agent); known != "" {
+			return known
+		}
+	}
+	return programs()[0]
+}
+
 // lives are how long an app password may be asked for, in days; 0 is until it
 // is removed.
 func lives() []int { return []int{0, 30, 365} }
@@ -72,7 +83,7 @@ const maxLabel = 64
 
 func (ps *Pages) wishForm(v *visit.Visit) {
 	if view, ok := v.FreshView("/passwords/new"); ok {
-		ps.showWish(v, http.StatusOK, view, look.Page{First: v.R.URL.Query().Has("first"), Program: "iphone"})
+		ps.showWish(v, http.StatusOK, view, look.Page{First: v.R.URL.Query().Has("first"), Program: likely(view)})
 	}
 }
 

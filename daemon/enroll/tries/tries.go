@@ -64,3 +64,14 @@ func Astray(own []account.Event, apps []account.Record, now time.Time) []account
 	}
 	return out
 }
+
+// Programs are the User-Agents of these tries, each once.
+func Programs(events []account.Event) []string {
+	var agents []string
+	for _, e := range events {
+		if e.Agent != "" && !slices.Contains(agents, e.Agent) {
+			agents = append(agents, e.Agent)
+		}
+	}
+	return agents
+}
