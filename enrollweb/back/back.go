@@ -136,7 +136,7 @@ func parse(s string) (*url.URL, bool) {
 		return nil, false
 	}
 	u, err := url.Parse(s)
-	if err != nil || u.Opaque != "" || u.User != nil || !plainHost(u) || !plainPath(u.EscapedPath()) {
+	if err != nil || u.User != nil || !plainHost(u) || !plainPath(u.EscapedPath()) {
 		return nil, false
 	}
 	// The scheme as it was written: the parser would forgive capitals.

@@ -63,7 +63,7 @@ func hostile() map[string][]string {
 			"https:/app.example.org/", "https:///app.example.org/", "javascript:alert(1)", "javascript://app.example.org/%0aalert(1)", "data:text/html,x",
 			"http://app.example.org/", "ftp://app.example.org/", "HTTPS://app.example.org/", "Https://app.example.org/", "view-source:https://app.example.org/",
 			"blob:https://app.example.org/x", "https://", "https://:443/", "http://localhost:7000/x"},
-		"another port": {"https://app.example.org:8443/", "https://app.example.org:80/", "https://portal.example.org/cloud/", "http://127.0.0.1/", "http://127.0.0.1:70000/",
+		"another port": {"https://app.example.org:8443/", "https://app.example.org:80/", "https://portal.example.org/cloud/", "http://127.0.0.1/", "http://127.0.0.1:70000/", "https://127.0.0.1:7000/x", "https://[::1]:7000/x",
 			"https://app.example.org:/", "https://app.example.org:0443/", "https://app.example.org:443:443/", "https://app.example.org:+443/", "https://app.example.org:443x/"},
 		"control characters and blanks": {"https://app.example.org/\r\nSet-Cookie: a=b", "https://app.example.org/\x00", "\thttps://app.example.org/", " https://app.example.org/",
 			"https://app.example.org/ ", "ht\ntps://app.example.org/", "https://app.exa\tmple.org/", "https://app.example.org/\x7f", "https://app.example.org/%0d%0aSet-Cookie:x",
@@ -77,7 +77,7 @@ func hostile() map[string][]string {
 			"https://portal.example.org:8443/cloud/./../admin", "https://portal.example.org:8443/cloud%2f..%2fadmin", "https://portal.example.org:8443/cloud/..%2fadmin",
 			"https://portal.example.org:8443/cloud/..%5cadmin", "https://portal.example.org:8443/cloud/..", "https://portal.example.org:8443/%63loud/..", "https://portal.example.org:8443/CLOUD/"},
 		"two readings": {"https://app.example.org//evil.example/", "https://app.example.org/%2f/evil.example", "https://app.example.org/%5c/evil.example", "https://app.example.org/%zz",
-			"https://app.example.org/<script>", `https://app.example.org/"onclick="`, "https://app.example.org/{a}", "https://app.example.org/%2525"},
+			"https://app.example.org/<script>", `https://app.example.org/"onclick="`, "https://app.example.org/{a}", "https://app.example.org/./x", "https://app.example.org/x/.", "https://app.example.org/%2e/x", "https://app.example.org/%2525"},
 		"too long": {"https://app.example.org/" + strings.Repeat("a", maxAddress)},
 	}
 }
@@ -137,7 +137,8 @@ func TestGates(t *testing.T) {
 
 func TestListsThatAreRefused(t *testing.T) {
 	for _, bad := range []string{"", "app.example.org", "http://app.example.org", "https://app.example.org/?x", "https://app.example.org/?", "https://app.example.org/#x",
-		"https://app.example.org/#", "https://a@app.example.org", "https://*.example.org", "https://App.example.org", "https://app.example.org/%61", "https://app.example.org/../x", "*"} {
+		"https://app.example.org/#", "https://a@app.example.org", "https://*.example.org", "https://App.example.org", "https://app.example.org/%61", "https://app.example.org/../x", "*",
+		"https://app.example.org:", "https://app.example.org:0443", "https://app.example.org:443443", "https://[::1]:"} {
 		if _, err := New([]string{bad}, nil); err == nil {
 			t.Errorf("%q is on a list", bad)
 		}
