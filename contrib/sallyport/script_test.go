@@ -82,8 +82,8 @@ func (h *house) User(_ context.Context, name string) (enroll.Overview, error) {
 		Facts: facts,
 		Snapshot: account.Snapshot{Subject: facts.ID, Records: []account.Record{
 			{ID: "r1", Factor: "totp", Label: "Alices Telefon", Uses: -1, Created: now.Add(-48 * time.Hour), LastUsed: now.Add(-3 * time.Minute), LastService: "web"},
-			{ID: "r2", Factor: "app-password", Label: "Tablet\x1b[2J", Uses: -1, Created: now, LastUsed: now.Add(-2 * time.Hour), LastService: "dav", LastFrom: "192.0.2.0", LastAgent: "DAVx5"},
-			{ID: "r3", Factor: "app-password", Label: "Laptop", Uses: -1, Created: now, Revoked: now},
+			{ID: "r2", Factor: "app-password", Label: "Tablet\x1b[2J", Device: "r1", Uses: -1, Created: now, LastUsed: now.Add(-2 * time.Hour), LastService: "dav", LastFrom: "192.0.2.0", LastAgent: "DAVx5"},
+			{ID: "r3", Factor: "app-password", Label: "Laptop", Device: "gone", Uses: -1, Created: now, Revoked: now},
 			{ID: "r4", Factor: "recovery", Uses: 8, Created: now},
 		}},
 		Tries: []account.Event{{At: now.Add(-5 * time.Minute), Act: account.ActCheck, Service: "web", Verdict: factor.Deny,

@@ -191,12 +191,22 @@ func (s *Screen) showRecords(title string, records []api.Record, mine func(api.R
 		if r.LastAgent != "" {
 			used += " (" + r.LastAgent + ")"
 		}
-		rows = append(rows, []string{r.ID, or(r.Label, "-"), r.State, local(r.Created), used})
+		rows = append(rows, []string{r.ID, or(r.Label, "-") + on(r, records), r.State, local(r.Created), used})
 	}
 	if len(rows) == 1 {
 		rows = [][]string{{"none"}}
 	}
 	s.table(rows)
+}
+
+// on says which phone an app password is on, as the person called it.
+func on(r api.Record, records []api.Record) string {
+	for _, phone := range records {
+		if phone.ID == r.Device && r.Device != "" {
+			return ", on " + or(phone.Label, phone.ID)
+		}
+	}
+	return ""
 }
 
 // Done shows what was done to the person of that name.

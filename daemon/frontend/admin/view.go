@@ -36,7 +36,7 @@ func person(o enroll.Overview, now time.Time) api.Person {
 }
 
 func record(r account.Record, now time.Time) api.Record {
-	out := api.Record{ID: r.ID, Factor: r.Factor, Label: r.Label, Services: r.Services, State: state(r, now),
+	out := api.Record{ID: r.ID, Factor: r.Factor, Label: r.Label, Services: r.Services, Device: r.Device, State: state(r, now),
 		Created: utc(r.Created), Revoked: utc(r.Revoked), Expires: utc(r.Expires), LastUsed: utc(r.LastUsed),
 		LastService: r.LastService, LastFrom: r.LastFrom, LastAgent: r.LastAgent}
 	if r.Uses >= 0 {

@@ -129,6 +129,9 @@ type Record struct {
 	Factor   string   `json:"factor"`
 	Label    string   `json:"label"`
 	Services []string `json:"services,omitempty"`
+	// Device is the ID of the phone that an app password is on, as far as the
+	// person has said so.
+	Device string `json:"device,omitempty"`
 	// State is "active", "pending", "revoked", "expired" or "used up".
 	State       string    `json:"state"`
 	Created     time.Time `json:"created,omitzero"`
