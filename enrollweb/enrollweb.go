@@ -42,14 +42,24 @@ import (
 
 // Desk is what stands behind the page; enroll.Desk is one.
 type Desk interface {
+	entrance
+	keeper
+	flow.Desk
+}
+
+// entrance leads to a session.
+type entrance interface {
 	signin.Redeemer
 	setup.SetUp
 	visit.Sessions
+}
+
+// keeper shows and changes what somebody has.
+type keeper interface {
 	passwords.Maker
 	codes.Maker
 	phones.Keeper
 	tries.Teller
-	flow.Desk
 }
 
 // Config is everything the page needs.
