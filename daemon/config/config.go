@@ -172,6 +172,7 @@ type Page struct {
 	TrustedProxies []netip.Prefix
 	// Operator is who runs this, as the page says it.
 	Operator string
+	Brand    pageform.Brand
 	Support  Support
 	// Servers are what the page tells people to give their programs.
 	Servers []pageform.Server

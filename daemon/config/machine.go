@@ -97,6 +97,7 @@ func (x examination) page(p Page) {
 	x.ask("page.listen", socketOf(p.Listen), x.Socket)
 	x.ask("page.texts", p.Texts, x.Texts)
 	x.pair("page.tls_cert", p.TLSCert, "page.tls_key", p.TLSKey)
+	x.file("page.logo", p.Brand.Logo, files.Logo)
 	x.pair("page.profile_cert", p.ProfileCert, "page.profile_key", p.ProfileKey)
 }
 

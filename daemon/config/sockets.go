@@ -148,6 +148,7 @@ func readPage(t table, services []Service) Page {
 		Language:    t.OneOf("language", "auto", "auto", "de", "en"),
 		German:      t.OneOf("german", "sie", "sie", "du"),
 		Texts:       t.File("texts", ""),
+		Brand:       pageform.ReadBrand(t.Table),
 	}
 	support := t.sub("support")
 	p.Support = Support{Phone: support.Text("phone", ""), Hours: support.Text("hours", ""), Mail: support.Text("mail", "")}
