@@ -70,7 +70,9 @@ type Config struct {
 	Service string
 	// Operator names the organisation at the top of every page; optional.
 	Operator string
-	Support  look.Support
+	// Brand is the operator's colour and logo; optional.
+	Brand   look.Brand
+	Support look.Support
 	// Servers are what programs are given to sync with.
 	Servers []recipe.Server
 	// Signer signs the profiles for Apple's devices; optional.
@@ -137,7 +139,7 @@ func New(cfg Config) (http.Handler, error) {
 	if h.texts, err = words.Load(cfg.TextsDir, cfg.Lang, cfg.German); err != nil {
 		return nil, fmt.Errorf("enrollweb: %w", err)
 	}
-	if h.Look, err = look.New(); err != nil {
+	if h.Look, err = look.New(cfg.Brand); err != nil {
 		return nil, fmt.Errorf("enrollweb: %w", err)
 	}
 	flows, err := flow.New(cfg.Desk, cfg.Servers, cfg.BaseURL, cfg.Now)

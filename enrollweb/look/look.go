@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"net/http"
 	"path"
 	"strings"
 	"time"
@@ -39,14 +38,30 @@ var scriptFile []byte
 // Look is every page, ready to draw.
 type Look struct {
 	pages map[string]*template.Template
-	// CSS and JS are the paths of the stylesheet and of the script. They change
-	// with the content, so a browser may keep the files for ever.
-	CSS, JS string
+	// CSS, JS and Logo are the paths of the stylesheet, the script and the logo,
+	// which may be empty. They change with the content, so a browser may keep the
+	// files for ever.
+	CSS, JS, Logo string
+	icon          template.URL
+	assets        map[string]asset
 }
 
-// New parses every page together with the frame around it.
-func New() (*Look, error) {
-	l := &Look{CSS: "/style-" + mark(styleFile) + ".css", JS: "/script-" + mark(scriptFile) + ".js", pages: make(map[string]*template.Template)}
+// New parses every page together with the frame around it, in the brand's
+// colours.
+func New(b Brand) (*Look, error) {
+	style, err := b.style()
+	if err != nil {
+		return nil, err
+	}
+	logo, drawn, err := b.logo()
+	if err != nil {
+		return nil, err
+	}
+	l := &Look{CSS: "/style-" + mark(style) + ".css", JS: "/script-" + mark(scriptFile) + ".js", Logo: logo, icon: b.icon(logo), pages: make(map[string]*template.Template)}
+	l.assets = map[string]asset{l.CSS: {"text/css; charset=utf-8", style}, l.JS: {"text/javascript; charset=utf-8", scriptFile}}
+	if logo != "" {
+		l.assets[logo] = drawn
+	}
 	files, err := templateFiles.ReadDir("templates")
 	if err != nil {
 		return nil, fmt.Errorf("reading templates: %w", err)
@@ -70,29 +85,6 @@ func mark(content []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Serve answers for the paths CSS and JS, and tells whether it did.
-func (l *Look) Serve(w http.ResponseWriter, r *http.Request) bool {
-	var content []byte
-	var kind string
-	switch r.URL.Path {
-	case l.CSS:
-		content, kind = styleFile, "text/css; charset=utf-8"
-	case l.JS:
-		content, kind = scriptFile, "text/javascript; charset=utf-8"
-	default:
-		return false
-	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-		return true
-	}
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	_, _ = w.Write(content) // a reader that went away is nobody's error
-	return true
-}
-
 // Support is whom people can ask; empty parts are left out.
 type Support struct{ Phone, Hours, Mail string }
 
@@ -102,6 +94,8 @@ type Page struct {
 	*words.Catalog
 	Title     string // message key of the heading
 	CSS, JS   string
+	Logo      string // path, or empty
+	Icon      template.URL
 	Nonce     string // of the one script
 	Here      string // where the language switch leads; empty on shown-once pages
 	Operator  string
@@ -207,7 +201,7 @@ func Groups(s string, n int) []string {
 
 // Draw returns the named page.
 func (l *Look) Draw(name string, p Page) ([]byte, error) {
-	p.CSS, p.JS = l.CSS, l.JS
+	p.CSS, p.JS, p.Logo, p.Icon = l.CSS, l.JS, l.Logo, l.icon
 	var out bytes.Buffer
 	if err := l.pages[name].ExecuteTemplate(&out, "frame", p); err != nil {
 		return nil, fmt.Errorf("drawing page %s: %w", name, err)

@@ -170,9 +170,15 @@ func (h *House) buildPage(ctx context.Context) error {
 		}
 		signer = &pair
 	}
+	var logo []byte
+	if p.Brand.Logo != "" {
+		if logo, err = os.ReadFile(p.Brand.Logo); err != nil {
+			return fmt.Errorf("reading the logo: %w", err)
+		}
+	}
 	page, err := enrollweb.New(enrollweb.Config{
 		Judge: h.engine, Desk: h.desk,
-		Service: p.Service, Operator: p.Operator, Support: look.Support(p.Support),
+		Service: p.Service, Operator: p.Operator, Brand: look.Brand{Accent: p.Brand.Accent, Logo: logo}, Support: look.Support(p.Support),
 		Servers: servers(p.Servers), Signer: signer,
 		BaseURL: p.URL, Insecure: public.Scheme == "http" && loopback(public.Hostname()),
 		ReturnTo: p.ReturnTo, Visits: h.visits, Origins: h.origins(), TrustedProxies: p.TrustedProxies, TextsDir: p.Texts, Lang: lang, German: p.German,
