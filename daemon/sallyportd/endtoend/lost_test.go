@@ -99,7 +99,7 @@ func (o *owner) watch() {
 	o.look("tries")
 	o.press(`a[href="/tries/watch"]`)
 	o.look("watch")
-	if n := ask[int](o.chromium, `document.querySelectorAll("#watch li").length`); n != 0 {
+	if n := ask[int](o.chromium, `document.querySelectorAll("#seen li").length`); n != 0 {
 		o.t.Fatalf("%s: something has arrived already", o.dev.name)
 	}
 	ask[bool](o.chromium, `(document.documentElement.dataset.same = "1") === "1"`)
@@ -112,7 +112,6 @@ func (o *owner) watch() {
 	o.sync(o.calendars, http.StatusNoContent)
 	o.arrives(map[string]string{"de": "Es klappt.", "en": "It works."}[o.dev.lang])
 	o.look("watch-works")
-	o.open("/tries")
 	if n := ask[int](o.chromium, `document.querySelectorAll("#told li").length`); n != 1 {
 		o.t.Errorf("%s: the calendar that works stands there %d times", o.dev.name, n)
 	}
@@ -122,7 +121,7 @@ func (o *owner) watch() {
 func (o *owner) arrives(words string) {
 	o.t.Helper()
 	o.must("watching", within(patience, func() error {
-		if got := ask[string](o.chromium, `(document.querySelector("#watch") || {innerText: ""}).innerText`); !strings.Contains(got, words) {
+		if got := ask[string](o.chromium, `(document.querySelector("#seen") || {innerText: ""}).innerText`); !strings.Contains(got, words) {
 			return fmt.Errorf("it reads %q, want %q", got, words)
 		}
 		return nil
