@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
 	"github.com/sallyport/sallyport/daemon/enroll/devices"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 )
 
 // owner is somebody with phones: the session, and the key of each phone by its
@@ -246,8 +247,8 @@ func TestRemovingAPhoneTakesACodeFromAnother(t *testing.T) {
 // The budget of codes holds for removing, too, an outage costs nothing, and
 // nothing of it is done by a session that is not fresh.
 func TestRemovingAPhoneIsCounted(t *testing.T) {
-	m := &flaky{}
-	o := withPhones(newScene(t, func(c *enroll.Config) { m.Store = c.Store; c.Store = m }), "first", "second")
+	m, seen := &flaky{}, &noted{}
+	o := withPhones(newScene(t, func(c *enroll.Config) { m.Store = c.Store; seen.Store = m; c.Store = seen }), "first", "second")
 	ctx, code := context.Background(), devices.Removal{Record: o.order[0]}
 	o.move(time.Minute)
 	code.Code = o.code(o.keys[o.order[1]])
@@ -260,6 +261,26 @@ func TestRemovingAPhoneIsCounted(t *testing.T) {
 		t.Errorf("an outage: %v", err)
 	}
 	m.fail = ""
+	// An outage of the factor is taken back as the right code is, and a wrong one
+	// stays counted.
+	away, plugin := &liar{err: errors.New("the process is gone")}, o.cfg.Factors["totp"]
+	o.cfg.Factors["totp"] = enroll.Factor{Info: plugin.Info, Plugin: away}
+	if _, err := o.desk.RemovePhone(ctx, o.token, code); !errors.Is(err, account.ErrUnavailable) || !slices.Equal(seen.last.Refund, []int64{int64(o.counted)}) {
+		t.Errorf("an outage of the factor: %v, refunded %v of %d", err, seen.last.Refund, o.counted)
+	}
+	o.cfg.Factors["totp"] = plugin
+	_, err = o.desk.RemovePhone(ctx, o.token, devices.Removal{Record: o.order[0], Code: "000000"})
+	refused(t, err, account.CodeWrong)
+	if len(seen.last.Refund) > 0 {
+		t.Errorf("a wrong code: refunded %v", seen.last.Refund)
+	}
+	third := o.add(devices.Plan{Label: "third"})
+	o.move(time.Minute)
+	next, err := o.desk.RemovePhone(ctx, o.token, devices.Removal{Record: third, Code: o.code(o.keys[o.order[1]])})
+	o.ok(err)
+	if o.token = next.Token; !slices.Equal(seen.last.Refund, []int64{int64(o.counted)}) {
+		t.Errorf("a right code: refunded %v of %d", seen.last.Refund, o.counted)
+	}
 	o.move(10 * time.Minute)
 	_, err = o.desk.RemovePhone(ctx, o.token, code)
 	refused(t, err, account.CodeRequired)
@@ -268,6 +289,17 @@ func TestRemovingAPhoneIsCounted(t *testing.T) {
 	if got := o.labels(); got != "first, second" {
 		t.Errorf("the phones are %q", got)
 	}
+}
+
+// noted is a store that remembers the last change.
+type noted struct {
+	records.Store
+	last account.Change
+}
+
+func (n *noted) Commit(ctx context.Context, c account.Change) error {
+	n.last = c
+	return n.Store.Commit(ctx, c)
 }
 
 // Two windows remove both phones at once: one phone is left, whoever is first.

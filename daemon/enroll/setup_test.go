@@ -267,6 +267,7 @@ func TestAConfirmationBelievesNoLiar(t *testing.T) {
 		"another record": {result: factor.Result{Verdict: factor.Accept, Record: "other"}},
 		"big payload":    {result: factor.Result{Verdict: factor.Accept, Record: own, Payload: make([]byte, factor.MaxPayload+1)}},
 		"mad":            {result: factor.Result{Verdict: 9, Record: own}},
+		"nothing spent":  {result: factor.Result{Verdict: factor.Accept, Record: own}},
 	} {
 		l.result, l.err = c.result, c.err
 		if _, err := s.desk.Confirm(context.Background(), token, "123456"); !errors.Is(err, account.ErrUnavailable) {
