@@ -33,7 +33,6 @@ type world struct {
 	wishes   []enroll.Wish
 	servers  []recipe.Server
 	tries    []account.Event
-	tries    []account.Event
 	asks     []*question
 	apps     []string // where people may be sent back to
 	gates    []string // and whose hosts take them over
