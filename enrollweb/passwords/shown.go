@@ -74,8 +74,10 @@ func (ps *Pages) wait(v *visit.Visit) {
 		v.To("/home?note=removed")
 		return
 	}
+	title := "wait.title_seen"
 	if rec.LastUsed.IsZero() {
+		title = "wait.title"
 		v.W.Header().Set("Refresh", "5")
 	}
-	v.Show(http.StatusOK, "wait", look.Page{Title: "wait.title", View: view, Record: rec, Signed: true, Onward: v.OnwardHost()})
+	v.Show(http.StatusOK, "wait", look.Page{Title: title, View: view, Record: rec, Signed: true, Onward: v.OnwardHost()})
 }
