@@ -25,6 +25,7 @@ const axeSum = "e63e659f9806d7ae5bd40899043b0871a5062c5442b01b3f1a3edf5eaf50bf5c
 // TestAxe lets axe-core look at every state, in both schemes: all of WCAG 2.0 to
 // 2.2, A and AA, and what it calls best practice.
 func TestAxe(t *testing.T) {
+	t.Parallel()
 	sum := sha512.Sum512(axe)
 	if got := hex.EncodeToString(sum[:]); got != axeSum {
 		t.Fatalf("testdata/axe.min.js is another one: its SHA-512 is %s", got)
@@ -43,6 +44,7 @@ func TestAxe(t *testing.T) {
 
 // TestAxeSees shows that the test above can fail.
 func TestAxeSees(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, newStage(t, nil))
 	b.show(screen{lang: "de", width: 1280})
 	b.play(scenes()[0])
@@ -67,6 +69,7 @@ func (b *tab) axe() []string {
 // its language, the title the state, an error is announced and stands beside its
 // field.
 func TestNames(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, newStage(t, nil))
 	for i, lang := range []string{"de", "en"} {
 		b.show(screen{lang: lang, width: 1280})
@@ -132,13 +135,14 @@ func value(v *accessibility.Value) string {
 // TestFocusCanBeSeen goes through every state with Tab: wherever the focus is, an
 // outline of two pixels or more says so, and nothing lies outside of the screen.
 func TestFocusCanBeSeen(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, newStage(t, nil))
 	for _, s := range []screen{{lang: "de", width: 1280}, {lang: "en", width: 320, dark: true}} {
 		b.show(s)
 		for _, sc := range scenes() {
 			b.play(sc)
 			ask[bool](b, `(document.activeElement.blur(), true)`)
-			want := ask[int](b, `[...document.querySelectorAll("a[href], button, input, summary")].filter(e => e.checkVisibility() && e.type !== "hidden" && (e.type !== "radio" || e.checked)).length`)
+			want := ask[int](b, `[...document.querySelectorAll("a[href], button, input, summary")].filter(e => e.checkVisibility() && e.type !== "hidden" && (e.type !== "radio" || e === ([...e.form.elements[e.name]].find(r => r.checked) || e.form.elements[e.name][0]))).length`)
 			seen := map[string]bool{}
 			for range want + 3 {
 				run(b, "pressing Tab", chromedp.KeyEvent("\t"))
@@ -165,6 +169,7 @@ func TestFocusCanBeSeen(t *testing.T) {
 // TestNothingIsCut: no state has to be scrolled sideways, not at 320 pixels and
 // not with letters of twice the size, and no words stick out of what they are in.
 func TestNothingIsCut(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, newStage(t, nil))
 	for _, s := range []screen{{lang: "de", width: 320, phone: true}, {lang: "en", width: 320}, {lang: "de", width: 360, scale: 200, phone: true},
 		{lang: "de", width: 768, scale: 200}, {lang: "en", width: 1280, scale: 200}} {
@@ -191,6 +196,7 @@ func TestNothingIsCut(t *testing.T) {
 // TestPrint: the sheet of emergency codes prints with the number to call, and
 // without what is only for the screen, on one page.
 func TestPrint(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, newStage(t, nil))
 	b.show(screen{lang: "de", width: 1280, dark: true})
 	for _, sc := range scenes() {

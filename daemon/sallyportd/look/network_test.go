@@ -12,6 +12,7 @@ const maxFirst = 60 << 10
 // TestNoRequestLeaves: whatever state the page is in, the browser asks our own
 // host and nobody else. One HTML and one CSS are all that it waits for.
 func TestNoRequestLeaves(t *testing.T) {
+	t.Parallel()
 	st := newStage(t, nil)
 	b := newTab(t, st)
 	b.show(screen{lang: "de", width: 1280})

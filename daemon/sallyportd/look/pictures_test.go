@@ -51,6 +51,7 @@ const (
 // TestPictures takes the pictures again and compares them with those that were
 // found good. Where one differs, a picture of the difference is left beside it.
 func TestPictures(t *testing.T) {
+	t.Parallel()
 	renew := flag.Lookup("update").Value.String() == "true"
 	b := newTab(t, newStage(t, nil))
 	if dir := os.Getenv("SCREENSHOTS"); dir != "" {

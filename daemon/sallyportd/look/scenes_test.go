@@ -1,6 +1,7 @@
 package look
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -21,7 +22,7 @@ type scene struct {
 }
 
 func scenes() []scene {
-	return append(append(signingIn(), settingUp()...), atHome()...)
+	return slices.Concat(signingIn(), settingUp(), atHome(), withPhones())
 }
 
 func signingIn() []scene {
@@ -32,11 +33,12 @@ func signingIn() []scene {
 		{name: "disturbed", path: "/", then: func(b *tab) { b.send("/sign-in", "name", "alice", "password", "disturbed") },
 			title: [2]string{"Die Anmeldung ist gestört", "Signing in is disturbed"}},
 		{name: "over", path: "/?over=1", title: [2]string{"Anmelden", "Sign in"}},
-		{name: "lost", path: "/nowhere", title: [2]string{"Seite nicht gefunden", "Page not found"}},
+		{name: "nowhere", path: "/nowhere", title: [2]string{"Seite nicht gefunden", "Page not found"}},
 		{name: "code", level: guard.Code, path: "/code", title: [2]string{"Noch ein Schritt", "One more step"}},
 		{name: "code-refused", level: guard.Code, path: "/code", then: func(b *tab) { b.send("/code", "code", "000000") },
 			title: [2]string{"Fehler: Noch ein Schritt", "Error: One more step"}},
 		{name: "emergency", level: guard.Code, path: "/code?emergency=1", title: [2]string{"Mit Notfallcode anmelden", "Sign in with an emergency code"}},
+		{name: "link", path: "/enroll?ticket=abc", title: [2]string{"Willkommen", "Welcome"}},
 		{name: "flow", path: "/login/v2/flow?id=abc", title: [2]string{"Ein Programm", "A program"}},
 	}
 }
@@ -85,15 +87,46 @@ func atHome() []scene {
 		{name: "issued-android", level: guard.Full, path: "/passwords/new", then: make1("android"), title: issued},
 		{name: "issued-thunderbird", level: guard.Full, path: "/passwords/new", then: make1("thunderbird"), title: issued},
 		{name: "wait", level: guard.Full, path: "/passwords/wait?id=3", view: list, title: [2]string{"Warten auf den ersten Abgleich", "Waiting for the first sync"}},
-		{name: "wait-seen", level: guard.Full, path: "/passwords/wait?id=1", view: list, title: [2]string{"", ""}},
+		{name: "wait-seen", level: guard.Full, path: "/passwords/wait?id=1", view: list, title: [2]string{"Es klappt", "It works"}},
+		{name: "tries", level: guard.Full, path: "/tries", view: list, title: [2]string{"Warum gleicht mein Gerät nicht ab?", "Why does my device not sync?"}},
+		{name: "tries-watch", level: guard.Full, path: "/tries/watch", title: [2]string{"Warum gleicht mein Gerät nicht ab?", "Why does my device not sync?"}},
+		{name: "grant", level: guard.Full, path: "/login/v2/flow?id=abc", then: func(b *tab) { b.send("/login/v2/flow") },
+			title: [2]string{"App-Passwort weitergeben?", "Hand over an app password?"}},
 		{name: "rename", level: guard.Full, path: "/passwords/rename?id=2", view: list, title: [2]string{"App-Passwort umbenennen", "Rename an app password"}},
 		{name: "remove", level: guard.Full, path: "/passwords/remove?id=1", view: list, title: [2]string{"App-Passwort entfernen?", "Remove app password?"}},
 		{name: "unused", level: guard.Full, path: "/passwords/unused", view: list, title: [2]string{"Unbenutzte", "Remove unused"}},
-		{name: "phone", level: guard.Full, path: "/phone", title: [2]string{"Handy wechseln", "Replace phone"}},
-		{name: "phone-confirm", level: guard.Full, path: "/phone", view: waiting, title: [2]string{"Handy verbinden", "Connect your phone"}},
 		{name: "renew", level: guard.Full, path: "/codes", title: [2]string{"Neue Notfallcodes machen", "Make new emergency codes"}},
 		{name: "codes", level: guard.Full, path: "/codes", then: func(b *tab) { b.send("/codes") }, title: [2]string{"Ihre Notfallcodes", "Your emergency codes"}},
 		{name: "again", level: guard.Full, path: "/codes", view: stale, title: [2]string{"Bitte noch einmal anmelden", "Please sign in again"}},
+	}
+}
+
+// two phones, one of which holds an app password.
+func two(v *enroll.View) {
+	list(v)
+	v.Devices = []account.Record{
+		{ID: "d1", Factor: "totp", Label: "Annas Handy", Created: now().AddDate(0, -2, 0), LastUsed: now().Add(-75 * time.Minute)},
+		{ID: "d2", Factor: "totp", Label: "Tablet in der Küche", Created: now().AddDate(0, 0, -9), LastUsed: now().AddDate(0, 0, -3)},
+	}
+	v.AppPasswords[0].Device, v.Astray, v.CodesLeft = "d1", nil, 9
+}
+
+func withPhones() []scene {
+	lost := [2]string{"Handy verloren?", "Lost your phone?"}
+	return []scene{
+		{name: "phone", level: guard.Full, path: "/phone", title: [2]string{"Handy wechseln", "Replace phone"}},
+		{name: "phone-confirm", level: guard.Full, path: "/phone?id=d1", view: func(v *enroll.View) { waiting(v); v.Setup.Plan.Replaces = "d1" },
+			title: [2]string{"Handy verbinden", "Connect your phone"}},
+		{name: "phone-which", level: guard.Full, path: "/phone", view: two, title: [2]string{"Handy wechseln", "Replace phone"}},
+		{name: "phone-add", level: guard.Full, path: "/phone/add", view: two, title: [2]string{"Noch ein Handy verbinden", "Connect another phone"}},
+		{name: "phone-rename", level: guard.Full, path: "/phones/rename?id=d2", view: two, title: [2]string{"Handy umbenennen", "Rename phone"}},
+		{name: "phone-remove", level: guard.Full, path: "/phones/remove?id=d2", view: two, title: [2]string{"Handy entfernen?", "Remove phone?"}},
+		{name: "phone-remove-refused", level: guard.Full, path: "/phones/remove?id=d2", view: two, then: func(b *tab) { b.send("/phones/remove", "code", "000000") },
+			title: [2]string{"Fehler: Handy entfernen?", "Error: Remove phone?"}},
+		{name: "lost-which", level: guard.Full, path: "/phones/lost", view: two, title: lost},
+		{name: "lost-phone", level: guard.Full, path: "/phones/lost?id=d1", view: two, title: lost},
+		{name: "lost-last", level: guard.Full, path: "/phones/lost", title: lost},
+		{name: "home-phones", level: guard.Full, path: "/home", view: two, title: [2]string{"Übersicht", "Overview"}},
 	}
 }
 

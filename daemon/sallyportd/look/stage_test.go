@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/devices"
 	"github.com/sallyport/sallyport/daemon/enroll/handover"
 	"github.com/sallyport/sallyport/enrollweb"
 	"github.com/sallyport/sallyport/enrollweb/guard"
@@ -169,6 +170,18 @@ func (st *stage) Issue(_ context.Context, _ account.Secret, w enroll.Wish) (enro
 	defer st.mu.Unlock()
 	st.view.AppPasswords = append(st.view.AppPasswords, account.Record{ID: "new", Label: w.Label, Services: []string{"dav"}, Created: now()})
 	return enroll.Issued{Record: "new", Secret: "k7m2-9qxv-dhz4-tw3c-8fnr-5jbp"}, nil
+}
+
+func (st *stage) RemovePhone(context.Context, account.Secret, devices.Removal) (enroll.Session, error) {
+	return enroll.Session{}, &enroll.Refusal{Reason: account.CodeWrong}
+}
+
+// Tries are two that went wrong, each in its way.
+func (st *stage) Tries(context.Context, account.Secret) ([]account.Event, error) {
+	return []account.Event{
+		{At: now().Add(-3 * time.Minute), Service: "dav", Agent: "iOS/17.1 dataaccessd/1.0", Address: "192.0.2.9", Reason: account.AppPasswordRequired, Count: 4},
+		{At: now().Add(-2 * time.Hour), Service: "dav", Agent: "Thunderbird/128.0", Address: "2001:db8:1:2::3", Reason: account.AppPasswordRevoked},
+	}, nil
 }
 
 func (st *stage) Revoke(context.Context, account.Secret, string) error { return nil }
