@@ -69,6 +69,7 @@ func TestWhyADeviceDoesNotSync(t *testing.T) {
 			{ID: "p1", Label: "Fairphone", LastUsed: now().Add(-time.Hour), LastService: "dav", LastAgent: "DAVx5/4.3"},
 			{ID: "p2", Label: "Renamed", LastUsed: now().AddDate(0, 0, -3)},
 			{ID: "p3", Label: "Never"},
+			{ID: "p4", Label: "Office", LastUsed: now().AddDate(0, 0, -4), LastService: "dav", LastAgent: "Thunderbird/128"},
 		}
 	})
 	w.tries = []account.Event{
@@ -76,6 +77,7 @@ func TestWhyADeviceDoesNotSync(t *testing.T) {
 		{At: now().Add(-2 * time.Minute), Service: "dav", Agent: "Your account is locked, call 0190", Address: "192.0.2.9", Name: "call 0190", Reason: account.AppPasswordRequired},
 		{At: now().Add(-3 * time.Minute), Service: "dav", Record: "p9", Label: "Lost one", Agent: "iOS/17", Reason: account.AppPasswordRevoked},
 		{At: now().Add(-4 * time.Minute), Service: "dav", Record: "p2", Label: "Old name", Reason: account.DirectoryUnavailable},
+		{At: now().Add(-50 * time.Minute), Service: "dav", Agent: "Thunderbird/128", Reason: account.AppPasswordTypo},
 		{At: now().Add(-2 * time.Hour), Service: "dav", Agent: "DAVx5/4.3", Reason: account.AppPasswordTypo},
 		{At: now().Add(-3 * time.Hour), Service: "dav", Record: "p1", Label: "Fairphone", Reason: account.StoreUnavailable},
 	}
@@ -85,7 +87,9 @@ func TestWhyADeviceDoesNotSync(t *testing.T) {
 	want := "Renamed today, 09:29 · Calendar and contacts · 4 times This app password was made for something else, not for “Calendar and contacts”. Make an app password for “Calendar and contacts” and enter it on the device. " +
 		"A device without a valid app password today, 09:28 · Calendar and contacts · network 192.0.2.9 This device uses no app password, but probably your normal password. Make an app password and enter it on the device. You do not know the device? It was not let in. " +
 		"Lost one today, 09:27 · Calendar and contacts · iPhone or iPad This app password has been removed. Make a new app password and enter it on the device. Should the device no longer sync? Then remove the account there. " +
+		"A device without a valid app password today, 08:40 · Calendar and contacts · Thunderbird There is a typing mistake in the app password. Type it again on the device. You no longer have it? Then make a new app password. " +
 		"Fairphone today, 08:30 · Calendar and contacts · Android (DAVx5) It works. There is nothing to do here. " +
+		"Office 19 November 2026, 09:30 · Calendar and contacts · Thunderbird It works. There is nothing to do here. " +
 		"Never No device has tried this app password yet. Enter it on the device, or remove it if you do not need it. "
 	if text = strings.ReplaceAll(text, "\u00a0", " "); !strings.HasPrefix(text, want) {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
