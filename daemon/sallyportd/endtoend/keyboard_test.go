@@ -1,0 +1,131 @@
+package endtoend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestKeyboardAlone: somebody without mouse and touch signs in, sets up and makes
+// an app password with Tab, Enter and Space, and always sees where they are.
+func TestKeyboardAlone(t *testing.T) {
+	t.Parallel()
+	s := pageSite(t, false)
+	c := newChromium(t, s.url, device{name: "de-keyboard", lang: "de", width: 1280, height: 900})
+	s.must("starting", s.start())
+	v := &visitor{chromium: c, site: s, name: "alice", texts: textsOf("de")}
+	v.open("/")
+	v.titled("Anmelden")
+	v.arrive("#name")
+	v.types("alice")
+	v.arrive("#password")
+	v.types("wrong-password")
+	v.goes("Enter", "\r")
+
+	v.titled("Fehler: Anmelden")
+	v.told("#password")
+	v.types("alice-password")
+	v.arrive("form button.main")
+	v.goes("Space", " ")
+
+	v.titled("Einrichten in drei Schritten")
+	v.arrive("form button.main")
+	v.goes("Enter", "\r")
+
+	v.titled("Handy verbinden")
+	v.arrive("details.key summary")
+	v.types(" ")
+	key := strings.Join(strings.Fields(v.chromium.read("#key")), "")
+	wrong, err := wrongCode(key)
+	v.must("computing a code", err)
+	v.arrive("#code")
+	v.types(wrong)
+	v.goes("Enter", "\r")
+	v.titled("Fehler: Handy verbinden")
+	v.told("#code")
+	code, err := s.phones.code(key)
+	v.must("computing a code", err)
+	v.types(code)
+	v.arrive("form[action='/setup/confirm'] button.main")
+	v.goes("Space", " ")
+
+	v.titled("Ihre Notfallcodes")
+	v.arrive("input[name=kept]")
+	v.types(" ")
+	v.arrive("form button.main")
+	v.goes("Enter", "\r")
+
+	v.titled("Neues App-Passwort")
+	v.arrive("input[name=program]")
+	v.arrive("#label")
+	v.types("Mein iPhone")
+	v.arrive("form button.main")
+	v.goes("Enter", "\r")
+
+	v.titled("Ihr neues App-Passwort")
+	v.answers(204, v.chromium.read("#app-password"))
+	v.arrive("a.button.main")
+	v.goes("Enter", "\r")
+	v.titled("Warten auf den ersten Abgleich")
+	v.must("waiting for the first sync", within(patience, func() error {
+		ctx, cancel := context.WithTimeout(v.ctx, patience)
+		defer cancel()
+		title, err := chromedp.Run(ctx, chromedp.Title())
+		if err != nil || !strings.HasPrefix(title, "Es klappt") {
+			return errors.Join(fmt.Errorf("the title is %q", title), err)
+		}
+		return nil
+	}))
+	v.untroubled()
+}
+
+// titled wants the page's title to say what state it is in.
+func (v *visitor) titled(begins string) {
+	v.t.Helper()
+	if got := ask[string](v.chromium, `document.title`); !strings.HasPrefix(got, begins) {
+		v.t.Fatalf("%s: the title is %q, want %q\n%s", v.dev.name, got, begins, v.words())
+	}
+}
+
+// arrive presses Tab until the focus is on what the selector means, and wants to
+// see where it is at every stop.
+func (v *visitor) arrive(sel string) {
+	v.t.Helper()
+	for range 30 {
+		if ask[bool](v.chromium, fmt.Sprintf(`document.activeElement.matches(%q)`, sel)) {
+			return
+		}
+		v.do("pressing Tab", chromedp.KeyEvent("\t"))
+		if !ask[bool](v.chromium, `(e => { const s = getComputedStyle(e.matches(".choice input, .tick input") ? e.parentElement : e);
+			return e === document.body || s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2 })(document.activeElement)`) {
+			v.t.Errorf("%s: the focus cannot be seen on the way to %s", v.dev.name, sel)
+		}
+	}
+	v.t.Fatalf("%s: the keyboard does not reach %s:\n%s", v.dev.name, sel, v.words())
+}
+
+// types types where the focus is.
+func (v *visitor) types(text string) {
+	v.t.Helper()
+	v.do("typing", chromedp.KeyEvent(text))
+}
+
+// goes presses a key that leads to another page.
+func (v *visitor) goes(name, key string) {
+	v.t.Helper()
+	v.leave("pressing "+name, chromedp.KeyEvent(key))
+}
+
+// told wants an error to be announced, to belong to the field, and the focus to be
+// there.
+func (v *visitor) told(field string) {
+	v.t.Helper()
+	if !ask[bool](v.chromium, fmt.Sprintf(`(f => document.activeElement === f && f.getAttribute("aria-invalid") === "true" &&
+		f.getAttribute("aria-describedby").split(" ").includes("problem") && !!document.querySelector("#problem[role=alert]").innerText)(document.querySelector(%q))`, field)) {
+		v.t.Errorf("%s: the error at %s is not told, or the focus is elsewhere:\n%s", v.dev.name, field, v.words())
+	}
+}
