@@ -75,6 +75,85 @@ func TestContrast(t *testing.T) {
 	}
 }
 
+// contrast is from 1 to 21.
+func contrast(t *testing.T, a, b string) float64 {
+	t.Helper()
+	la, lb := luminance(t, a), luminance(t, b)
+	return (max(la, lb) + 0.05) / (min(la, lb) + 0.05)
+}
+
+// Each rule of the stylesheet is held to what it says itself: words against the
+// background of the same rule, or else against both surfaces that they may stand
+// on; fields, buttons and outlines against what is around them.
+func TestContrastOfEveryRule(t *testing.T) {
+	lightPart, darkPart, _ := strings.Cut(string(styleFile), "@media (prefers-color-scheme: dark)")
+	schemes := map[string]map[string]string{"light": palette(lightPart), "dark": palette(darkPart)}
+	value := func(rule, property string) string {
+		m := regexp.MustCompile(`(?:^|[;{\s])` + property + `:[^;]*var\(--([a-z-]+)\)`).FindStringSubmatch(rule)
+		if m == nil {
+			return ""
+		}
+		return m[1]
+	}
+	used, rules := map[string]bool{}, 0
+	for _, m := range regexp.MustCompile(`([^{}]+)\{([^{}]*)\}`).FindAllStringSubmatch(string(styleFile), -1) {
+		selector, rule := strings.TrimSpace(m[1]), m[2]
+		surface := value(rule, "background")
+		around := []string{"paper", "card"}
+		if surface != "" {
+			around = []string{surface}
+		}
+		type check struct {
+			what  string
+			least float64
+			on    []string
+		}
+		checks := []check{{value(rule, "color"), 4.5, around}, {value(rule, "outline"), 3, []string{"paper", "card", "tint"}}, {value(rule, "fill"), 3, []string{"paper"}}}
+		if strings.HasPrefix(selector, "input") || strings.HasPrefix(selector, "button") {
+			checks = append(checks, check{value(rule, "border"), 3, []string{"paper", "card"}}, check{value(rule, "border-color"), 3, []string{"paper", "card"}})
+		}
+		for _, c := range checks {
+			if c.what == "" || selector == ".m2" {
+				continue
+			}
+			rules++
+			used[c.what] = true
+			for scheme, colours := range schemes {
+				for _, on := range c.on {
+					if got := contrast(t, colours[c.what], colours[on]); got < c.least {
+						t.Errorf("%s: %s: %s on %s is %.2f, want %.1f", scheme, selector, c.what, on, got, c.least)
+					}
+				}
+			}
+		}
+	}
+	if rules < 40 {
+		t.Errorf("only %d pairs were found", rules)
+	}
+	for name := range schemes["light"] {
+		if surface := strings.Contains(name, "tint") || name == "paper" || name == "card" || name == "line"; !surface && !used[name] {
+			t.Errorf("no rule uses --%s as words, edge or outline", name)
+		}
+	}
+}
+
+// The focus is never taken away without another mark for it, and the mark has two
+// pixels or more.
+func TestFocusHasAnOutline(t *testing.T) {
+	for _, m := range regexp.MustCompile(`([^{}]+)\{([^{}]*outline[^{}]*)\}`).FindAllStringSubmatch(string(styleFile), -1) {
+		selector := strings.TrimSpace(m[1])
+		width := regexp.MustCompile(`outline: (\d)px solid`).FindStringSubmatch(m[2])
+		switch {
+		case strings.Contains(m[2], "outline: 0"):
+			if selector != "main:focus" && selector != ".choice input:focus-visible, .tick input:focus-visible" {
+				t.Errorf("%s has no outline", selector)
+			}
+		case width == nil && !strings.Contains(m[2], "outline-offset"), width != nil && width[1] < "2":
+			t.Errorf("%s: %s", selector, m[2])
+		}
+	}
+}
+
 // Colours have names, so that the test above sees all of them, and nothing is
 // loaded from anywhere.
 func TestStylesheetIsClosed(t *testing.T) {
