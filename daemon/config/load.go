@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/config/ldapform"
+	"github.com/sallyport/sallyport/daemon/config/pageform"
 	"github.com/sallyport/sallyport/daemon/config/socketform"
 	"github.com/sallyport/sallyport/daemon/config/strict"
 )
@@ -102,7 +103,10 @@ func read(t table) *Config {
 	if t.Has("page") {
 		c.Page = readPage(t.sub("page"), c.Services)
 	}
-	checkOrigins(t, c)
+	apart := pageform.Apart(t.Table, c.Page.URL)
+	for _, l := range c.Listeners {
+		apart(l.Origins)
+	}
 	metrics := t.sub("metrics")
 	c.Metrics = socketform.Address(metrics.Table, "listen")
 	metrics.Close()

@@ -201,17 +201,3 @@ func (t table) checkTransport(p Page) {
 		t.Refuse("trusted_proxies", "is missing: TLS is done by a proxy, and every client would look like the proxy", `write for example: trusted_proxies = ["127.0.0.1"]`)
 	}
 }
-
-// checkOrigins refuses web applications that nobody could sign in to, and one
-// that would be given the page's own cookies.
-func checkOrigins(t table, c *Config) {
-	for i, l := range c.Listeners {
-		k := fmt.Sprintf("listen[%d].origins", i)
-		if len(l.Origins) > 0 && !t.Has("page") {
-			t.Add(k, "has no meaning without the page: people sign in there", "write a [page], or remove origins")
-		}
-		if slices.Contains(l.Origins, c.Page.URL) {
-			t.Add(k, fmt.Sprintf("%q is the page itself: the application would be sent its cookies", c.Page.URL), "give the application a host of its own")
-		}
-	}
-}

@@ -58,3 +58,32 @@ func host(u *url.URL) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '.' && r != '-'
 	})
 }
+
+// Apart returns what looks at the origins of one socket after another. It refuses
+// web applications that nobody could sign in to, and those that would be sent the
+// cookies of the page or of each other: browsers send them to every port of a
+// host.
+func Apart(t *strict.Table, page string) func(origins []string) {
+	hosts, socket := map[string]string{hostname(page): page}, -1
+	return func(origins []string) {
+		socket++
+		k := fmt.Sprintf("listen[%d].origins", socket)
+		if len(origins) > 0 && !t.Has("page") {
+			t.Add(k, "has no meaning without the page: people sign in there", "write a [page], or remove origins")
+		}
+		for _, origin := range origins {
+			if other := hosts[hostname(origin)]; other != "" && (other != origin || other == page) {
+				t.Add(k, fmt.Sprintf("%q is the host of %q, and would be sent its cookies", origin, other), "give the application a host of its own; another port is not enough")
+			}
+			hosts[hostname(origin)] = origin
+		}
+	}
+}
+
+func hostname(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "" // refused where it was read
+	}
+	return u.Hostname()
+}

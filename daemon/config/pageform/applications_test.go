@@ -1,6 +1,7 @@
 package pageform
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 
@@ -61,6 +62,42 @@ func TestApplications(t *testing.T) {
 	} {
 		if returnTo, origin := read(entry); returnTo != want[0] || origin != want[1] {
 			t.Errorf("%s: return_to %t, origins %t, want %v", entry, returnTo, origin, want)
+		}
+	}
+}
+
+// A web application has a host to itself, and may be asked about at many sockets.
+func TestApart(t *testing.T) {
+	const page, app = "https://login.example.org", "https://app.example.org"
+	for name, tc := range map[string]struct {
+		text    string
+		sockets [][]string
+		want    []string // keys
+	}{
+		"one":                      {"[page]", [][]string{nil, {app}}, nil},
+		"the same at two sockets":  {"[page]", [][]string{{app, "https://wiki.example.org:8443"}, {app}}, nil},
+		"the page":                 {"[page]", [][]string{{page}}, []string{"listen[0].origins"}},
+		"another port of the page": {"[page]", [][]string{nil, {page + ":8443"}}, []string{"listen[1].origins"}},
+		"two ports of one":         {"[page]", [][]string{{app}, nil, {app + ":8443"}}, []string{"listen[2].origins"}},
+		"two ports at one socket":  {"[page]", [][]string{{app, app + ":8443"}}, []string{"listen[0].origins"}},
+		"no page":                  {"", [][]string{nil, {app}}, []string{"listen[1].origins"}},
+		"no page and none":         {"", [][]string{nil, {}}, nil},
+	} {
+		doc, table := strict.Read("s.toml", "/", tc.text)
+		url := page
+		if tc.text == "" {
+			url = ""
+		}
+		apart := Apart(table, url)
+		for _, origins := range tc.sockets {
+			apart(origins)
+		}
+		var got []string
+		for key := range doc.Refused() {
+			got = append(got, key)
+		}
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("%s: refused %v, want %v", name, got, tc.want)
 		}
 	}
 }
