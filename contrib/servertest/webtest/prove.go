@@ -1,7 +1,11 @@
 package webtest
 
 import (
+	"context"
+	"encoding/base64"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -30,9 +34,49 @@ func Prove(t *testing.T, s *servertest.Site, address string) {
 	if b.At.Host != "app.example.org" {
 		t.Errorf("the browser is at %s", b.At)
 	}
+	secrets := nowhere(t, s, b)
 	strangers(t, s, address)
 	ends(t, s, b)
 	outage(t, s, b)
+	for _, secret := range secrets {
+		if strings.Contains(s.Log(), secret) {
+			t.Errorf("the daemon's log holds %s", secret)
+		}
+	}
+}
+
+// nowhere tries what the browser holds as a password, in front of every service,
+// and returns it: a visit is good for asking who somebody is, and for nothing else.
+func nowhere(t *testing.T, s *servertest.Site, b *Browser) (secrets []string) {
+	t.Helper()
+	socket := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", s.HTTP)
+	}}}
+	for _, k := range b.client.Jar.Cookies(&url.URL{Scheme: "https", Host: "app.example.org", Path: "/"}) {
+		secret, _, _ := strings.Cut(k.Value, ".")
+		secrets = append(secrets, secret)
+		for _, service := range []string{"dav", "ssh"} {
+			for _, says := range []string{"Basic " + base64.StdEncoding.EncodeToString([]byte("alice:"+secret)), "Bearer " + secret} {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://sallyport/v1/auth", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header = http.Header{"Authorization": {says}, "X-Sallyport-Service": {service}, "Cookie": {k.String()}}
+				res, err := socket.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _ = res.Body.Close(); res.StatusCode != http.StatusUnauthorized {
+					t.Errorf("%s opens %s: told %d", k.Name, service, res.StatusCode)
+				}
+			}
+		}
+	}
+	if len(secrets) != 2 {
+		t.Errorf("the browser holds %d secrets of the application's host, want 2", len(secrets))
+	}
+	s.Sallyport("unlock", "alice", "--reason", "the test has guessed")
+	return secrets
 }
 
 // strangers get nothing, and only people are led away.
@@ -78,6 +122,9 @@ func thefts(t *testing.T, s *servertest.Site, address string) {
 	victim.stay = true
 	own := victim.fresh().asked("GET", "/").Header.Get("Location")
 	victim.send(http.MethodGet, own, "").Says(200, "/.sallyport/enter?code=")
+	if _, code, _ := strings.Cut(victim.next, "code="); len(code) < 43 || strings.Contains(s.Log(), code) {
+		t.Errorf("the code %q is short, or in the daemon's log", code)
+	}
 	if res := thief.asked("GET", victim.next); res.StatusCode != http.StatusForbidden {
 		t.Errorf("a code in another browser: told %d", res.StatusCode)
 	}
