@@ -156,7 +156,7 @@ func (w *world) open(kind account.TokenKind) enroll.Session {
 	s := enroll.Session{Kind: kind, Token: account.Secret(fmt.Sprintf("%s-%d", kind, w.next)), Expires: now().Add(time.Hour)}
 	v := &enroll.View{Subject: alice(), Kind: kind, Stage: enroll.StageBegin, Fresh: true, Services: []string{"dav"}}
 	if kind == account.TokenSession {
-		v.Stage, v.CodesLeft, v.MostDevices = enroll.StageHome, 10, 5
+		v.Stage, v.CodesLeft, v.MostDevices, v.MayLoseLast = enroll.StageHome, 10, 5, true
 		v.Devices = []account.Record{{ID: "d1", Factor: "totp", Created: now().AddDate(0, -2, 0), LastUsed: now().Add(-75 * time.Minute)}}
 	}
 	w.sessions[s.Token] = v

@@ -176,7 +176,7 @@ func TestTheLastPhoneIsLost(t *testing.T) {
 	}
 	w := newWorld()
 	b := signedIn(t, w)
-	w.edit(func(v *enroll.View) { v.CodesLeft = -1 })
+	w.edit(func(v *enroll.View) { v.MayLoseLast = false })
 	b.get("/phones/lost").says(200, "Connect a new one now", `href="/phone"`)
 	if strings.Contains(b.body, `action="/phones/lost"`) {
 		t.Error("the last phone can be lost where there are no emergency codes")

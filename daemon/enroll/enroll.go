@@ -57,6 +57,9 @@ type View struct {
 	Devices []account.Record
 	// MostDevices is how many there may be.
 	MostDevices int
+	// MayLoseLast says that the only one may be taken as lost: an emergency code
+	// opens the page without it.
+	MayLoseLast bool
 	// AppPasswords are the active app passwords, newest use first; payloads
 	// are empty.
 	AppPasswords []account.Record

@@ -48,7 +48,7 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 		v.Programs = tries.Programs(tries.Astray(own, nil, now))
 		return v, nil
 	}
-	v.Devices, v.MostDevices = d.phones.Phones(snap), d.phones.Most()
+	v.Devices, v.MostDevices, v.MayLoseLast = d.phones.Phones(snap), d.phones.Most(), d.phones.MayLoseLast()
 	v.AppPasswords = records.ActiveOf(snap, d.cfg.App, now)
 	slices.SortFunc(v.AppPasswords, func(a, b account.Record) int {
 		if c := b.LastUsed.Compare(a.LastUsed); c != 0 {

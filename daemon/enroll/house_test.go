@@ -70,7 +70,7 @@ func newScene(t testing.TB, edit func(*enroll.Config)) *scene {
 			"totp": {Info: info(t, totp.Factor{}), Plugin: totp.Factor{}}, "recovery": {Info: info(t, recovery.New()), Plugin: recovery.New()},
 			"app-password": {Info: info(t, apppassword.Factor{}), Plugin: apppassword.Factor{}},
 		},
-		Code: "totp", App: "app-password", Recovery: "recovery", AppServices: []string{"dav", "card"},
+		Code: "totp", App: "app-password", Recovery: "recovery", CodesOpen: true, AppServices: []string{"dav", "card"},
 		Issuer: "Example", MAC: s.mac, Rand: rand.Reader, Now: s.clock,
 	}
 	if edit != nil {

@@ -83,12 +83,15 @@ func TestTheLastPhoneLeavesEmergencyCodes(t *testing.T) {
 			t.Errorf("%d left: the new phone, or a code, does not work", left)
 		}
 	}
-	// Where there are no emergency codes at all, another takes its place instead.
-	o := withPhones(newScene(t, func(c *enroll.Config) { c.Recovery = "" }), "only")
-	_, err := o.desk.LosePhone(context.Background(), o.token, o.order[0])
-	refused(t, err, account.NotAllowed)
-	if o.active("alice", "totp") != 1 {
-		t.Error("the last phone is gone")
+	// Where there are no emergency codes at all, or none that opens the page,
+	// another takes its place instead.
+	for _, edit := range []func(*enroll.Config){func(c *enroll.Config) { c.Recovery = "" }, func(c *enroll.Config) { c.CodesOpen = false }} {
+		o := withPhones(newScene(t, edit), "only")
+		_, err := o.desk.LosePhone(context.Background(), o.token, o.order[0])
+		refused(t, err, account.NotAllowed)
+		if o.active("alice", "totp") != 1 || o.view().MayLoseLast {
+			t.Error("the last phone is gone, or the page offers it")
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ func (d *Desk) RemovePhone(ctx context.Context, token account.Secret, r devices.
 // LosePhone ends a phone and every app password that is marked as on it, and
 // returns the session that goes on. It needs a full session with a fresh sign-in.
 // Where it was the last phone and no emergency code was left, there are new ones;
-// where there are none at all, the last phone is refused with account.NotAllowed.
+// where none opens the page, the last phone is refused with account.NotAllowed.
 func (d *Desk) LosePhone(ctx context.Context, token account.Secret, record string) (done Confirmed, err error) {
 	err = records.Retry(func() error {
 		s, snap, err := d.change(ctx, token)

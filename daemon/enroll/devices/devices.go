@@ -8,8 +8,9 @@
 // which alone may call it.
 //
 // Decided against: letting the last phone be lost where there are no emergency
-// codes at all. The password alone would then open the set-up to whoever has it;
-// connecting the new phone first takes as long, and ends the old one as well.
+// codes, or where they do not open the page. The password alone would then open
+// the set-up to whoever has it, or nothing would; connecting the new phone first
+// takes as long, and ends the old one as well.
 package devices
 
 import (

@@ -43,6 +43,10 @@ func (b *Book) Remove(ctx context.Context, o records.Owner, r *Removal) (account
 	return c, nil
 }
 
+// MayLoseLast tells whether somebody without a phone gets in with an emergency
+// code.
+func (b *Book) MayLoseLast() bool { return b.cfg.Recovery != "" && b.cfg.CodesOpen }
+
 // Lost is the change that ends a phone that somebody else may hold, with every
 // app password on it. Where it was the last one, emergency codes are what is
 // left: a sheet is made, and shown once, if there is none.
@@ -50,7 +54,7 @@ func (b *Book) Lost(ctx context.Context, o records.Owner, record string) (accoun
 	phones := b.Phones(o.Snapshot)
 	at := find(phones, record)
 	last := len(phones) == 1
-	if at < 0 || last && b.cfg.Recovery == "" {
+	if at < 0 || last && !b.MayLoseLast() {
 		return account.Change{}, nil, &records.Refusal{Reason: account.NotAllowed}
 	}
 	c := b.end(o, phones[at], "lost")

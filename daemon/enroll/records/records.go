@@ -66,6 +66,9 @@ type Config struct {
 	// that set-up enrolls, app passwords, and emergency codes. App and
 	// Recovery may be empty.
 	Code, App, Recovery string
+	// CodesOpen says that an emergency code opens the page beside the password,
+	// without a phone.
+	CodesOpen bool
 	// AppServices are the services that an app password can be made for.
 	AppServices []string
 	// Issuer is the operator's name as an authenticator app shows it.

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -292,6 +293,7 @@ func (h *House) buildEnrollment(context.Context) (err error) {
 			}
 		}
 	}
+	cfg.CodesOpen = h.codesOpen(cfg.Recovery, cfg.Code)
 	h.parts.Code, h.parts.App, h.parts.Recovery = cfg.Code, cfg.App, cfg.Recovery
 	if cfg.Code == "" {
 		return errors.New("no [[factor]] can be set up on the page: add kind = \"totp\"")
@@ -299,6 +301,16 @@ func (h *House) buildEnrollment(context.Context) (err error) {
 	h.visits = visits.New(cfg)
 	h.desk, h.support, err = enroll.New(cfg)
 	return err
+}
+
+// codesOpen tells whether the page lets somebody in with an emergency code and
+// without a phone.
+func (h *House) codesOpen(recovery, code string) bool {
+	return slices.ContainsFunc(h.cfg.Services, func(s config.Service) bool {
+		return s.Name == h.cfg.Page.Service && slices.ContainsFunc(s.Accept, func(w config.Way) bool {
+			return slices.Contains(w.Factors, recovery) && !slices.Contains(w.Factors, code)
+		})
+	})
 }
 
 // drainFor is how long requests that are under way may take at the end.

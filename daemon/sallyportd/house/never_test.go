@@ -17,7 +17,7 @@ import (
 func (s *scene) kept() []string {
 	s.t.Helper()
 	rows := s.rows("subject", "id, invite")
-	rows = append(rows, s.rows("record", "subject, id, factor, label, services, created, pending, revoked, expires, uses, format, payload")...)
+	rows = append(rows, s.rows("record", "subject, id, factor, label, services, created, pending, revoked, expires, uses, format, payload, device")...)
 	for _, table := range []string{"grants", "setups", "sessions", "sources", "attempt", "try", "event", "head"} {
 		columns := "*"
 		if table == "head" {
