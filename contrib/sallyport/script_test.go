@@ -56,13 +56,13 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// house knows alice, müller and "a/b ..", each by those names only; zora's
-// directory is away.
+// house knows alice, müller, lost, who has no phone, and "a/b ..", each by those
+// names only; zora's directory is away.
 type house struct{}
 
 func (*house) find(name string) (account.Facts, error) {
 	switch name {
-	case "alice", "müller", "a/b", "..":
+	case "alice", "müller", "lost", "a/b", "..":
 		return account.Facts{Fitness: account.Fit, AsOf: time.Now(),
 			Subject: account.Subject{ID: "1-2-3", Name: name, DisplayName: "Alice \x1b[31mMüller", Mail: "alice@example.org", Groups: []string{"staff"}}}, nil
 	case "zora":
@@ -78,7 +78,7 @@ func (h *house) User(_ context.Context, name string) (enroll.Overview, error) {
 		return enroll.Overview{}, err
 	}
 	now := time.Now()
-	return enroll.Overview{
+	o := enroll.Overview{
 		Facts: facts,
 		Snapshot: account.Snapshot{Subject: facts.ID, Records: []account.Record{
 			{ID: "r1", Factor: "totp", Label: "Alices Telefon", Uses: -1, Created: now.Add(-48 * time.Hour), LastUsed: now.Add(-3 * time.Minute), LastService: "web"},
@@ -89,7 +89,11 @@ func (h *house) User(_ context.Context, name string) (enroll.Overview, error) {
 		Tries: []account.Event{{At: now.Add(-5 * time.Minute), Act: account.ActCheck, Service: "web", Verdict: factor.Deny,
 			Reason: account.CodeWrong, Address: "192.0.2.1", Count: 3}},
 		Blocks: []enroll.Block{{What: "code", Tries: 6, Until: now.Add(90 * time.Second)}},
-	}, nil
+	}
+	if name == "lost" {
+		o.Snapshot.Records, o.Blocks = o.Snapshot.Records[1:], nil
+	}
+	return o, nil
 }
 
 func (h *house) Reset(_ context.Context, o enroll.Order) (enroll.Invite, error) {

@@ -162,6 +162,9 @@ func setUp(p api.Person) string {
 	if p.InviteRequired {
 		return "waiting for the person, who needs the invite code"
 	}
+	if n, _ := codesLeft(p.Records); n > 0 {
+		return "no phone, emergency codes only"
+	}
 	return "not done"
 }
 

@@ -92,9 +92,13 @@ func fitness(f account.Fitness) string {
 func advice(o enroll.Overview, p api.Person, now time.Time) string {
 	// Neither of these two is a second factor to sign in to the page with day
 	// by day; whatever else is active is.
-	devices := 0
+	devices, codes := 0, 0
 	for _, r := range o.Snapshot.Records {
-		if r.Active(now) && r.Factor != "app-password" && r.Factor != "recovery" {
+		switch {
+		case !r.Active(now) || r.Factor == "app-password":
+		case r.Factor == "recovery":
+			codes++
+		default:
 			devices++
 		}
 	}
@@ -111,6 +115,8 @@ func advice(o enroll.Overview, p api.Person, now time.Time) string {
 			b.What, o.Facts.Name)
 	case o.Snapshot.InviteRequired:
 		return "Waiting for the set-up with the invite code. Lost code? Make another: sallyport reset NAME --reason TEXT"
+	case devices == 0 && codes > 0:
+		return "No phone is connected. The person signs in at the page with the normal password and an emergency code, and connects one. No code at hand? Identify the person, then: sallyport reset NAME --reason TEXT"
 	case devices == 0:
 		return "Not set up yet. The person signs in at the page with the normal password and follows the three steps."
 	}
@@ -118,6 +124,9 @@ func advice(o enroll.Overview, p api.Person, now time.Time) string {
 		if hint := afterTry(o.Tries[0].Reason); hint != "" {
 			return hint
 		}
+	}
+	if devices > 1 || codes > 0 {
+		return "Nothing is in the way. Lost phone? With another phone or an emergency code the person says so at the page. Without either, identify the person, then: sallyport reset NAME --reason TEXT"
 	}
 	return "Nothing is in the way. Lost phone? Identify the person, then: sallyport reset NAME --reason TEXT"
 }
