@@ -16,12 +16,17 @@ const drawn = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 36" onloa
 <rect width="36" height="36" rx="8" fill="#8a1253"/><path d="M9 27V9l9 9 9-9v18" fill="none" stroke="#fff" stroke-width="4"/>
 <path d="M48 12h36M48 24h24" stroke="#8a1253" stroke-width="5"/></svg>`
 
+// branded is the page of an operator with a colour and a logo.
+func branded(c *enrollweb.Config) {
+	c.Brand = look.Brand{Accent: "#8a1253", Logo: []byte(drawn)}
+}
+
 // TestBrand: in an operator's colour and with a logo the page can be used as well
 // as in ours, and nothing in the logo runs, not in the page and not opened by
 // itself.
 func TestBrand(t *testing.T) {
 	t.Parallel()
-	st := newStage(t, func(c *enrollweb.Config) { c.Brand = look.Brand{Accent: "#8a1253", Logo: []byte(drawn)} })
+	st := newStage(t, branded)
 	b := newTab(t, st)
 	for _, s := range []screen{{lang: "de", width: 1280}, {lang: "en", width: 360, phone: true, dark: true}} {
 		b.show(s)

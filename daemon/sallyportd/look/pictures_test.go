@@ -17,28 +17,33 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// shot is a state on a screen.
+// shot is a state on a screen, in our colours or in those of a brand.
 type shot struct {
 	scene string
 	on    screen
+	brand bool
 }
 
 func (s shot) file() string {
-	return filepath.Join("testdata", "pictures", s.scene+"-"+s.on.String()+".png")
+	name := s.scene + "-" + s.on.String()
+	if s.brand {
+		name += "-brand"
+	}
+	return filepath.Join("testdata", "pictures", name+".png")
 }
 
 // kept are the pictures in testdata: each main state once, spread over widths,
 // schemes and languages.
 func kept() []shot {
 	small, phone := screen{lang: "de", width: 320, phone: true}, screen{lang: "en", width: 360, phone: true, dark: true}
-	tablet, desk := screen{lang: "de", width: 768}, screen{lang: "de", width: 1280}
+	tablet, desk, office := screen{lang: "de", width: 768}, screen{lang: "de", width: 1280}, screen{lang: "en", width: 1280}
 	night, large := screen{lang: "en", width: 1280, dark: true}, screen{lang: "de", width: 1280, scale: 200}
 	huge := screen{lang: "de", width: 360, scale: 200, phone: true}
 	return []shot{
-		{"signin", desk}, {"signin-refused", small}, {"signin", phone}, {"disturbed", tablet}, {"code", small}, {"code-refused", night},
-		{"begin", tablet}, {"confirm", desk}, {"confirm", phone}, {"confirm-refused", small}, {"codes-first", desk}, {"codes-first", huge},
-		{"wish-first", small}, {"wish", night}, {"issued-iphone", phone}, {"issued-android", desk}, {"issued-thunderbird", large},
-		{"home-list", desk}, {"home-list", phone}, {"wait", tablet}, {"remove", phone}, {"flow", small},
+		{"signin", desk, false}, {"signin-refused", small, false}, {"signin", phone, false}, {"disturbed", tablet, false}, {"code", small, false}, {"code-refused", night, false},
+		{"begin", tablet, false}, {"confirm", office, false}, {"confirm", phone, false}, {"confirm-refused", small, false}, {"codes-first", desk, false}, {"codes-first", huge, false},
+		{"wish-first", small, false}, {"wish", night, false}, {"issued-iphone", phone, false}, {"issued-android", desk, false}, {"issued-thunderbird", large, false},
+		{"home-list", office, false}, {"home-list", phone, false}, {"wait", tablet, false}, {"remove", phone, false}, {"flow", small, false}, {"lost-phone", small, false}, {"tries", tablet, false}, {"signin", tablet, true}, {"wish", phone, true},
 	}
 }
 
@@ -57,8 +62,12 @@ func TestPictures(t *testing.T) {
 	if dir := os.Getenv("SCREENSHOTS"); dir != "" {
 		b.album(dir)
 	}
+	ours, theirs := b.st, newStage(t, branded)
 	size := 0
 	for _, s := range kept() {
+		if b.st = ours; s.brand {
+			b.st = theirs
+		}
 		b.show(s.on)
 		b.play(named(t, s.scene))
 		got, err := decode(b.picture(s.on))
