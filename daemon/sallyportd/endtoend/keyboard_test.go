@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -15,10 +16,17 @@ import (
 func TestKeyboardAlone(t *testing.T) {
 	t.Parallel()
 	s := pageSite(t, false)
+	s.brand("#8a1253", `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 36 36"><circle cx="18" cy="18" r="18"/></svg>`)
 	c := newChromium(t, s.url, device{name: "de-keyboard", lang: "de", width: 1280, height: 900})
 	s.must("starting", s.start())
 	v := &visitor{chromium: c, site: s, name: "alice", texts: textsOf("de")}
 	v.open("/")
+	if got := ask[string](v.chromium, `getComputedStyle(document.querySelector("button.main")).backgroundColor`); got != "rgb(138, 18, 83)" {
+		t.Errorf("the main button is %s", got)
+	}
+	if !ask[bool](v.chromium, `document.querySelector("img.logo").naturalWidth > 0`) {
+		t.Error("the logo is not to be seen")
+	}
 	v.titled("Anmelden")
 	v.arrive("#name")
 	v.types("alice")
@@ -81,6 +89,16 @@ func TestKeyboardAlone(t *testing.T) {
 		return nil
 	}))
 	v.untroubled()
+}
+
+// brand gives the page an operator's colour and logo.
+func (s *site) brand(accent, logo string) {
+	s.t.Helper()
+	s.must("writing the logo", os.WriteFile(s.path("logo.svg"), []byte(logo), 0o600))
+	config, err := os.ReadFile(s.path("sallyport.toml"))
+	s.must("reading the config", err)
+	text := strings.Replace(string(config), "operator = ", fmt.Sprintf("accent = %q\nlogo = \"logo.svg\"\noperator = ", accent), 1)
+	s.must("writing the config", os.WriteFile(s.path("sallyport.toml"), []byte(text), 0o600))
 }
 
 // titled wants the page's title to say what state it is in.
