@@ -126,6 +126,7 @@ func withPhones() []scene {
 		{name: "lost-which", level: guard.Full, path: "/phones/lost", view: two, title: lost},
 		{name: "lost-phone", level: guard.Full, path: "/phones/lost?id=d1", view: two, title: lost},
 		{name: "lost-last", level: guard.Full, path: "/phones/lost", title: lost},
+		{name: "lost-replace", level: guard.Full, path: "/phones/lost", view: func(v *enroll.View) { v.MayLoseLast = false }, title: lost},
 		{name: "home-phones", level: guard.Full, path: "/home", view: two, title: [2]string{"Übersicht", "Overview"}},
 	}
 }

@@ -96,7 +96,7 @@ func (st *stage) set(l guard.Level, edit func(*enroll.View)) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.view = enroll.View{Subject: account.Subject{ID: "a-1", Name: "alice", DisplayName: "Alice Ahrens"},
-		Kind: account.TokenSetup, Stage: enroll.StageBegin, Fresh: true, Services: []string{"dav"}, CodesLeft: 10, MostDevices: 5}
+		Kind: account.TokenSetup, Stage: enroll.StageBegin, Fresh: true, Services: []string{"dav"}, CodesLeft: 10, MostDevices: 5, MayLoseLast: true}
 	if l == guard.Full {
 		st.view.Kind, st.view.Stage = account.TokenSession, enroll.StageHome
 		st.view.Devices = []account.Record{{ID: "d1", Factor: "totp", Created: now().AddDate(0, -2, 0), LastUsed: now().Add(-75 * time.Minute)}}
