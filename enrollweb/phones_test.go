@@ -217,6 +217,7 @@ func TestAppPasswordsOnAPhone(t *testing.T) {
 	}
 	w := newWorld()
 	b := twoPhones(t, w)
+	b.get("/passwords/new").post("/passwords/new", "program", "other", "device", "d2").says(422, `value="d2" checked`) // no name: the choice stays
 	b.get("/passwords/rename?id=p2").says(200, "Which phone is it on?", "On none of these")
 	b.post("/passwords/rename", "label", "Laptop", "device", "d2").leads("/home?note=renamed").says(200, "On: Tablet")
 	b.get("/passwords/rename?id=p2").says(200, `value="d2" checked`)
@@ -224,5 +225,22 @@ func TestAppPasswordsOnAPhone(t *testing.T) {
 	b.get("/passwords/rename?id=p1").post("/passwords/rename", "label", "A form of before there were phones").leads("/home?note=renamed")
 	if n := count(w.did, "PlaceOn"); n != 2 || w.only(t).AppPasswords[0].Device != "d1" {
 		t.Errorf("placed %d times: %+v", n, w.only(t).AppPasswords)
+	}
+}
+
+// So does one that a program fetches by itself.
+func TestAProgramOnAPhone(t *testing.T) {
+	for device, want := range map[string]string{"d2": "d2", "": "", "d7": "", "p1": ""} {
+		w := asking()
+		b := twoPhones(t, w)
+		_, link := b.program().ask()
+		b.get(link).post("/login/v2/flow").leads("/login/v2/grant").says(200, "Which phone is it on?", "Tablet")
+		if b.post("/login/v2/grant", "label", "x", "device", device).says(422, "Please confirm"); want != "" && !strings.Contains(b.body, `value="`+want+`" checked`) {
+			t.Errorf("%q: the choice is lost", device)
+		}
+		b.post("/login/v2/grant", "label", "x", "device", device, "mine", "yes").says(200)
+		if got := w.asks[0].granted.Device; got != want {
+			t.Errorf("%q: granted on %q", device, got)
+		}
 	}
 }

@@ -202,12 +202,15 @@ func (ps *Pages) grant(v *visit.Visit) {
 		return
 	}
 	p.View, p.Name = view, strings.TrimSpace(f.Get("label"))
+	if phone, ok := view.Device(f.Get("device")); ok {
+		p.Record.Device = phone.ID
+	}
 	if f.Get("mine") != "yes" {
 		p.Notice = v.Words.T("grant.tick_missing")
 		ps.showGrant(v, http.StatusUnprocessableEntity, p)
 		return
 	}
-	wish := enroll.Wish{Label: p.Name, Services: []string{ps.server.Service}}
+	wish := enroll.Wish{Label: p.Name, Services: []string{ps.server.Service}, Device: p.Record.Device}
 	err := ps.desk.GrantFlow(v.R.Context(), v.Session, account.Secret(f.Get("id")), wish)
 	if errors.Is(err, handover.ErrOver) {
 		ps.over(v)

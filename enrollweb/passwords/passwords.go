@@ -101,6 +101,7 @@ func (ps *Pages) issue(v *visit.Visit) {
 	}
 	f := v.R.PostForm
 	p := look.Page{Name: strings.TrimSpace(f.Get("label")), Program: f.Get("program"), Once: f.Get("once")}
+	p.Record.Device = device(view, f)
 	if !slices.Contains(programs(), p.Program) {
 		p.Program = "other"
 	}
@@ -123,7 +124,7 @@ func (ps *Pages) issue(v *visit.Visit) {
 		v.To("/home?note=once")
 		return
 	}
-	made, err := ps.Maker.Issue(v.R.Context(), v.Session, enroll.Wish{Label: p.Name, Services: services, Life: life(f.Get("days")), Device: device(view, f)})
+	made, err := ps.Maker.Issue(v.R.Context(), v.Session, enroll.Wish{Label: p.Name, Services: services, Life: life(f.Get("days")), Device: p.Record.Device})
 	if no, ok := v.Failed(err); !ok {
 		if ps.once.GiveBack(p.Once); no != nil {
 			p.Error = v.Words.T("wish.refused")
