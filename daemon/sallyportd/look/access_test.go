@@ -209,6 +209,34 @@ func (b *tab) fits(sc scene, s screen) {
 	}
 }
 
+// TestForcedColours: where the system allows only its own few colours, buttons and
+// fields still have edges, and the step that somebody is in is told from the others.
+func TestForcedColours(t *testing.T) {
+	t.Parallel()
+	b := newTab(t, newStage(t, nil))
+	for _, name := range []string{"confirm", "wish", "home-list"} {
+		b.show(screen{lang: "en", width: 1280, forced: true})
+		b.play(named(t, name))
+		if !ask[bool](b, `matchMedia("(forced-colors: active)").matches`) {
+			t.Fatal("the browser does not force colours")
+		}
+		for _, what := range ask[[]string](b, `[...document.querySelectorAll("button:not(.quiet), .button, input[type=text], .choice")].filter(e => {
+			const s = getComputedStyle(e);
+			return e.checkVisibility() && (s.borderTopStyle !== "solid" || parseFloat(s.borderTopWidth) < 1 || s.borderTopColor === s.backgroundColor);
+		}).map(e => e.outerHTML.slice(0, 100))`) {
+			t.Errorf("%s: no edge: %s", name, what)
+		}
+		if !ask[bool](b, `[...document.querySelectorAll(".steps")].every(s => { const c = sel => getComputedStyle(s.querySelector(sel)).borderTopColor;
+			return c(".now") !== c("li:not(.now)") })`) {
+			t.Errorf("%s: the step cannot be told from the others", name)
+		}
+		if !ask[bool](b, `[...document.querySelectorAll(".choices")].every(s => { const c = sel => { const e = s.querySelector(sel); return e && getComputedStyle(e).borderTopColor };
+			return c(".choice:has(:checked)") !== c(".choice:not(:has(:checked))") })`) {
+			t.Errorf("%s: a choice cannot be told from the others", name)
+		}
+	}
+}
+
 // TestPrint: the sheet of emergency codes prints with the number to call, and
 // without what is only for the screen, on one page.
 func TestPrint(t *testing.T) {

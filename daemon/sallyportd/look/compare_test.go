@@ -40,12 +40,15 @@ const (
 // differ is the share of this picture's squares that look different in another,
 // and this picture with those marked. One that is wider or higher differs there.
 func (p picture) differ(o picture) (float64, picture) {
-	area := p.Bounds().Union(o.Bounds())
+	area, both := p.Bounds().Union(o.Bounds()), p.Bounds().Intersect(o.Bounds())
+	if area.Dx()-both.Dx() < square && area.Dy()-both.Dy() < square {
+		area = both // heights of half pixels are rounded, now up, now down
+	}
 	marked := image.NewRGBA(area)
 	draw.Draw(marked, area, p, image.Point{}, draw.Src)
 	bad, all := 0, 0
-	for y := area.Min.Y; y < area.Max.Y; y += square {
-		for x := area.Min.X; x < area.Max.X; x += square {
+	for y := area.Min.Y; y+square <= area.Max.Y; y += square {
+		for x := area.Min.X; x+square <= area.Max.X; x += square {
 			all++
 			a, b := p.mean(x, y), o.mean(x, y)
 			if far(a.R, b.R) || far(a.G, b.G) || far(a.B, b.B) {
@@ -161,6 +164,7 @@ func TestDiffer(t *testing.T) {
 		"other colour": {page(func(i *image.RGBA) {
 			draw.Draw(i, image.Rect(20, 20, 120, 60), image.NewUniform(color.RGBA{60, 92, 85, 255}), image.Point{}, draw.Src)
 		}), true},
+		"a pixel": {picture{base.Image.(*image.RGBA).SubImage(image.Rect(0, 0, 200, 199))}, false},
 		"higher": {picture{func() image.Image {
 			i := image.NewRGBA(image.Rect(0, 0, 200, 240))
 			draw.Draw(i, i.Bounds(), image.White, image.Point{}, draw.Src)

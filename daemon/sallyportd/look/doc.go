@@ -8,8 +8,9 @@
 // what the page decides: that is done beside each page, and with the whole daemon
 // in package endtoend. Nobody may import it.
 //
-// SCREENSHOTS=DIR keeps pictures of every state, width, scheme and language;
-// "go test -update" renews those in testdata. testdata/axe.min.js is axe-core,
+// SCREENSHOTS=DIR keeps pictures of every state, width, scheme and language, or
+// of those states whose names begin as SCENE says; "go test -update" renews the
+// pictures in testdata, which are to be looked at before they are committed. testdata/axe.min.js is axe-core,
 // which is not ours: it is under the Mozilla Public License 2.0, as its first
 // lines say, and no binary holds it.
 package look

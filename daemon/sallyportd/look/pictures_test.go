@@ -50,7 +50,7 @@ func kept() []shot {
 // Sizes of what is kept.
 const (
 	maxKept  = 2 << 20
-	maxShare = 0.01 // of a picture that may look different
+	maxShare = 0.004 // of a picture that may look different
 )
 
 // TestPictures takes the pictures again and compares them with those that were
