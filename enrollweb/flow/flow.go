@@ -206,7 +206,7 @@ func (ps *Pages) grant(v *visit.Visit) {
 		p.Record.Device = phone.ID
 	}
 	if f.Get("mine") != "yes" {
-		p.Notice = v.Words.T("grant.tick_missing")
+		p.Missing = v.Words.T("grant.tick_missing")
 		ps.showGrant(v, http.StatusUnprocessableEntity, p)
 		return
 	}

@@ -103,6 +103,7 @@ type Page struct {
 	Form      string
 	Error     string // sentence next to the field
 	Notice    string // sentence at the top
+	Missing   string // sentence next to ticks of which one is needed
 	Next      string // where to go after signing in
 	Onward    string // host of the application that the person came from
 	Name      string

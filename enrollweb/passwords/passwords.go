@@ -116,7 +116,7 @@ func (ps *Pages) issue(v *visit.Visit) {
 	// No tick is no wish: an empty list would mean all of them.
 	services := slices.DeleteFunc(f["service"], func(s string) bool { return !slices.Contains(view.Services, s) })
 	if len(view.Services) > 1 && len(services) == 0 {
-		p.Notice = v.Words.T("wish.service_missing")
+		p.Missing = v.Words.T("wish.service_missing")
 		ps.showWish(v, http.StatusUnprocessableEntity, view, p)
 		return
 	}
