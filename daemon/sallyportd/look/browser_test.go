@@ -270,8 +270,8 @@ func (b *tab) send(action string, fields ...string) {
 		_, err := chromedp.Evaluate[bool](fmt.Sprintf(`(() => {
 			const form = document.querySelector('form[action=%q]'), fields = %s || [];
 			for (let i = 0; i < fields.length; i += 2) {
-				const f = form.elements[fields[i]];
-				if (f.type === "checkbox") f.checked = true; else f.value = fields[i+1];
+				const f = form.elements[fields[i]], ticks = (f.length ? [...f] : [f]).filter(e => e.type === "checkbox");
+				if (ticks.length) ticks.forEach(e => e.checked = fields[i+1] !== ""); else f.value = fields[i+1];
 			}
 			form.submit(); return true })()`, action, js))(ctx, target)
 		return chromedp.Void{}, err
