@@ -19,7 +19,8 @@ func TestBrand(t *testing.T) {
 	path := filepath.Join(dir, "c.toml")
 	for lines, want := range map[string][]string{
 		"accent = \"#0d5c55\"\nlogo = \"good.svg\"": nil,
-		"accent = \"#ffcc00\"":                      {"page.accent", "too light", "1.5", `accent = "#`},
+		"accent = \"#ffcc00\"":                      {"page.accent", "too light", "contrast of 1.3", `accent = "#856a00"`},
+		"accent = \"#0066ee\"":                      {"page.accent", "contrast of 4.41", `accent = "#`},
 		"accent = \"teal\"":                         {"page.accent", `"teal" is not a colour`, `accent = "#0d5c55"`},
 		"accent = \"#0d5c55;}\"":                    {"page.accent", "is not a colour"},
 		"logo = \"bad.svg\"":                        {"page.logo", "<script>", "plain SVG"},

@@ -27,8 +27,7 @@ func ReadBrand(t *strict.Table) Brand {
 		return b
 	}
 	if _, ok := tone.Light(c); !ok {
-		t.Refuse("accent", fmt.Sprintf("%s is too light to be read: links have a contrast of %.1f to the page, white words on a button %.1f, and 4.5 is the least",
-			b.Accent, tone.Contrast(c, tone.Paper()), tone.Contrast(c, tone.Colour{R: 255, G: 255, B: 255})),
+		t.Refuse("accent", fmt.Sprintf("%s is too light to be read: words in it have a contrast of %.2f where it is worst, and 4.50 is the least", b.Accent, tone.Least(c)),
 			fmt.Sprintf("the nearest that can be read: accent = %q", tone.Fit(c)))
 	}
 	return b

@@ -81,6 +81,12 @@ func Light(c Colour) (Accent, bool) {
 	return a, a.least(fixed(lightCard), fixed(lightPaper)) >= readable
 }
 
+// Least is the lowest contrast that words in this colour have on the light page.
+func Least(c Colour) float64 {
+	a, _ := Light(c)
+	return a.least(fixed(lightCard), fixed(lightPaper))
+}
+
 // Fit is the nearest darker colour of which Light is fit.
 func Fit(c Colour) Colour {
 	for share := 0.0; share < 1; share += .01 {
