@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ type ledger struct {
 	mu      sync.Mutex
 	next    int
 	entries []*entry
+	made    atomic.Int64 // app passwords
 }
 
 // newcomer is somebody who has not been seen before.
@@ -74,12 +76,16 @@ func TestKills(t *testing.T) {
 		before := len(l.entries)
 		pids := s.pluginPIDs()
 		// Any moment will do for one half; for the other, one after somebody was
-		// told that they are set up, however slow the machine is.
-		acknowledged := 0
-		if round%2 == 0 {
+		// told that they are set up, or have an app password, however slow the
+		// machine is.
+		acknowledged, made := 0, int64(0)
+		switch round % 4 {
+		case 0:
 			acknowledged = before + 1
+		case 2:
+			made = l.made.Load() + 1
 		}
-		s.workUntilKilled(l, acknowledged)
+		s.workUntilKilled(l, acknowledged, made)
 		s.must("what is left after the kill", within(3*time.Second, func() error { return leftovers(s, pids) }))
 		s.must("starting again", s.start())
 		s.compare(l.entries[before:])
@@ -114,8 +120,8 @@ func (s *site) pluginPIDs() []int {
 }
 
 // workUntilKilled lets four people at a time do what they do, and waits until
-// the ledger is so long at least.
-func (s *site) workUntilKilled(l *ledger, acknowledged int) {
+// the ledger is so long at least, with so many app passwords.
+func (s *site) workUntilKilled(l *ledger, acknowledged int, made int64) {
 	ctx, stop := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	for range 4 {
@@ -129,6 +135,9 @@ func (s *site) workUntilKilled(l *ledger, acknowledged int) {
 	slow := within(patience, func() error {
 		if n := l.length(); n < acknowledged {
 			return fmt.Errorf("%d people are set up, want %d", n, acknowledged)
+		}
+		if n := l.made.Load(); n < made {
+			return fmt.Errorf("%d app passwords are made, want %d", n, made)
 		}
 		return nil
 	})
@@ -155,6 +164,7 @@ func (s *site) live(l *ledger) {
 		var secret string
 		if secret, err = issue(b, label); err == nil {
 			e.live = append(e.live, secret)
+			l.made.Add(1)
 		}
 	}
 	if err != nil {
