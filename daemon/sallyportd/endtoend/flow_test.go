@@ -87,9 +87,14 @@ func (p *program) waits() error {
 
 // withFlow lets programs ask at this site.
 func (s *site) withFlow() *site {
+	return s.with("[[page.server]]\nservice = \"dav\"\ncalendar = \"https://cloud.example.org/\"\nlogin_flow = \"https://cloud.example.org/\"\n")
+}
+
+// with adds to the config.
+func (s *site) with(more string) *site {
 	f, err := os.OpenFile(s.path("sallyport.toml"), os.O_APPEND|os.O_WRONLY, 0o600)
 	s.must("opening the config", err)
-	_, err = f.WriteString("\n[[page.server]]\nservice = \"dav\"\ncalendar = \"https://cloud.example.org/\"\nlogin_flow = \"https://cloud.example.org/\"\n")
+	_, err = f.WriteString("\n" + more)
 	s.must("writing the config", err)
 	s.must("closing the config", f.Close())
 	return s
