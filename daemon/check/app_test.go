@@ -167,10 +167,8 @@ func TestOneFieldCarriesPasswordAndCode(t *testing.T) {
 	want(t, s.engine.Check(context.Background(), one), factor.Deny, account.CodeRequired)
 	// An app password that ends in six digits is one.
 	_, app := s.enroll("alice", apppassword.Factor{}, nil)
-	for !digits(app[len(app)-6:]) {
-		if app = endInDigits(app); app == "" {
-			t.Fatal("none found")
-		}
+	if app = endInDigits(app); app == "" { // another one, whatever the first ends in
+		t.Fatal("none found")
 	}
 	binds := len(s.people.bound)
 	one.Service, one.Password = "mail", account.Secret(app)
@@ -180,12 +178,11 @@ func TestOneFieldCarriesPasswordAndCode(t *testing.T) {
 	}
 }
 
-func digits(s string) bool { return strings.Trim(s, "0123456789-") == "" }
-
 // endInDigits searches a well-formed app password of which the last six
 // characters are digits.
 func endInDigits(app string) string {
-	bare := strings.ReplaceAll(app, "-", "")[:18]
+	whole := strings.ReplaceAll(app, "-", "")
+	bare := whole[:len(whole)-6]
 	for n := range 1_000_000 {
 		tail := []byte("000000")
 		for i := range tail {
@@ -193,7 +190,7 @@ func endInDigits(app string) string {
 			n /= 10
 		}
 		res, err := apppassword.Factor{}.Verify(context.Background(), factor.Request{Input: bare + string(tail)})
-		if err == nil && res.Reason == factor.Wrong {
+		if err == nil && res.Reason == factor.Wrong && bare+string(tail) != whole {
 			return bare + string(tail)
 		}
 	}
