@@ -24,6 +24,9 @@ type (
 	Wish = records.Wish
 )
 
+// MaxLabel is the longest name of an app password or a phone, in characters.
+const MaxLabel = records.MaxLabel
+
 // What the operator's side takes and gives.
 type (
 	// Support serves the operator, by the name of the person.

@@ -7,10 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll"
 )
-
-// maxLabel is the most characters of a name, as the daemon takes it.
-const maxLabel = 64
 
 // PhoneName is what a phone is called; one without a name is just a phone.
 func (p Page) PhoneName(r account.Record) string {
@@ -30,7 +28,7 @@ func (p Page) Suggest() string {
 	if name := given(p.View.Subject.DisplayName); name != "" {
 		base = p.T("phone.of", "name", name)
 	}
-	if utf8.RuneCountInString(base) > maxLabel-3 {
+	if utf8.RuneCountInString(base) > enroll.MaxLabel-3 {
 		base = p.T("list.phone")
 	}
 	name := base

@@ -78,9 +78,6 @@ func likely(view enroll.View) string {
 // is removed.
 func lives() []int { return []int{0, 30, 365} }
 
-// maxLabel is the most characters of a label, as enroll.Wish says.
-const maxLabel = 64
-
 func (ps *Pages) wishForm(v *visit.Visit) {
 	if view, ok := v.FreshView("/passwords/new"); ok {
 		ps.showWish(v, http.StatusOK, view, look.Page{First: v.R.URL.Query().Has("first"), Program: likely(view)})
@@ -108,7 +105,7 @@ func (ps *Pages) issue(v *visit.Visit) {
 	if p.Name == "" && p.Program != "other" {
 		p.Name = v.Words.T("program." + p.Program)
 	}
-	if p.Name == "" || utf8.RuneCountInString(p.Name) > maxLabel {
+	if p.Name == "" || utf8.RuneCountInString(p.Name) > enroll.MaxLabel {
 		p.Error = v.Words.T("wish.label_wrong")
 		ps.showWish(v, http.StatusUnprocessableEntity, view, p)
 		return

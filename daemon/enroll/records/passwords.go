@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// maxLabel is the longest name of an app password, in characters.
-	maxLabel = 64
+	// MaxLabel is the longest name of an app password or a phone, in characters.
+	MaxLabel = 64
 	// unusedAfter is how long an app password lies unused before its owner is
 	// asked about it: the longest summer break, and some.
 	unusedAfter = 90 * 24 * time.Hour
@@ -24,7 +24,7 @@ const (
 // characters.
 func Printable(label string) bool {
 	n := utf8.RuneCountInString(label)
-	return n >= 1 && n <= maxLabel && utf8.ValidString(label) &&
+	return n >= 1 && n <= MaxLabel && utf8.ValidString(label) &&
 		!strings.ContainsFunc(label, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 

@@ -100,6 +100,17 @@ func (s *site) with(more string) *site {
 	return s
 }
 
+// change writes something else into the config.
+func (s *site) change(old, fresh string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.path("sallyport.toml"))
+	s.must("reading the config", err)
+	if strings.Count(string(text), old) == 0 {
+		s.t.Fatalf("the config does not say %s", old)
+	}
+	s.must("writing the config", os.WriteFile(s.path("sallyport.toml"), []byte(strings.Replace(string(text), old, fresh, 1)), 0o600))
+}
+
 func (s *site) restart() {
 	s.t.Helper()
 	s.must("stopping", s.daemon.stop())

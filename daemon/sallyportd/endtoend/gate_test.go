@@ -31,11 +31,8 @@ func TestApplicationBehindNginx(t *testing.T) {
 			t.Parallel()
 			s := pageSite(t, false)
 			app := behindNginx(t, s)
-			config, err := os.ReadFile(s.path("sallyport.toml"))
-			s.must("reading the config", err)
 			const services = `services = ["web", "dav", "files"]`
-			s.must("writing the config", os.WriteFile(s.path("sallyport.toml"),
-				[]byte(strings.Replace(string(config), services, fmt.Sprintf("%s\norigins = [%q]", services, app), 1)), 0o600))
+			s.change(services, fmt.Sprintf("%s\norigins = [%q]", services, app))
 			c := newChromium(t, s.url, dev)
 			c.app = app
 			s.must("starting", s.start())

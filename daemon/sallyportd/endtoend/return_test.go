@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -28,10 +26,7 @@ func TestThereAndBack(t *testing.T) {
 			t.Parallel()
 			s := pageSite(t, false)
 			app := mailApp(t, s)
-			config, err := os.ReadFile(s.path("sallyport.toml"))
-			s.must("reading the config", err)
-			list := fmt.Sprintf("return_to = [%q]\n[page.support]", app+"/mail")
-			s.must("writing the config", os.WriteFile(s.path("sallyport.toml"), []byte(strings.Replace(string(config), "[page.support]", list, 1)), 0o600))
+			s.change("[page.support]", fmt.Sprintf("return_to = [%q]\n[page.support]", app+"/mail"))
 			c := newChromium(t, s.url, dev)
 			c.app = app
 			s.must("starting", s.start())
