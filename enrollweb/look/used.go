@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/enrollweb/clients"
 )
 
 // Moment is a day and a time as people say them.
@@ -77,21 +78,15 @@ func (p Page) ProgramNames() string {
 	return strings.Join(names, ", ")
 }
 
-// program names the program behind a User-Agent. Anybody can send one in
-// somebody else's name, so that of an unknown program only a plain first word
-// is shown: no sentence of a stranger belongs on this page.
+// program names the program behind a User-Agent, or is empty. Anybody can send
+// one in somebody else's name: package clients lets no sentence of a stranger
+// through to this page.
 func (p Page) program(agent string) string {
-	if known := ProgramOf(agent); known != "" {
-		return p.T("program." + known)
+	kind, name := clients.Of(agent)
+	if kind != clients.Other {
+		return p.T("program." + kind)
 	}
-	word, _, _ := strings.Cut(agent, "/")
-	plain := func(r rune) bool {
-		return r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
-	}
-	if len(word) > 24 || word == "Mozilla" || strings.ContainsFunc(word, func(r rune) bool { return !plain(r) }) {
-		return ""
-	}
-	return word
+	return name
 }
 
 // network is what people can recognise of an address: all of an IPv4 address,
@@ -106,17 +101,4 @@ func network(address string) string {
 		return n.Addr().String()
 	}
 	return n.String()
-}
-
-// ProgramOf tells which of the page's kinds of program a User-Agent is of, or "".
-func ProgramOf(agent string) string {
-	for _, known := range []struct{ mark, program string }{
-		{"DAVx5", "android"}, {"Thunderbird", "thunderbird"}, {"CalDavSynchronizer", "outlook"}, {"Outlook", "outlook"},
-		{"iOS/", "iphone"}, {"macOS/", "mac"}, {"Mac OS X/", "mac"}, {"Mac_OS_X/", "mac"},
-	} {
-		if strings.Contains(agent, known.mark) {
-			return known.program
-		}
-	}
-	return ""
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/enrollweb/clients"
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/recipe"
@@ -58,20 +59,15 @@ func (ps *Pages) Routes() map[string]visit.Route {
 	}
 }
 
-// programs are the kinds of program that the page knows a recipe for.
-func programs() []string {
-	return []string{"iphone", "mac", "android", "thunderbird", "outlook", "other"}
-}
-
 // likely is the program that somebody will connect first: one that has come with
 // the normal password lately.
 func likely(view enroll.View) string {
 	for _, agent := range view.Programs {
-		if known := look.ProgramOf(agent); known != "" {
-			return known
+		if kind, _ := clients.Of(agent); kind != clients.Other {
+			return kind
 		}
 	}
-	return programs()[0]
+	return clients.Kinds()[0]
 }
 
 // lives are how long an app password may be asked for, in days; 0 is until it
@@ -87,7 +83,7 @@ func (ps *Pages) wishForm(v *visit.Visit) {
 func (ps *Pages) showWish(v *visit.Visit, status int, view enroll.View, p look.Page) {
 	p.View, p.Here, p.Title, p.Signed = view, "/passwords/new", "wish.title", true
 	p.Onward = v.OnwardHost()
-	p.Programs, p.Lives, p.Once = programs(), lives(), v.Random()
+	p.Programs, p.Lives, p.Once = clients.Kinds(), lives(), v.Random()
 	v.Show(status, "wish", p)
 }
 
@@ -99,7 +95,7 @@ func (ps *Pages) issue(v *visit.Visit) {
 	f := v.R.PostForm
 	p := look.Page{Name: strings.TrimSpace(f.Get("label")), Program: f.Get("program"), Once: f.Get("once")}
 	p.Record.Device = device(view, f)
-	if !slices.Contains(programs(), p.Program) {
+	if !slices.Contains(clients.Kinds(), p.Program) {
 		p.Program = "other"
 	}
 	if p.Name == "" && p.Program != "other" {
