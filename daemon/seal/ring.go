@@ -14,18 +14,19 @@
 package seal
 
 import (
-	"bytes"
+	"crypto/hmac"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/prf"
+	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
@@ -47,21 +48,54 @@ var ErrWrongKEK = errors.New("the key does not open the key sets of this state: 
 
 // purposes are what fingerprints are for.
 func purposes() []string {
-	return []string{"state", "audit", "token", "source", "pseudonym", "stale"}
+	return []string{"state", "audit", "token", "source", "pseudonym", "stale", "journal"}
 }
 
 // Ring seals and opens, and makes fingerprints. It may be used from many
 // goroutines at once, and prints itself redacted.
 type Ring struct {
-	cipher tink.AEAD
-	macs   map[string]*prf.Set
+	instance string
+	// outer is the key-encryption key that the ring lies under.
+	outer tink.AEAD
+	// waits says that the stored form differs from this ring (see Settle).
+	waits bool
+	// other are the key sets under another key-encryption key, until that one
+	// has taken over.
+	other map[string][]byte
+	keys  atomic.Pointer[keys]
 }
 
-// stored is how a ring lies in the store: each key set encrypted under the
-// KEK, bound to the instance and its name.
-type stored struct {
-	Format  int               `json:"format"`
-	KeySets map[string][]byte `json:"key_sets"`
+// keys is what the ring works with; it is replaced whole.
+type keys struct {
+	handles map[string]*keyset.Handle
+	cipher  tink.AEAD
+	primary uint32 // of cipher
+	macs    map[string]*prf.Set
+}
+
+func newKeys(handles map[string]*keyset.Handle) (*keys, error) {
+	k := &keys{handles: handles, macs: map[string]*prf.Set{}}
+	for name, handle := range handles {
+		var err error
+		if name == sealName {
+			k.primary = handle.KeysetInfo().GetPrimaryKeyId()
+			k.cipher, err = aead.New(handle)
+		} else {
+			k.macs[strings.TrimPrefix(name, macName)], err = prf.NewPRFSet(handle)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("using the %s keys: %w", name, err)
+		}
+	}
+	return k, nil
+}
+
+func newHandle(name string) (*keyset.Handle, error) {
+	handle, err := keyset.NewHandle(templateOf(name))
+	if err != nil {
+		return nil, fmt.Errorf("making the %s keys: %w", name, err)
+	}
+	return handle, nil
 }
 
 // NewRing makes fresh keys for an instance. The second value is for the store
@@ -71,73 +105,35 @@ func NewRing(kek []byte, instance string) (*Ring, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := stored{Format: ringFormat, KeySets: map[string][]byte{}}
+	handles := map[string]*keyset.Handle{}
 	for _, name := range keySetNames() {
-		template := prf.HMACSHA256PRFKeyTemplate()
-		if name == sealName {
-			template = aead.XChaCha20Poly1305KeyTemplate()
+		if handles[name], err = newHandle(name); err != nil {
+			return nil, nil, err
 		}
-		handle, err := keyset.NewHandle(template)
-		if err != nil {
-			return nil, nil, fmt.Errorf("making the %s keys: %w", name, err)
-		}
-		var b bytes.Buffer
-		if err := handle.WriteWithAssociatedData(keyset.NewBinaryWriter(&b), outer, place(instance, name)); err != nil {
-			return nil, nil, fmt.Errorf("sealing the %s keys: %w", name, err)
-		}
-		s.KeySets[name] = b.Bytes()
 	}
-	b, err := json.Marshal(s)
+	r := &Ring{instance: instance, outer: outer}
+	kept, err := r.write(handles)
 	if err != nil {
-		return nil, nil, fmt.Errorf("writing the key sets: %w", err)
+		return nil, nil, err
 	}
-	ring, err := OpenRing(kek, b, instance)
-	return ring, b, err
+	ring, err := OpenRing(kek, kept, instance)
+	return ring, kept, err
 }
 
 // OpenRing opens what NewRing gave to the store. Where key and state do not
-// belong together the error is ErrWrongKEK.
+// belong together the error is ErrWrongKEK. Call Settle next.
 func OpenRing(kek, kept []byte, instance string) (*Ring, error) {
 	outer, err := outerCipher(kek)
 	if err != nil {
 		return nil, err
 	}
-	var s stored
-	if err := json.Unmarshal(kept, &s); err != nil {
-		return nil, errors.New("the stored key sets are damaged; restore the state from a backup")
-	}
-	if s.Format != ringFormat {
-		return nil, fmt.Errorf("the stored key sets are of format %d, this program knows %d; install the newer program again",
-			s.Format, ringFormat)
-	}
-	r := &Ring{macs: map[string]*prf.Set{}}
-	for _, name := range keySetNames() {
-		handle, err := keyset.ReadWithAssociatedData(keyset.NewBinaryReader(bytes.NewReader(s.KeySets[name])),
-			outer, place(instance, name))
-		if err != nil {
-			// tink's own error says nothing more: it cannot tell why either.
-			return nil, fmt.Errorf("opening the %s keys: %w", name, ErrWrongKEK)
-		}
-		if err := r.add(name, handle); err != nil {
-			return nil, fmt.Errorf("using the %s keys: %w", name, err)
-		}
-	}
-	return r, nil
-}
-
-func (r *Ring) add(name string, handle *keyset.Handle) (err error) {
-	if name == sealName {
-		r.cipher, err = aead.New(handle)
-		return err
-	}
-	r.macs[strings.TrimPrefix(name, macName)], err = prf.NewPRFSet(handle)
-	return err
+	return openRing(outer, kept, instance)
 }
 
 // Seal encrypts and authenticates plaintext; associated data is authenticated
 // only. Sealing the same twice gives different bytes.
 func (r *Ring) Seal(plaintext, associated []byte) ([]byte, error) {
-	b, err := r.cipher.Encrypt(plaintext, associated)
+	b, err := r.keys.Load().cipher.Encrypt(plaintext, associated)
 	if err != nil {
 		return nil, fmt.Errorf("sealing: %w", err)
 	}
@@ -146,27 +142,56 @@ func (r *Ring) Seal(plaintext, associated []byte) ([]byte, error) {
 
 // Open is the reverse of Seal. It fails on any change of either argument.
 func (r *Ring) Open(sealed, associated []byte) ([]byte, error) {
-	b, err := r.cipher.Decrypt(sealed, associated)
+	b, err := r.keys.Load().cipher.Decrypt(sealed, associated)
 	if err != nil {
 		return nil, fmt.Errorf("opening: %w", err)
 	}
 	return b, nil
 }
 
-// MAC is a keyed fingerprint of 32 bytes, the same for the same arguments for
-// as long as the installation lives. The purposes are state, audit, token,
-// source, pseudonym and stale; any other is a mistake in the program, and
-// panics rather than let two purposes share a key.
+// Fresh tells whether something was sealed with the newest key.
+func (r *Ring) Fresh(sealed []byte) bool {
+	// tink's prefix: a byte that says so, and the key's id.
+	return len(sealed) > 5 && sealed[0] == 1 && binary.BigEndian.Uint32(sealed[1:]) == r.keys.Load().primary
+}
+
+// MAC is a keyed fingerprint of 32 bytes. The purposes are state, audit, token,
+// source, pseudonym, stale and journal; any other is a mistake in the program,
+// and panics rather than let two purposes share a key. Those of state and audit
+// change with Rotate and are compared with Genuine; the others stay the same for
+// the same arguments for as long as the installation lives.
 func (r *Ring) MAC(purpose string, data []byte) []byte {
-	set := r.macs[purpose]
-	if set == nil {
-		panic(fmt.Sprintf("seal: no key for purpose %q", purpose))
-	}
-	b, err := set.ComputePrimaryPRF(data, macSize)
+	b, err := r.set(purpose).ComputePrimaryPRF(data, macSize)
 	if err != nil {
 		panic("seal: HMAC-SHA256 gives 32 bytes: " + err.Error())
 	}
 	return b
+}
+
+// Genuine tells whether mac is a fingerprint of data, made with any key of the
+// purpose that the ring still has.
+func (r *Ring) Genuine(purpose string, data, mac []byte) bool {
+	set := r.set(purpose)
+	if hmac.Equal(mac, r.MAC(purpose, data)) {
+		return true
+	}
+	for id, key := range set.PRFs {
+		if id == set.PrimaryID {
+			continue
+		}
+		if b, err := key.ComputePRF(data, macSize); err == nil && hmac.Equal(mac, b) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *Ring) set(purpose string) *prf.Set {
+	set := r.keys.Load().macs[purpose]
+	if set == nil {
+		panic(fmt.Sprintf("seal: no key for purpose %q", purpose))
+	}
+	return set
 }
 
 // String hides the keys from fmt.
@@ -180,6 +205,13 @@ func (r *Ring) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(r.String())) 
 
 // LogValue hides the keys from slog.
 func (r *Ring) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+func templateOf(name string) *tinkpb.KeyTemplate {
+	if name == sealName {
+		return aead.XChaCha20Poly1305KeyTemplate()
+	}
+	return prf.HMACSHA256PRFKeyTemplate()
+}
 
 func keySetNames() []string {
 	names := []string{sealName}

@@ -89,9 +89,14 @@ type Sealer interface {
 	Seal(plaintext, associated []byte) ([]byte, error)
 	// Open is the reverse of Seal. It fails on any change of either argument.
 	Open(sealed, associated []byte) ([]byte, error)
+	// Fresh tells whether something was sealed with the newest key.
+	Fresh(sealed []byte) bool
 	// MAC is a keyed fingerprint of 32 bytes. The purposes are state, audit,
-	// token, source, pseudonym and stale; each has its own key.
+	// token, source, pseudonym, stale and journal; each has its own key.
 	MAC(purpose string, data []byte) []byte
+	// Genuine tells whether mac is a fingerprint of data, with whichever key of
+	// the purpose it was made.
+	Genuine(purpose string, data, mac []byte) bool
 }
 
 // Census are the numbers that monitoring and the status screen show.

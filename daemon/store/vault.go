@@ -59,6 +59,15 @@ func (v Vault) tokenPlace(t account.Token) []byte {
 // invite flag, and each record with its sealed payload. When and from where a
 // record was last used stays outside, so that noting it costs no fingerprint.
 func (v Vault) State(s account.Snapshot) []byte {
+	return v.Sealer.MAC("state", v.stateOf(s))
+}
+
+// IsState tells whether mac is the fingerprint of s.
+func (v Vault) IsState(s account.Snapshot, mac []byte) bool {
+	return v.Sealer.Genuine("state", v.stateOf(s), mac)
+}
+
+func (v Vault) stateOf(s account.Snapshot) []byte {
 	records := slices.Clone(s.Records)
 	slices.SortFunc(records, func(a, b account.Record) int { return strings.Compare(a.ID, b.ID) })
 	b := place(make([]byte, 0, 256+256*len(records)), schema, v.Instance, string(s.Subject))
@@ -76,21 +85,39 @@ func (v Vault) State(s account.Snapshot) []byte {
 			b = place(b, r.ID, r.Device)
 		}
 	}
-	return v.Sealer.MAC("state", b)
+	return b
 }
 
 // Chain is the fingerprint of an event: of its canonical bytes (AppendEvent)
 // and the fingerprint of the event before, which is empty for the first.
 func (v Vault) Chain(previous, event []byte) []byte {
+	return v.Sealer.MAC("audit", v.linkOf(previous, event))
+}
+
+// IsChain tells whether mac is the link of event after previous.
+func (v Vault) IsChain(previous, event, mac []byte) bool {
+	return v.Sealer.Genuine("audit", v.linkOf(previous, event), mac)
+}
+
+func (v Vault) linkOf(previous, event []byte) []byte {
 	b := make([]byte, 0, 128+len(event))
 	b = place(b, schema, "event", v.Instance, string(previous))
-	return v.Sealer.MAC("audit", append(b, event...))
+	return append(b, event...)
 }
 
 // Head is the fingerprint of the end of the audit, so that events missing
 // there are noticed.
 func (v Vault) Head(seq int64, chain []byte) []byte {
-	return v.Sealer.MAC("audit", number(place(nil, schema, "head", v.Instance, string(chain)), seq))
+	return v.Sealer.MAC("audit", v.headOf(seq, chain))
+}
+
+// IsHead tells whether mac is the fingerprint of an end of the audit.
+func (v Vault) IsHead(seq int64, chain, mac []byte) bool {
+	return v.Sealer.Genuine("audit", v.headOf(seq, chain), mac)
+}
+
+func (v Vault) headOf(seq int64, chain []byte) []byte {
+	return number(place(nil, schema, "head", v.Instance, string(chain)), seq)
 }
 
 // Same compares two fingerprints in constant time.

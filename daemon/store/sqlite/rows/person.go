@@ -64,7 +64,7 @@ func (reader *Reader) ScanPerson(id account.ID, rows *sql.Rows) (p *account.Snap
 	switch {
 	case !known && len(p.Records) > 0:
 		return nil, reader.Tampered(id, "records without a subject", p.Records[0].ID)
-	case known && !store.Same(mac, reader.Vault.State(*p)):
+	case known && !reader.Vault.IsState(*p, mac):
 		return nil, reader.Tampered(id, "the fingerprint of the records is wrong", "")
 	}
 	SortRecords(p.Records)

@@ -88,7 +88,7 @@ func (reader *Reader) verifyAudit(ctx context.Context, r *Report) (err error) {
 		switch {
 		case seq != r.AuditHead+1:
 			r.broken(r.AuditHead+1, "it is missing")
-		case err != nil || e.Seq != seq || !store.Same(mac, reader.Vault.Chain(chain, body)):
+		case err != nil || e.Seq != seq || !reader.Vault.IsChain(chain, body, mac):
 			r.broken(seq, "it is not as it was written")
 		}
 		r.AuditHead, r.AuditLink, chain = seq, mac, mac
@@ -100,7 +100,7 @@ func (reader *Reader) verifyAudit(ctx context.Context, r *Report) (err error) {
 	var mac, seal []byte
 	err = tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(seq), 0), COALESCE(MAX(mac), x''), COALESCE(MAX(seal), x'') FROM head").
 		Scan(&seq, &mac, &seal)
-	if err == nil && (seq > 0 || r.AuditHead > 0) && (seq != r.AuditHead || !store.Same(reader.Vault.Head(seq, chain), seal)) {
+	if err == nil && (seq > 0 || r.AuditHead > 0) && (seq != r.AuditHead || !reader.Vault.IsHead(seq, chain, seal)) {
 		r.broken(r.AuditHead+1, "the audit does not end here")
 	}
 	return err
