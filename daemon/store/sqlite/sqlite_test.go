@@ -108,7 +108,7 @@ func TestFilesAreForOneselfOnly(t *testing.T) {
 func TestWhatIsNoStateIsRefused(t *testing.T) {
 	dir := audited(t, 1)
 	behind(t, dir, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")
-	refusesToOpen(t, config(dir), "its schema 99 is newer than the 3 that this program knows")
+	refusesToOpen(t, config(dir), "its schema 99 is newer than the 4 that this program knows")
 	if err := os.WriteFile(filepath.Join(dir, "state.db"), bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -139,9 +139,9 @@ func TestTriesOutliveASchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want == 0 {
-			behind(t, dir, `DELETE FROM goose_db_version WHERE version_id >= 2; ALTER TABLE record DROP COLUMN device; DROP INDEX attempt_bucket; ALTER TABLE attempt RENAME TO new;
+			behind(t, dir, `DELETE FROM goose_db_version WHERE version_id >= 2; ALTER TABLE record DROP COLUMN device; CREATE INDEX try_at ON try (at); ALTER TABLE attempt RENAME TO new;
 				CREATE TABLE attempt (number INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, at INTEGER NOT NULL);
-				INSERT INTO attempt SELECT * FROM new; DROP TABLE new;
+				INSERT INTO attempt (number, bucket, at) SELECT number, bucket, at FROM new; DROP TABLE new;
 				CREATE INDEX attempt_bucket ON attempt (bucket, at); CREATE INDEX attempt_at ON attempt (at)`)
 		}
 	}
@@ -160,7 +160,9 @@ func TestPeopleOutliveASchema(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	behind(t, dir, "DELETE FROM goose_db_version WHERE version_id = 3; ALTER TABLE record DROP COLUMN device")
+	behind(t, dir, `DELETE FROM goose_db_version WHERE version_id >= 3; ALTER TABLE record DROP COLUMN device;
+		CREATE INDEX try_at ON try (at); DROP TABLE attempt;
+		CREATE TABLE attempt (number INTEGER PRIMARY KEY, bucket TEXT NOT NULL, at INTEGER NOT NULL)`)
 	_, s = open(t, dir, nil)
 	snap, err := s.Load(ctx, "anna", "anna-1")
 	if err != nil || len(snap.Records) != 1 || !reflect.DeepEqual(snap.Records[0], old) {

@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/sweep"
 )
 
 // Sweep removes what has had its time: tokens that expired a day ago, tries
@@ -18,35 +19,28 @@ import (
 // between its steps.
 func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	day := 24 * time.Hour
-	old := now.Add(-31 * day)
-	for next, more := int64(0), true; more; more = next > 0 {
-		after := next
-		if err := s.writer.Submit(ctx, func(b *batch) (err error) { next, err = b.tries.Sweep(after, old); return err }); err != nil {
-			return store.Unavailable("sweeping", err)
-		}
+	old, expired := now.Add(-31*day), store.Nanos(now.Add(-day))
+	steps := []sweeping{
+		func(b *batch, after sweep.Place) (next sweep.Place, err error) {
+			next.Text, err = b.tries.Sweep(after.Text, old)
+			return next, err
+		},
+		func(b *batch, after sweep.Place) (sweep.Place, error) {
+			return sweep.Seen(b.Session, after, store.Nanos(old))
+		},
 	}
-	steps := map[string]int64{"DELETE FROM try WHERE number IN (SELECT number FROM try WHERE at < ? LIMIT 1000)": store.Nanos(old)}
 	for _, table := range rows.TokenTables() {
-		steps["DELETE FROM "+table+" WHERE (kind, hash) IN (SELECT kind, hash FROM "+table+
-			" WHERE expires > 0 AND expires <= ? LIMIT 1000)"] = store.Nanos(now.Add(-day))
+		steps = append(steps, func(b *batch, _ sweep.Place) (sweep.Place, error) {
+			b.fewer = true
+			return sweep.Tokens(b.Session, table, expired)
+		})
 	}
-	for statement, before := range steps {
-		for more := int64(1); more > 0; {
-			err := s.writer.Submit(ctx, func(b *batch) error {
-				result, err := b.Run(statement, before)
-				if err != nil {
-					return err
-				}
-				more, err = result.RowsAffected()
-				b.fewer = b.fewer || more > 0
-				return err
-			})
-			if err != nil {
-				return store.Unavailable("sweeping", err)
-			}
+	for _, step := range steps {
+		if err := s.walk(ctx, step); err != nil {
+			return err
 		}
 	}
-	if err := s.sweepRecords(ctx, store.Nanos(now.Add(-90*day)), store.Nanos(now.Add(-day))); err != nil {
+	if err := s.sweepRecords(ctx, store.Nanos(now.Add(-90*day)), expired); err != nil {
 		return err
 	}
 	err := s.writer.Submit(ctx, func(b *batch) error {
@@ -55,6 +49,20 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	})
 	if err != nil {
 		return store.Unavailable("noting a sweep", err)
+	}
+	return nil
+}
+
+// sweeping is a step, which tells where the next one begins.
+type sweeping func(*batch, sweep.Place) (sweep.Place, error)
+
+// walk takes steps, each in a transaction of its own, until there is no next.
+func (s *Store) walk(ctx context.Context, step sweeping) error {
+	for next, more := (sweep.Place{}), true; more; more = next != (sweep.Place{}) {
+		after := next
+		if err := s.writer.Submit(ctx, func(b *batch) (err error) { next, err = step(b, after); return err }); err != nil {
+			return store.Unavailable("sweeping", err)
+		}
 	}
 	return nil
 }

@@ -24,8 +24,6 @@ const (
 	// mostKept is how many tries of one bucket are kept in memory: more has only
 	// somebody who is being guessed at for long.
 	mostKept = 64
-	// mostNamed is of how many tries memory knows the bucket.
-	mostNamed = 1 << 16
 	// atOnce is how many tries Sweep looks at.
 	atOnce = 1000
 )
@@ -45,15 +43,13 @@ type Counter struct {
 	kept *rows.Cache[string, history]
 	// last is the last number given. None is given twice, or a late refund would
 	// take back somebody else's try; after a restart nobody is left to ask for one.
-	last int64
-	// buckets is where the tries are that may be taken back; one that is not
-	// there is looked up.
-	buckets map[int64]string
+	last  int64
+	names names
 }
 
 // New makes one that keeps at most so many rows, at least one.
 func New(most int) *Counter {
-	return &Counter{buckets: map[int64]string{}, kept: rows.NewCache[string](most, func(h *history) int { return 1 + len(h.tries) })}
+	return &Counter{kept: rows.NewCache[string](most, func(h *history) int { return 1 + len(h.tries) })}
 }
 
 // Book is the counter in one transaction.
@@ -131,13 +127,10 @@ func (b *Book) Add(bucket string, at time.Time) (int64, error) {
 	}
 	b.counter.last++
 	t := try{store.Nanos(at), b.counter.last}
-	if err := b.Exec("INSERT INTO attempt (number, bucket, at) VALUES (?, ?, ?)", t.number, bucket, t.at); err != nil {
+	if err := b.Exec("INSERT INTO attempt (bucket, number, at) VALUES (?, ?, ?)", bucket, t.number, t.at); err != nil {
 		return 0, fmt.Errorf("counting a try: %w", err)
 	}
-	if len(b.counter.buckets) >= mostNamed { // those that were wrong stay
-		clear(b.counter.buckets)
-	}
-	b.counter.buckets[t.number] = bucket
+	b.counter.names.add(t.number, bucket)
 	if h := b.known(bucket); h != nil {
 		place, _ := slices.BinarySearchFunc(h.tries, t, func(a, b try) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.number, b.number)) })
 		b.keep(bucket, &history{since: h.since, tries: slices.Insert(slices.Clone(h.tries), place, t)})
@@ -147,22 +140,16 @@ func (b *Book) Add(bucket string, at time.Time) (int64, error) {
 
 // Refund takes back the tries of these numbers, in whatever bucket they are.
 func (b *Book) Refund(numbers []int64) error {
-	for pair := range slices.Chunk(numbers, 2) {
-		for _, number := range pair {
-			if err := b.strike(number); err != nil {
-				return fmt.Errorf("looking up a try: %w", err)
-			}
-		}
-		if err := b.Exec("DELETE FROM attempt WHERE number IN (?, ?)", pair[0], pair[len(pair)-1]); err != nil {
+	for _, number := range numbers {
+		if err := b.strike(number); err != nil {
 			return fmt.Errorf("refunding a try: %w", err)
 		}
 	}
 	return nil
 }
 
-// strike takes the try out of memory.
 func (b *Book) strike(number int64) error {
-	bucket, known := b.counter.buckets[number]
+	bucket, known := b.counter.names.take(number)
 	if !known {
 		err := b.QueryRow("SELECT bucket FROM attempt WHERE number = ?", number).Scan(&bucket)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -172,12 +159,11 @@ func (b *Book) strike(number int64) error {
 			return err
 		}
 	}
-	delete(b.counter.buckets, number)
 	if h := b.known(bucket); h != nil {
 		left := slices.DeleteFunc(slices.Clone(h.tries), func(t try) bool { return t.number == number })
 		b.keep(bucket, &history{since: h.since, tries: left})
 	}
-	return nil
+	return b.Exec("DELETE FROM attempt WHERE bucket = ? AND number = ?", bucket, number)
 }
 
 // Clear takes back every try in the bucket.
@@ -189,18 +175,18 @@ func (b *Book) Clear(bucket string) error {
 	return nil
 }
 
-// Sweep deletes what is older, of the next tries after that number, and returns
-// the last number that it has looked at, or 0 at the end. There is no index by
+// Sweep deletes what is older, in the next buckets after that one, and returns
+// the last bucket that it has looked at, or "" at the end. There is no index by
 // time: it would be written twice a login, and is wanted once an hour.
-func (b *Book) Sweep(after int64, older time.Time) (int64, error) {
-	var last int64
-	err := b.QueryRow("SELECT IFNULL(MAX(number), 0) FROM (SELECT number FROM attempt WHERE number > ? ORDER BY number LIMIT ?)",
+func (b *Book) Sweep(after string, older time.Time) (string, error) {
+	var last string
+	err := b.QueryRow("SELECT IFNULL(MAX(bucket), '') FROM (SELECT bucket FROM attempt WHERE bucket > ? ORDER BY bucket LIMIT ?)",
 		after, atOnce).Scan(&last)
-	if err != nil || last == 0 {
-		return 0, err
+	if err != nil || last == "" {
+		return "", err
 	}
 	b.swept = true
-	return last, b.Exec("DELETE FROM attempt WHERE number > ? AND number <= ? AND at < ?", after, last, store.Nanos(older))
+	return last, b.Exec("DELETE FROM attempt WHERE bucket > ? AND bucket <= ? AND at < ?", after, last, store.Nanos(older))
 }
 
 // Publish keeps what the transaction has left.
