@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/enrollweb/words"
 )
 
 // A packager's flags come on top of the module's own.
@@ -91,17 +92,18 @@ func TestSentencesAreTheDaemons(t *testing.T) {
 		t.Fatal("no table of sentences")
 	}
 	table, _, _ = strings.Cut(table, "\n};")
+	sie, du := reasons(t, "sie"), reasons(t, "du")
 	n := 0
 	for _, entry := range strings.Split(table, "\n\t{")[0:] {
 		part := strings.Split(entry, `"`)
-		if len(part) < 7 {
+		if len(part) < 9 {
 			t.Fatalf("cannot read %q", entry)
 		}
-		want := account.Reason(part[1]).Text()
-		if part[3] != want.DE || part[5] != want.EN {
-			t.Errorf("%s: %q, %q; the daemon says %q, %q", part[1], part[3], part[5], want.DE, want.EN)
+		r := account.Reason(part[1])
+		if part[3] != sie(r).DE || part[5] != du(r).DE || part[7] != sie(r).EN {
+			t.Errorf("%s: %q, %q, %q; the daemon says %q, %q", r, part[3], part[5], part[7], sie(r), du(r))
 		}
-		if part[1] != string(account.BadCredentials) && want == account.BadCredentials.Text() {
+		if r != account.BadCredentials && sie(r) == sie(account.BadCredentials) {
 			t.Errorf("%s is no reason of the list", part[1])
 		}
 		n++
@@ -109,6 +111,15 @@ func TestSentencesAreTheDaemons(t *testing.T) {
 	if n < 5 {
 		t.Errorf("only %d sentences found", n)
 	}
+}
+
+func reasons(t *testing.T, german string) func(account.Reason) account.Text {
+	t.Helper()
+	text, err := words.Reasons("", german)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // The manual names every option that the module reads, and no other.
@@ -124,7 +135,7 @@ func TestTheManualKnowsEveryOption(t *testing.T) {
 			options[name] = true
 		}
 	}
-	if len(options) != 10 {
+	if len(options) != 11 {
 		t.Errorf("found %d options: %v", len(options), options)
 	}
 	for file, form := range map[string][2]string{"pam_sallyport.8": {".It Cm ", ""}, "README.md": {"| `", "`"}} {

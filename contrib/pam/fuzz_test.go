@@ -300,6 +300,9 @@ func readOption(option string) string {
 	case is(`lang=(de|en)`):
 		german := map[string]int{"de": 1}[value]
 		return show([5]int{0, 4000, 6, german}, usual, "", "")
+	case is(`german=(sie|du)`):
+		du := map[string]int{"du": 2}[value]
+		return show([5]int{0, 4000, 6, du}, usual, "", "")
 	case is(`url=https?://[!-~]*`):
 		return show([5]int{0, 4000, 6}, usual, "", value)
 	case is(`code`):
@@ -314,7 +317,7 @@ func FuzzOption(f *testing.F) {
 	for _, s := range []string{
 		"socket=/run/x.sock", "socket=x", "socket=", "service=ssh", "service=SSH", "service=a b", "service=", "service=" + strings.Repeat("s", 64), "service=" + strings.Repeat("s", 65),
 		"uid=0", "uid=4294967294", "uid=4294967295", "uid=18446744073709551616", "uid=sallyport", "uid=nobody-of-that-name", "uid=-1", "uid= 1", "uid=", "uid=0x1",
-		"timeout=1", "timeout=4", "timeout=04", "timeout=0", "timeout=5", "timeout=4s", "digits=6", "digits=8", "digits=7", "lang=de", "lang=en", "lang=fr", "lang=dede",
+		"timeout=1", "timeout=4", "timeout=04", "timeout=0", "timeout=5", "timeout=4s", "digits=6", "digits=8", "digits=7", "lang=de", "lang=en", "lang=fr", "lang=dede", "german=sie", "german=du", "german=de",
 		"url=https://login.example.org/x", "url=http://x", "url=https://ex\u00e4mple.org", "url=https://x y", "url=ftp://x", "url=https://x\x7f", "uid:0", "timeout 4", "code", "code=", "codes", "use_first_pass", "try_first_pass", "", "=", "debug",
 	} {
 		f.Add([]byte(s))

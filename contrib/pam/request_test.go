@@ -136,7 +136,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	s := serve(t, listen(t), saying(accept))
 	for _, o := range []string{
 		"debug", "code=yes", "CODE", "uid=", "uid=-1", "uid=nobody-of-that-name", "uid=4294967295", "uid=0x0", "socket=check.sock", "socket=",
-		"timeout=0", "timeout=5", "timeout=4s", "timeout=", "timeout=99999999999999999999", "digits=7", "digits=", "lang=fr", "lang=", "service=", "service=SSH",
+		"timeout=0", "timeout=5", "timeout=4s", "timeout=", "timeout=99999999999999999999", "digits=7", "digits=", "lang=fr", "lang=", "german=", "german=Du", "german=de", "service=", "service=SSH",
 		"service=" + strings.Repeat("s", 65), "url=login.example.org", "url=https://exämple.org",
 	} {
 		t.Run(o, func(t *testing.T) {
@@ -196,6 +196,10 @@ func TestWords(t *testing.T) {
 		{"English", wantsCode, "code", "", "Password: |6-digit code: ", "This code does not fit. Wait for the next code and type it right away."},
 		{"German", wantsCode, "code lang=de", "", "Passwort: |Bestätigungscode (6 Ziffern): ", "Dieser Code passt nicht. Warten Sie auf den nächsten Code und tippen Sie ihn gleich ein."},
 		{"German, eight", wantsCode, "code lang=de digits=8", "", "Passwort: |Bestätigungscode (8 Ziffern): ", "Dieser Code passt nicht. Warten Sie auf den nächsten Code und tippen Sie ihn gleich ein."},
+		{"German, du", wantsCode, "code lang=de german=du", "", "Passwort: |Bestätigungscode (6 Ziffern): ", "Dieser Code passt nicht. Warte auf den nächsten Code und tippe ihn gleich ein."},
+		{"German, sie", wantsCode, "code german=sie lang=de", "", "Passwort: |Bestätigungscode (6 Ziffern): ", "Dieser Code passt nicht. Warten Sie auf den nächsten Code und tippen Sie ihn gleich ein."},
+		{"du in English", wantsCode, "code german=du", "", "Password: |6-digit code: ", "This code does not fit. Wait for the next code and type it right away."},
+		{"app password, du", says("app_password_required"), "code lang=de german=du url=" + url, "", "Passwort: ", "Hier hilft nur ein App-Passwort. Dein normales Passwort und der Code aus der App gelten hier nicht. " + url},
 		{"app password", says("app_password_required"), "code url=" + url, "", "Password: ", "Only an app password works here. Your normal password and the code from the app do not. " + url},
 		{"app password, no page", says("app_password_required"), "code lang=de", "", "Passwort: ", "Hier hilft nur ein App-Passwort. Ihr normales Passwort und der Code aus der App gelten hier nicht."},
 		{"set-up", says("enroll_required"), "code url=" + url, "", "Password: ", "From now on you need two things to sign in. Please set up your authenticator app first. " + url},

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/frontend/httpcheck"
 	"github.com/sallyport/sallyport/daemon/listen"
+	texts "github.com/sallyport/sallyport/enrollweb/words"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -64,7 +65,11 @@ func TestScripts(t *testing.T) {
 }
 
 func serve(env *testscript.Env, path string) error {
-	h, err := httpcheck.New(httpcheck.Config{Checker: house{}, Health: house{}, Services: []string{"dav", "mail"}})
+	said, err := texts.Reasons("", "")
+	if err != nil {
+		return err
+	}
+	h, err := httpcheck.New(httpcheck.Config{Checker: house{}, Health: house{}, Text: said, Services: []string{"dav", "mail"}})
 	if err != nil {
 		return err
 	}

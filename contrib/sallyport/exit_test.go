@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
 	"github.com/sallyport/sallyport/daemon/listen"
+	"github.com/sallyport/sallyport/enrollweb/words"
 )
 
 // call runs the tool in process and returns its exit status.
@@ -29,7 +30,11 @@ func call(t *testing.T, stdin string, args ...string) int {
 }
 
 func TestExitStatus(t *testing.T) {
-	h, err := admin.New(admin.Config{Support: &house{}, Engine: &house{}, System: &house{}, Now: time.Now})
+	said, err := words.Reasons("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := admin.New(admin.Config{Support: &house{}, Engine: &house{}, System: &house{}, Text: said, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
 	"github.com/sallyport/sallyport/daemon/listen"
+	"github.com/sallyport/sallyport/enrollweb/words"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -30,7 +31,11 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			h, err := admin.New(admin.Config{Support: &house{}, Engine: &house{}, System: &house{}, Now: time.Now})
+			said, err := words.Reasons("", "")
+			if err != nil {
+				return err
+			}
+			h, err := admin.New(admin.Config{Support: &house{}, Engine: &house{}, System: &house{}, Text: said, Now: time.Now})
 			if err != nil {
 				return err
 			}

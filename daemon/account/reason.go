@@ -56,7 +56,8 @@ const (
 	NotAllowed Reason = "not_allowed"
 )
 
-// Text is one sentence in both languages.
+// Text is what may be shown to the person who tried: one sentence in both
+// languages.
 type Text struct {
 	DE string `json:"de"`
 	EN string `json:"en"`
@@ -81,85 +82,5 @@ func (r Reason) AtPage() bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// Text is what may be shown to the person who tried. Reasons that must look
-// alike to a stranger share one sentence.
-func (r Reason) Text() Text {
-	if t, ok := r.secondFactorText(); ok {
-		return t
-	}
-	switch r {
-	case OK:
-		return Text{"Angemeldet.", "Signed in."}
-	case AppPasswordRequired, AppPasswordTypo, AppPasswordRevoked, AppPasswordExpired, WrongService:
-		return r.appPasswordText()
-	case Throttled:
-		return Text{
-			"Zu viele Versuche. Bitte warten Sie kurz und versuchen Sie es dann noch einmal.",
-			"Too many tries. Please wait a moment, then try again."}
-	case DirectoryUnavailable, StoreUnavailable, PluginUnavailable, ClockUnsafe:
-		return Text{
-			"Die Anmeldung ist gerade gestört. Ihr Passwort ist nicht falsch. Bitte versuchen Sie es in ein paar Minuten noch einmal.",
-			"Signing in is disturbed right now. Your password is not wrong. Please try again in a few minutes."}
-	case WrongSpelling:
-		return Text{
-			"Bitte schreiben Sie Ihren Anmeldenamen genau so, wie Sie ihn von uns bekommen haben, auch die Groß- und Kleinschreibung.",
-			"Please write your login name exactly as we gave it to you, capitals and small letters included."}
-	case Vetoed, NotAllowed:
-		return Text{"Diese Anmeldung ist hier nicht erlaubt.", "This login is not allowed here."}
-	case Malformed:
-		return Text{"Die Anfrage ist unvollständig.", "The request is incomplete."}
-	default: // BadCredentials, UnknownUser, AccountDisabled, AccountLockedByDirectory
-		return Text{"Anmeldename oder Passwort stimmt nicht.", "The login name or the password is not right."}
-	}
-}
-
-func (r Reason) secondFactorText() (Text, bool) {
-	switch r {
-	case CodeRequired:
-		return Text{
-			"Bitte geben Sie auch den Bestätigungscode (6 Ziffern) aus Ihrer Authenticator-App ein.",
-			"Please also enter the 6-digit code from your authenticator app."}, true
-	case CodeWrong:
-		return Text{
-			"Dieser Code passt nicht. Warten Sie auf den nächsten Code und tippen Sie ihn gleich ein.",
-			"This code does not fit. Wait for the next code and type it right away."}, true
-	case CodeUsed:
-		return Text{
-			"Dieser Code wurde schon benutzt. Warten Sie auf den nächsten Code.",
-			"This code has been used already. Wait for the next code."}, true
-	case EnrollRequired:
-		return Text{
-			"Ab jetzt brauchen Sie zum Anmelden zwei Dinge. Bitte richten Sie zuerst Ihre Authenticator-App ein.",
-			"From now on you need two things to sign in. Please set up your authenticator app first."}, true
-	default:
-		return Text{}, false
-	}
-}
-
-func (r Reason) appPasswordText() Text {
-	switch r {
-	case AppPasswordTypo:
-		return Text{
-			"In diesem App-Passwort ist ein Tippfehler.",
-			"There is a typing mistake in this app password."}
-	case AppPasswordRevoked:
-		return Text{
-			"Dieses App-Passwort ist entfernt. Machen Sie bitte ein neues.",
-			"This app password has been removed. Please make a new one."}
-	case AppPasswordExpired:
-		return Text{
-			"Dieses App-Passwort ist abgelaufen. Machen Sie bitte ein neues.",
-			"This app password has expired. Please make a new one."}
-	case WrongService:
-		return Text{
-			"Dieses App-Passwort gilt für etwas anderes. Machen Sie bitte eines für dieses Programm.",
-			"This app password is for something else. Please make one for this program."}
-	default: // AppPasswordRequired
-		return Text{
-			"Hier hilft nur ein App-Passwort. Ihr normales Passwort und der Code aus der App gelten hier nicht.",
-			"Only an app password works here. Your normal password and the code from the app do not."}
 	}
 }

@@ -16,7 +16,7 @@ import (
 // wait, and when it came.
 type seen struct {
 	verdict factor.Verdict
-	text    account.Text
+	told    account.Reason
 	retry   time.Duration
 	ticket  bool
 	drift   time.Duration
@@ -57,7 +57,7 @@ func TestRule12AStrangerLearnsNothing(t *testing.T) {
 					}
 					before := len(s.people.bound) + len(s.people.decoys)
 					ans := s.engine.Check(context.Background(), a)
-					got := seen{ans.Verdict, ans.Reason.Text(), ans.RetryAfter, ans.Ticket != "", ans.Drift, ans.Subject.ID,
+					got := seen{ans.Verdict, ans.Reason.Outward(), ans.RetryAfter, ans.Ticket != "", ans.Drift, ans.Subject.ID,
 						s.clock.waited[len(s.clock.waited)-1].Sub(s.clock.now), len(s.people.bound) + len(s.people.decoys) - before}
 					if want, ok := first[i]; ok && got != want {
 						t.Errorf("%s at %s, try %d: %s is told %+v (%s), others %+v", name, service, i, who, got, ans.Reason, want)

@@ -92,6 +92,9 @@ func replaces(key string, ours, own message) error {
 		if form == plain {
 			spare = ""
 		}
+		if err := travels(key, text); err != nil {
+			return fmt.Errorf("message %q %w", key, err)
+		}
 		if want, got := places(ours[plain], spare), places(text, spare); want != got {
 			return fmt.Errorf("message %q must have the places %s, and has %s: what stands in braces is filled by the page, and has to be there unchanged", key, want, got)
 		}

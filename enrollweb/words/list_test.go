@@ -1,11 +1,7 @@
 package words
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -13,9 +9,8 @@ import (
 // text is one sentence that people read.
 type text struct{ lang, where, says string }
 
-// everyText is every sentence: those of the page in all plural forms and both
-// forms of address, and those that the daemon's answers carry, which its
-// account package holds.
+// everyText is every sentence, of the page and of the daemon's answers, in all
+// plural forms and both forms of address.
 func everyText(t *testing.T) []text {
 	t.Helper()
 	var all []text
@@ -25,39 +20,6 @@ func everyText(t *testing.T) []text {
 				all = append(all, text{lang, key + " (" + form + ")", says})
 			}
 		}
-	}
-	return append(all, answers(t)...)
-}
-
-// answers are the composite literals Text{German, English} of the reasons.
-func answers(t *testing.T) []text {
-	t.Helper()
-	set := token.NewFileSet()
-	file, err := parser.ParseFile(set, "../../daemon/account/reason.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []text
-	ast.Inspect(file, func(n ast.Node) bool {
-		lit, ok := n.(*ast.CompositeLit)
-		if !ok || len(lit.Elts) != 2 {
-			return true
-		}
-		for i, lang := range []string{"de", "en"} {
-			word, ok := lit.Elts[i].(*ast.BasicLit)
-			if !ok {
-				t.Fatalf("%s: a text that is no literal", set.Position(lit.Pos()))
-			}
-			says, err := strconv.Unquote(word.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, text{lang, set.Position(word.Pos()).String(), says})
-		}
-		return true
-	})
-	if len(all) < 2*14 {
-		t.Fatalf("only %d sentences of answers were found", len(all))
 	}
 	return all
 }

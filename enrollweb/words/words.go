@@ -1,9 +1,12 @@
 // Package words holds the messages of the page in every language, with the
-// operator's own on top, and picks the language for a browser.
+// operator's own on top, and picks the language for a browser. Beside them are
+// those that the answers of a check carry, so that people read the same
+// everywhere, and operators have one folder for all their texts.
 //
 // It knows no page: keys and places to fill come from the callers, package
 // enrollweb and its templates. Nothing else imports it, but the daemon's main,
-// which reads the operator's texts once to tell of a mistake in them early.
+// which hands the sentences of checks to the front ends, and reads the operator's
+// texts once to tell of a mistake in them early.
 //
 // A message is added as a key in texts/de.json and texts/en.json, and in
 // texts/de-du.json where the German one addresses the reader. One that counts

@@ -92,6 +92,10 @@ static bool read_option(pam_handle_t *pamh, const char *a, struct options *o)
 		o->german = strcmp(v, "de") == 0;
 		return o->german || strcmp(v, "en") == 0;
 	}
+	if ((v = value_of(a, "german"))) {
+		o->du = strcmp(v, "du") == 0;
+		return o->du || strcmp(v, "sie") == 0;
+	}
 	if ((v = value_of(a, "url")))
 		return read_url(v, &o->url);
 	if (strcmp(a, "code") == 0)

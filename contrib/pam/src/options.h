@@ -13,6 +13,7 @@ struct options {
 	int timeout; /* milliseconds of waiting for the daemon in one login */
 	size_t digits; /* of a code */
 	bool german;
+	bool du;       /* how German addresses people */
 	bool code;     /* whoever sits there can be asked a second time, and told something */
 	const char *url; /* of the page; NULL: it is not named */
 };

@@ -40,7 +40,7 @@ static void tell(const struct attempt *t, const char *reason)
 
 	if (s == NULL || t->silent || !t->options.code)
 		return;
-	const char *text = t->options.german ? s->de : s->en;
+	const char *text = !t->options.german ? s->en : t->options.du ? s->du : s->sie;
 	/* That it cannot be shown changes nothing about the verdict. */
 	if (s->page && t->options.url != NULL)
 		(void)pam_info(t->pamh, "%s %s", text, t->options.url);

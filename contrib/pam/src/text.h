@@ -23,37 +23,44 @@ static inline const char *code_prompt(bool german, size_t digits)
 
 /* One sentence in both languages, for one reason of the closed list. */
 struct sentence {
-	const char *reason, *de, *en;
+	const char *reason, *sie, *du, *en;
 	bool page; /* the page is where to go on */
 };
 
 static const struct sentence sentences[] = {
 	{"app_password_required",
 	 "Hier hilft nur ein App-Passwort. Ihr normales Passwort und der Code aus der App gelten hier nicht.",
+	 "Hier hilft nur ein App-Passwort. Dein normales Passwort und der Code aus der App gelten hier nicht.",
 	 "Only an app password works here. Your normal password and the code from the app do not.",
 	 true},
 	{"enroll_required",
 	 "Ab jetzt brauchen Sie zum Anmelden zwei Dinge. Bitte richten Sie zuerst Ihre Authenticator-App ein.",
+	 "Ab jetzt brauchst du zum Anmelden zwei Dinge. Bitte richte zuerst deine Authenticator-App ein.",
 	 "From now on you need two things to sign in. Please set up your authenticator app first.",
 	 true},
 	{"code_wrong",
 	 "Dieser Code passt nicht. Warten Sie auf den nächsten Code und tippen Sie ihn gleich ein.",
+	 "Dieser Code passt nicht. Warte auf den nächsten Code und tippe ihn gleich ein.",
 	 "This code does not fit. Wait for the next code and type it right away.",
 	 false},
 	{"code_used",
 	 "Dieser Code wurde schon benutzt. Warten Sie auf den nächsten Code.",
+	 "Dieser Code wurde schon benutzt. Warte auf den nächsten Code.",
 	 "This code has been used already. Wait for the next code.",
 	 false},
 	{"throttled",
 	 "Zu viele Versuche. Bitte warten Sie kurz und versuchen Sie es dann noch einmal.",
+	 "Zu viele Versuche. Bitte warte kurz und versuch es dann noch einmal.",
 	 "Too many tries. Please wait a moment, then try again.",
 	 false},
 	{"directory_unavailable", /* and whatever else is an outage */
 	 "Die Anmeldung ist gerade gestört. Ihr Passwort ist nicht falsch. Bitte versuchen Sie es in ein paar Minuten noch einmal.",
+	 "Die Anmeldung ist gerade gestört. Dein Passwort ist nicht falsch. Bitte versuch es in ein paar Minuten noch einmal.",
 	 "Signing in is disturbed right now. Your password is not wrong. Please try again in a few minutes.",
 	 false},
 	{"wrong_spelling",
 	 "Bitte schreiben Sie Ihren Anmeldenamen genau so, wie Sie ihn von uns bekommen haben, auch die Groß- und Kleinschreibung.",
+	 "Bitte schreib deinen Anmeldenamen genau so, wie du ihn von uns bekommen hast, auch die Groß- und Kleinschreibung.",
 	 "Please write your login name exactly as we gave it to you, capitals and small letters included.",
 	 false},
 };

@@ -76,7 +76,7 @@ static void show_option(const char *text)
 		printf("refused\n");
 		return;
 	}
-	printf("%u %d %zu %d %d ", o.server, o.timeout, o.digits, o.german, o.code);
+	printf("%u %d %zu %d %d ", o.server, o.timeout, o.digits, o.german + 2 * o.du, o.code);
 	show_hex(o.socket);
 	printf(" ");
 	show_hex(o.service ? o.service : "");

@@ -67,6 +67,8 @@ type Config struct {
 	Support Support
 	Engine  Engine
 	System  System
+	// Text says a reason to people.
+	Text func(account.Reason) account.Text
 	// Desk and Operators name who holds the two roles, as listen.ParseAllow
 	// reads it. An operator may do all that the desk may, and read the audit.
 	// Root and the daemon's own user are operators always: they own the store
@@ -99,7 +101,7 @@ type handler struct {
 func New(cfg Config) (http.Handler, error) { return build(cfg, listen.PeerOf) }
 
 func build(cfg Config, peerOf func(context.Context) (listen.Peer, bool)) (http.Handler, error) {
-	if cfg.Support == nil || cfg.Engine == nil || cfg.System == nil || cfg.Now == nil {
+	if cfg.Support == nil || cfg.Engine == nil || cfg.System == nil || cfg.Now == nil || cfg.Text == nil {
 		return nil, errors.New("admin: a part is missing")
 	}
 	if cfg.Log == nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
 	"github.com/sallyport/sallyport/daemon/listen"
+	"github.com/sallyport/sallyport/enrollweb/words"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -76,9 +77,19 @@ func (d *desk) Verify(context.Context) (api.AuditReport, error) {
 	return api.AuditReport{OK: true}, d.err
 }
 
+// said are the sentences that the daemon hands to its front ends.
+func said(t testing.TB) func(account.Reason) account.Text {
+	t.Helper()
+	text, err := words.Reasons("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func serve(t *testing.T, d *desk) string {
 	t.Helper()
-	h, err := admin.New(admin.Config{Support: d, Engine: d, System: d, Now: time.Now, Desk: []string{"@4343"}, Operators: []string{"4242"}})
+	h, err := admin.New(admin.Config{Support: d, Engine: d, System: d, Text: said(t), Now: time.Now, Desk: []string{"@4343"}, Operators: []string{"4242"}})
 	if err != nil {
 		t.Fatal(err)
 	}

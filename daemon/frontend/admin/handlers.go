@@ -165,13 +165,13 @@ func (h *handler) check(w http.ResponseWriter, r *http.Request, _ string) {
 		bad(w, "service and username are needed")
 		return
 	}
-	send(w, http.StatusOK, tried(h.Engine.Check(r.Context(), a)))
+	send(w, http.StatusOK, h.tried(h.Engine.Check(r.Context(), a)))
 }
 
 // tried leaves out every ticket: what a right password opens is for the
 // person, not for the desk.
-func tried(a account.Answer) api.Tried {
-	out := api.Tried{Verdict: a.Verdict.String(), Reason: a.Reason, Text: a.Reason.Text(),
+func (h *handler) tried(a account.Answer) api.Tried {
+	out := api.Tried{Verdict: a.Verdict.String(), Reason: a.Reason, Text: h.Text(a.Reason),
 		DriftSeconds: int(a.Drift.Seconds())}
 	switch {
 	case a.Verdict == factor.Accept:

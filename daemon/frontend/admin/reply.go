@@ -74,7 +74,7 @@ func (h *handler) fail(w http.ResponseWriter, what string, err error) {
 		// sender still learns that the request is what to change.
 		bad(w, "reason or ticket is too long, too short or more than one line")
 	case errors.As(err, &refusal):
-		problem(w, http.StatusConflict, api.Problem{Error: "Refused: " + refusal.Reason.Text().EN,
+		problem(w, http.StatusConflict, api.Problem{Error: "Refused: " + h.Text(refusal.Reason).EN,
 			Hint: "Look at the person again: sallyport user NAME."})
 	case errors.Is(err, account.ErrConflict):
 		problem(w, http.StatusConflict, api.Problem{Error: "Somebody else changed this person in the same moment; nothing was done here.",

@@ -113,7 +113,7 @@ func (d *desk) touched() bool { return len(d.done) > 0 || d.tried.Name != "" }
 func askAs(t *testing.T, ask string, p listen.Peer, known bool) (int, *desk) {
 	t.Helper()
 	d := &desk{}
-	h, err := admin.NewFor(admin.Config{Support: d, Engine: d, System: d, Now: time.Now,
+	h, err := admin.NewFor(admin.Config{Support: d, Engine: d, System: d, Text: said(t), Now: time.Now,
 		Desk: []string{"@4343"}, Operators: []string{"4242"}},
 		func(context.Context) (listen.Peer, bool) { return p, known })
 	if err != nil {

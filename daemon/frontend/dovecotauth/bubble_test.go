@@ -104,7 +104,7 @@ func bubble(t *testing.T, f *fake, test func(*testing.T, *listentest.Pipes)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		handler, err := dovecotauth.New(dovecotauth.Config{Checker: f, Services: services, PID: 4711, Rand: rand.Reader})
+		handler, err := dovecotauth.New(dovecotauth.Config{Checker: f, Text: said(t), Services: services, PID: 4711, Rand: rand.Reader})
 		if err != nil {
 			t.Fatal(err)
 		}

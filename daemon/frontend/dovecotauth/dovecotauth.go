@@ -69,6 +69,8 @@ type Config struct {
 	// PageURL is where people make app passwords; where only one helps, the
 	// reason of a refusal names it. Empty leaves it out.
 	PageURL string
+	// Text says a reason to people.
+	Text func(account.Reason) account.Text
 	// German chooses the language of reasons, which mail servers show to the
 	// remote user; English otherwise. Either way they are plain ASCII.
 	German bool
@@ -87,8 +89,8 @@ type handler struct {
 
 // New returns the handler of one connection.
 func New(cfg Config) (stream.Handler, error) {
-	if cfg.Checker == nil || cfg.Rand == nil {
-		return nil, errors.New("dovecotauth: no checker or no source of randomness")
+	if cfg.Checker == nil || cfg.Rand == nil || cfg.Text == nil {
+		return nil, errors.New("dovecotauth: no checker, no source of randomness or no words for people")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -127,9 +129,9 @@ func (h *handler) greeting() ([]byte, error) {
 // reason is what the remote user may read about a refusal: plain ASCII on one
 // line, and the same for all that a stranger must not tell apart.
 func (h *handler) reason(r account.Reason) string {
-	text := r.Outward().Text().EN
+	text := h.Text(r.Outward()).EN
 	if h.German {
-		text = r.Outward().Text().DE
+		text = h.Text(r.Outward()).DE
 	}
 	if r.AtPage() && h.PageURL != "" {
 		text += " " + h.PageURL
@@ -137,7 +139,16 @@ func (h *handler) reason(r account.Reason) string {
 	return ascii(text)
 }
 
-// ascii writes umlauts as two letters: an answer of SMTP has no other signs.
+// ascii writes umlauts as two letters, and signs of print as those of a keyboard:
+// an answer of SMTP has no others. What else an operator's own text holds leaves a
+// question mark.
 func ascii(s string) string {
-	return strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue", "ß", "ss").Replace(s)
+	s = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue", "ß", "ss",
+		"„", `"`, "“", `"`, "”", `"`, "‚", "'", "‘", "'", "’", "'", "–", "-", "—", "-", "…", "...", "\u00a0", " ").Replace(s)
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/listen"
 	"github.com/sallyport/sallyport/daemon/listen/servicemap"
 	"github.com/sallyport/sallyport/daemon/listen/stream"
+	"github.com/sallyport/sallyport/enrollweb/words"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -65,6 +66,16 @@ func (f *fake) all() []account.Attempt {
 	return append([]account.Attempt(nil), f.asked...)
 }
 
+// said are the sentences that the daemon hands to its front ends.
+func said(t testing.TB) func(account.Reason) account.Text {
+	t.Helper()
+	text, err := words.Reasons("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 // serve starts the front end on a real socket.
 func serve(t *testing.T, f *fake, change func(*dovecotauth.Config)) (string, *stream.Server) {
 	t.Helper()
@@ -72,7 +83,7 @@ func serve(t *testing.T, f *fake, change func(*dovecotauth.Config)) (string, *st
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := dovecotauth.Config{Checker: f, Services: services, PID: 4711, Rand: rand.Reader, PageURL: "https://login.example.org"}
+	cfg := dovecotauth.Config{Checker: f, Text: said(t), Services: services, PID: 4711, Rand: rand.Reader, PageURL: "https://login.example.org"}
 	if change != nil {
 		change(&cfg)
 	}
@@ -387,4 +398,18 @@ func TestGermanReasonsArePlainASCII(t *testing.T) {
 	k.expect("FAIL\t1\treason=Hier hilft nur ein App-Passwort. Ihr normales Passwort und der Code aus der App gelten hier nicht. https://login.example.org")
 	k.send("AUTH\t2\tPLAIN\tservice=imap\tresp=!")
 	k.expect("FAIL\t2\treason=Die Anfrage ist unvollstaendig.\tcode=invalid_base64")
+}
+
+// An operator's own text goes out in the form of address and language that were
+// chosen, and in signs that mail has.
+func TestTextsOfTheOperator(t *testing.T) {
+	path, _ := serve(t, &fake{}, func(c *dovecotauth.Config) {
+		c.German, c.PageURL = true, ""
+		c.Text = func(r account.Reason) account.Text {
+			return account.Text{DE: "„Größe“ – dein ‚Café‘…\u00a0ja\n" + string(r), EN: "English"}
+		}
+	})
+	k := open(t, path)
+	k.send(plain(1, "normal", "s"))
+	k.expect(`FAIL	1	reason="Groesse" - dein 'Caf?'... ja?app_password_required`)
 }

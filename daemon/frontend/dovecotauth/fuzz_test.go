@@ -86,7 +86,7 @@ func FuzzLines(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, sent string) {
 		checker := &accepting{}
-		s := newSession(&handler{Config: Config{Checker: checker, Services: services, Log: slog.New(slog.DiscardHandler)}}, &stream.Conn{})
+		s := newSession(&handler{Config: Config{Checker: checker, Text: func(account.Reason) account.Text { return account.Text{} }, Services: services, Log: slog.New(slog.DiscardHandler)}}, &stream.Conn{})
 		s.out.writing = true // what would be written stays to be looked at
 		begun, finished := 0, 0
 		for line := range strings.Lines(sent) {

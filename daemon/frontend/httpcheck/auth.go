@@ -95,7 +95,8 @@ func (h *handler) deny(w http.ResponseWriter, reason account.Reason) {
 		h.empty(w, http.StatusUnauthorized)
 		return
 	}
-	body := reason.Text().DE + "\n" + reason.Text().EN + "\n"
+	text := h.Text(reason)
+	body := text.DE + "\n" + text.EN + "\n"
 	if reason.AtPage() && h.PageURL != "" {
 		body += h.PageURL + "\n"
 	}

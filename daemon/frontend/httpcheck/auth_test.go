@@ -75,7 +75,7 @@ func TestTheRefusalSaysWhatHelps(t *testing.T) {
 	} {
 		path := serve(t, &fake{answer: account.Answer{Verdict: factor.Deny, Reason: r}}, nil)
 		resp, body := say(t, path, authRequest(basic("alice:x")))
-		if want := r.Text().DE + "\n" + r.Text().EN + where; resp.StatusCode != 401 || body != want ||
+		if want := said(t)(r).DE + "\n" + said(t)(r).EN + where; resp.StatusCode != 401 || body != want ||
 			resp.Header.Get("Content-Type") != "text/plain; charset=utf-8" || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %d %v %q, want %q", r, resp.StatusCode, resp.Header, body, want)
 		}

@@ -59,6 +59,8 @@ type Health interface {
 type Config struct {
 	Checker Checker
 	Health  Health
+	// Text says a reason to people.
+	Text func(account.Reason) account.Text
 	// Services are those that may be asked on this socket.
 	Services []string
 	// DefaultService is asked where a request names none; it must be one of
@@ -92,8 +94,8 @@ type handler struct {
 // New makes the handler. It refuses a config that could serve nobody or would
 // surprise: no checker, no services, a default that is not among them.
 func New(cfg Config) (http.Handler, error) {
-	if cfg.Checker == nil || cfg.Health == nil {
-		return nil, errors.New("httpcheck: no checker or no health")
+	if cfg.Checker == nil || cfg.Health == nil || cfg.Text == nil {
+		return nil, errors.New("httpcheck: no checker, no health or no words for people")
 	}
 	if len(cfg.Services) == 0 {
 		return nil, errors.New("httpcheck: no service may be asked on this socket")

@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/frontend/httpcheck"
 	"github.com/sallyport/sallyport/daemon/listen"
+	"github.com/sallyport/sallyport/enrollweb/words"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -49,6 +50,16 @@ func (f *fake) last(t *testing.T) account.Attempt {
 	return f.asked[len(f.asked)-1]
 }
 
+// said are the sentences that the daemon hands to its front ends.
+func said(t testing.TB) func(account.Reason) account.Text {
+	t.Helper()
+	text, err := words.Reasons("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
 func alice() account.Answer {
 	return account.Answer{Verdict: factor.Accept, Reason: account.OK, Scope: []string{"dav"},
 		Subject: account.Subject{ID: "a-1", Name: "alice", DisplayName: "Alice Müller",
@@ -58,7 +69,7 @@ func alice() account.Answer {
 // serve starts the front end on a real socket and returns a way to dial it.
 func serve(t testing.TB, f *fake, change func(*httpcheck.Config)) string {
 	t.Helper()
-	cfg := httpcheck.Config{Checker: f, Health: f, Services: []string{"dav", "web"}, PageURL: "https://page.example.org/"}
+	cfg := httpcheck.Config{Checker: f, Health: f, Text: said(t), Services: []string{"dav", "web"}, PageURL: "https://page.example.org/"}
 	if change != nil {
 		change(&cfg)
 	}
@@ -126,7 +137,7 @@ func post(t *testing.T, path, body string) (*http.Response, string) {
 
 func TestVerdictsOnTheWire(t *testing.T) {
 	texts := func(r account.Reason) string {
-		return `"text":{"de":"` + r.Text().DE + `","en":"` + r.Text().EN + `"}`
+		return `"text":{"de":"` + said(t)(r).DE + `","en":"` + said(t)(r).EN + `"}`
 	}
 	cases := []struct {
 		name   string
@@ -285,10 +296,11 @@ func TestWhoMayAskWhat(t *testing.T) {
 
 func TestConfigsThatWouldSurpriseAreRefused(t *testing.T) {
 	f := &fake{}
-	good := httpcheck.Config{Checker: f, Health: f, Services: []string{"dav"}}
+	good := httpcheck.Config{Checker: f, Health: f, Text: said(t), Services: []string{"dav"}}
 	for name, spoil := range map[string]func(*httpcheck.Config){
 		"no checker":      func(c *httpcheck.Config) { c.Checker = nil },
 		"no health":       func(c *httpcheck.Config) { c.Health = nil },
+		"no words":        func(c *httpcheck.Config) { c.Text = nil },
 		"no services":     func(c *httpcheck.Config) { c.Services = nil },
 		"foreign default": func(c *httpcheck.Config) { c.DefaultService = "web" },
 		"quoted realm":    func(c *httpcheck.Config) { c.Realm = `a", x="` },

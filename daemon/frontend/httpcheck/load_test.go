@@ -35,7 +35,7 @@ func TestServerHasEveryDeadline(t *testing.T) {
 
 func TestSlowWritersAreCut(t *testing.T) {
 	f := &fake{answer: alice()}
-	h, err := httpcheck.New(httpcheck.Config{Checker: f, Health: f, Services: []string{"dav"}})
+	h, err := httpcheck.New(httpcheck.Config{Checker: f, Health: f, Text: said(t), Services: []string{"dav"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func (quick) Ready(context.Context) error                             { return n
 // BenchmarkAuth compares the front end, with a checker that does no work, to a
 // handler that does none either: all that differs is this package.
 func BenchmarkAuth(b *testing.B) {
-	front, err := httpcheck.New(httpcheck.Config{Checker: quick{alice()}, Health: quick{}, Services: []string{"dav"}})
+	front, err := httpcheck.New(httpcheck.Config{Checker: quick{alice()}, Health: quick{}, Text: said(b), Services: []string{"dav"}})
 	if err != nil {
 		b.Fatal(err)
 	}

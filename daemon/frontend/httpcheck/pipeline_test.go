@@ -57,7 +57,7 @@ func (b *byName) asked() []string {
 // server is the front end with its deadlines, not yet served.
 func (b *byName) server(t *testing.T) *http.Server {
 	t.Helper()
-	h, err := httpcheck.New(httpcheck.Config{Checker: b, Health: b, Services: []string{"dav", "web"}, DefaultService: "dav"})
+	h, err := httpcheck.New(httpcheck.Config{Checker: b, Health: b, Text: said(t), Services: []string{"dav", "web"}, DefaultService: "dav"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,7 @@ func (h *handler) settle(a account.Answer) (int, account.Answer) {
 
 func (h *handler) answer(w http.ResponseWriter, a account.Answer) {
 	status, a := h.settle(a)
-	out := reply{Verdict: a.Verdict.String(), Reason: a.Reason, Text: a.Reason.Text()}
+	out := reply{Verdict: a.Verdict.String(), Reason: a.Reason, Text: h.Text(a.Reason)}
 	switch status {
 	case http.StatusOK:
 		s := a.Subject
@@ -125,7 +125,7 @@ func (h *handler) blame(w http.ResponseWriter, err error) {
 	} else {
 		h.Log.Debug("refused", "front_end", frontEnd, "reason", f.reason, "error", f.sentence)
 	}
-	send(w, f.status, reply{Verdict: factor.Deny.String(), Reason: f.reason, Text: f.reason.Text(), Error: f.sentence})
+	send(w, f.status, reply{Verdict: factor.Deny.String(), Reason: f.reason, Text: h.Text(f.reason), Error: f.sentence})
 }
 
 // send writes one JSON object. The standard encoder also mends text from the

@@ -29,6 +29,7 @@ import (
 	"github.com/sallyport/sallyport/enrollweb"
 	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/recipe"
+	"github.com/sallyport/sallyport/enrollweb/words"
 )
 
 // Limits on a browser, or on whoever pretends to be one.
@@ -48,6 +49,9 @@ const (
 func (h *House) buildFrontEnds(context.Context) error {
 	active, err := activated()
 	if err != nil {
+		return err
+	}
+	if h.text, err = words.Reasons(h.cfg.Page.Texts, h.cfg.Page.German); err != nil {
 		return err
 	}
 	for _, l := range h.cfg.Listeners {
@@ -76,7 +80,7 @@ func (h *House) frontEnd(l config.Listen) (server, error) {
 	switch l.Protocol {
 	case "admin":
 		handler, err := admin.New(admin.Config{
-			Support: h.support, Engine: h.engine, System: h,
+			Support: h.support, Engine: h.engine, System: h, Text: h.text,
 			Desk: h.cfg.Admin.Support, Operators: h.cfg.Admin.Operators, Now: h.clock.Now, Log: h.log,
 		})
 		if err != nil {
@@ -90,7 +94,7 @@ func (h *House) frontEnd(l config.Listen) (server, error) {
 		}
 		handler, err := httpcheck.New(httpcheck.Config{
 			Browsers: door,
-			Checker:  h.engine, Health: h, Services: l.Services, DefaultService: l.DefaultService,
+			Checker:  h.engine, Health: h, Text: h.text, Services: l.Services, DefaultService: l.DefaultService,
 			Strict: l.Strict, Proxies: l.Proxies, Realm: "sallyport", PageURL: h.cfg.Page.URL, Log: h.log,
 		})
 		if err != nil {
@@ -139,7 +143,7 @@ func (h *House) foreign(l config.Listen) (stream.Handler, error) {
 	case "dovecot":
 		return dovecotauth.New(dovecotauth.Config{
 			Checker: h.engine, Services: services, Strict: l.Strict,
-			PageURL: h.cfg.Page.URL, German: h.cfg.Page.Language == "de",
+			PageURL: h.cfg.Page.URL, Text: h.text, German: h.cfg.Page.Language == "de",
 			PID: os.Getpid(), Rand: rand.Reader, Log: h.log,
 		})
 	default:

@@ -71,6 +71,8 @@ type House struct {
 	// parts are the factors by the part that they play on the page.
 	parts   struct{ Code, App, Recovery string }
 	support *enroll.Support
+	// text is what answers say to people.
+	text func(account.Reason) account.Text
 
 	// undo ends what was begun, last first.
 	undo []func() error
