@@ -32,6 +32,13 @@ const (
 	// ActNewNetwork is a login from a network where the subject has not logged in
 	// for 30 days; the login itself is a check of its own.
 	ActNewNetwork Act = "new_network"
+	// ActBackup is a copy of the state that an operator took.
+	ActBackup Act = "backup"
+	// ActRestore is a state that a backup was put in place of, or what of a
+	// person had to be done again after it.
+	ActRestore Act = "restore"
+	// ActKeys is a change of the keys that the state is sealed with.
+	ActKeys Act = "keys"
 	// ActAlarm is something that should never happen, for the operator.
 	ActAlarm Act = "alarm"
 )
@@ -62,7 +69,8 @@ type Event struct {
 	// Peer is the local program that asked, as "login(uid)", or empty. It is told
 	// in the log only: the audit names people.
 	Peer string
-	// Note is the reason an operator gave, or one line about an alarm.
+	// Note is the reason an operator gave, one line about an alarm, or why a login
+	// needed no second factor.
 	Note string
 	// Ticket is the operator's ticket number.
 	Ticket string
@@ -70,6 +78,9 @@ type Event struct {
 	Took time.Duration
 	// Count is how many alike tries this event stands for; 0 reads as 1.
 	Count int
+	// Leave is that of the answer. It is for the counters: what is kept says it in
+	// the Note.
+	Leave string
 }
 
 // Answer is the verdict on an Attempt.
@@ -91,6 +102,14 @@ type Answer struct {
 	// Drift is how far the person's clock is off; told only after a right
 	// password.
 	Drift time.Duration
+	// Leave is why somebody without a second factor was let in: "grace" before the
+	// day from which one is owed, "exempt", or "bridge" with the normal password
+	// where it is an app password that will be owed. Else it is empty.
+	Leave string
+	// Due is when a second factor will be owed that is missing, DaysLeft how many
+	// days that are; zero where there is no such day, or it is over.
+	Due      time.Time
+	DaysLeft int
 }
 
 // Usable tells whether an accept names somebody, in a way that can be told to

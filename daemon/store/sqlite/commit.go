@@ -25,6 +25,13 @@ func (s *Store) Commit(ctx context.Context, change account.Change) error {
 		if err != nil {
 			return store.Unavailable("sealing a change", err)
 		}
+		if note := s.db.config.Journal; note != nil {
+			done, err := note(change)
+			if err != nil {
+				return store.Unavailable("noting a change", err)
+			}
+			defer done()
+		}
 		return s.writer.Submit(ctx, c.run)
 	})
 }

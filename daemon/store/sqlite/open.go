@@ -17,8 +17,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,6 +43,9 @@ type Config struct {
 	// Observe, if set, is told of each finished operation: load, commit, fail,
 	// token, log, events, tries, census.
 	Observe func(op string, took time.Duration, err error)
+	// Journal, if set, is shown each change before it is written; done is called
+	// once it is, or has failed. With an error the change is not written.
+	Journal func(c account.Change) (done func(), err error)
 	// CacheRows is how many rows are kept in memory; 0 means 131,072,
 	// which take some 80 MB when they are all used.
 	CacheRows int
@@ -85,7 +86,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if db.file, err = file.Open(ctx, path); err != nil {
 		return nil, err
 	}
-	if db.instance, err = db.nameInstance(ctx); err != nil {
+	if db.instance, err = db.file.Instance(ctx); err != nil {
 		return nil, errors.Join(err, db.file.Close())
 	}
 	return db, nil
@@ -95,38 +96,17 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 // rows are bound to it.
 func (db *DB) Instance() string { return db.instance }
 
-func (db *DB) nameInstance(ctx context.Context) (string, error) {
-	if _, err := db.file.Write.ExecContext(ctx,
-		"INSERT INTO meta (name, value) VALUES ('instance', ?) ON CONFLICT DO NOTHING", rand.Text()); err != nil {
-		return "", fmt.Errorf("naming the instance: %w", err)
-	}
-	name, err := db.meta(ctx, "instance")
-	return string(name), err
-}
-
-func (db *DB) meta(ctx context.Context, name string) ([]byte, error) {
-	var value []byte
-	err := db.file.Read.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", name).Scan(&value)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, account.ErrNotFound
-	}
-	if err != nil {
-		return nil, store.Unavailable("reading "+name, err)
-	}
-	return value, nil
-}
-
 // Keysets returns what SaveKeysets kept; account.ErrNotFound before the first.
-func (db *DB) Keysets(ctx context.Context) ([]byte, error) { return db.meta(ctx, "keysets") }
+func (db *DB) Keysets(ctx context.Context) ([]byte, error) { return db.file.Meta(ctx, "keysets") }
 
 // SaveKeysets keeps the sealed key sets of the ring, in place of any before.
 func (db *DB) SaveKeysets(ctx context.Context, sealed []byte) error {
-	if _, err := db.file.Write.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('keysets', ?)
-		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, sealed); err != nil {
-		return store.Unavailable("keeping the key sets", err)
-	}
-	return nil
+	return db.file.SetMeta(ctx, "keysets", sealed)
 }
+
+// File is the database file, for copies of it and for what is kept beside the
+// rows. Rows are written by Store alone.
+func (db *DB) File() *file.File { return db.file }
 
 // Store starts the writer and returns the store whose rows are sealed by the
 // ring. Call it once.

@@ -1,8 +1,9 @@
 // Package file opens the one file that the state is in: for this process
 // alone, for nobody else's eyes, and with its schema up to date.
 //
-// It knows no table but goose's own; what stands in the file is the business
-// of package sqlite, the only one that may import it.
+// It knows no table but goose's own and the one of names and values beside the
+// rows; what stands in the others is the business of package sqlite. Only that
+// and the daemon's main, for copies of the file, may import it.
 package file
 
 import (
@@ -26,7 +27,9 @@ type File struct {
 	Write *sql.DB
 	// Read hands out connections that cannot write.
 	Read *sql.DB
-	lock *os.File
+	// Schema is the number of the newest step of the schema.
+	Schema int64
+	lock   *os.File
 }
 
 // Open opens the file, makes it if need be, and brings its schema up to date.
@@ -65,7 +68,7 @@ func (f *File) open(ctx context.Context) error {
 		"trusted_schema(0)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)")); err != nil {
 		return err
 	}
-	if err := migrate(ctx, f.Write); err != nil {
+	if f.Schema, err = migrate(ctx, f.Write); err != nil {
 		return err
 	}
 	if f.Read, err = sql.Open("sqlite", dsn(path, "deferred", "busy_timeout(5000)", "cell_size_check(1)",

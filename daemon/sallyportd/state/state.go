@@ -1,0 +1,150 @@
+// Package state opens all that the daemon keeps: the database, the keys and the
+// revocation journal, in the order in which they need each other.
+//
+// It keeps nothing itself and knows no config file. It is a piece of the
+// daemon's main, which alone may import it: serve and the commands that work
+// while the daemon is stopped open the same things in the same way.
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/seal"
+	"github.com/sallyport/sallyport/daemon/store/journal"
+	"github.com/sallyport/sallyport/daemon/store/sqlite"
+)
+
+// Config says where everything is and who is told.
+type Config struct {
+	// Path is the database, Journal the folder of the revocation journal and KEK
+	// the file of the master key.
+	Path, Journal, KEK string
+	Now                func() time.Time
+	Log                *slog.Logger
+	// Alarm and Observe are as sqlite.Config has them.
+	Alarm   func(account.Event)
+	Observe func(op string, took time.Duration, err error)
+}
+
+// State is open. This process alone has it.
+type State struct {
+	Config
+	DB    *sqlite.DB
+	Ring  *seal.Ring
+	Store *sqlite.Store
+
+	journal *journal.Journal
+	// Busy is held by whoever copies the state or changes its keys: a copy that
+	// is made while the keys change would be under keys that are not in it.
+	Busy sync.Mutex
+}
+
+// Open opens the state, and makes it where there is none. A database that is
+// missing beside a journal that is not is no new installation but a loss, and
+// refused.
+func Open(ctx context.Context, c Config) (*State, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Alarm == nil {
+		c.Alarm = func(e account.Event) { c.Log.Error("alarm: " + e.Note) }
+	}
+	if _, err := os.Lstat(c.Path); errors.Is(err, fs.ErrNotExist) && journal.There(c.Journal) {
+		return nil, fmt.Errorf("the database %s is missing, but there is a revocation journal in %s: it was lost, and everybody would "+
+			"have to set up anew; put it back with sallyportd restore, or move the journal away to begin a new installation", c.Path, c.Journal)
+	}
+	kek, err := seal.LoadKEK(c.KEK)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(kek)
+	s := &State{Config: c}
+	s.DB, err = sqlite.Open(ctx, sqlite.Config{Path: c.Path, Now: c.Now, Log: c.Log, Alarm: c.Alarm, Observe: c.Observe, Journal: s.note})
+	if err != nil {
+		return nil, err
+	}
+	if s.Ring, err = OpenRing(ctx, kek, s.DB); err != nil {
+		return nil, errors.Join(err, s.DB.Close())
+	}
+	if c.Journal != "" {
+		if s.journal, err = journal.Open(s.journalConfig()); err != nil {
+			return nil, errors.Join(err, s.DB.Close())
+		}
+	}
+	if s.Ring.Rotating() {
+		c.Log.Warn("a change of the keys has begun and not ended; run: sallyportd keys rotate")
+	}
+	s.Store = s.DB.Store(s.Ring)
+	return s, nil
+}
+
+// OpenRing opens the key ring of a database, and makes one for a new database.
+func OpenRing(ctx context.Context, kek []byte, db *sqlite.DB) (*seal.Ring, error) {
+	kept, err := db.Keysets(ctx)
+	var ring *seal.Ring
+	switch {
+	case errors.Is(err, account.ErrNotFound):
+		ring, kept, err = seal.NewRing(kek, db.Instance())
+	case err == nil:
+		if ring, err = seal.OpenRing(kek, kept, db.Instance()); err == nil {
+			kept, err = ring.Settle()
+		}
+	}
+	if err == nil && kept != nil {
+		err = db.SaveKeysets(ctx, kept)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ring, nil
+}
+
+func (s *State) journalConfig() journal.Config {
+	return journal.Config{
+		Folder: s.Config.Journal, Instance: s.DB.Instance(), Keys: s.Ring, Now: s.Now,
+		Alarm: func(note string) {
+			s.Alarm(account.Event{At: s.Now(), Act: account.ActAlarm, Actor: "daemon", Note: note})
+		},
+	}
+}
+
+func (s *State) note(c account.Change) (func(), error) {
+	if s.journal == nil {
+		return func() {}, nil
+	}
+	return s.journal.Note(c)
+}
+
+// Position is where the journal is: what a copy of the state that is begun now
+// has behind it.
+func (s *State) Position() journal.Position {
+	if s.journal == nil {
+		return journal.Position{}
+	}
+	return s.journal.Here()
+}
+
+// Sweep removes notes of the journal that have had their time.
+func (s *State) Sweep(now time.Time) error {
+	if s.journal == nil {
+		return nil
+	}
+	return s.journal.Prune(now)
+}
+
+// Close lets everything go.
+func (s *State) Close() error {
+	err := s.DB.Close()
+	if s.journal != nil {
+		err = errors.Join(err, s.journal.Close())
+	}
+	return err
+}
