@@ -1,7 +1,8 @@
-// Package codes is the sheet of emergency codes, and how to get a new one.
+// Package codes is the sheet of emergency codes, on the page and as a file, and
+// how to get a new one.
 //
-// It makes no codes: package enroll does. Only package enrollweb and its
-// set-up use it.
+// It makes none and keeps none: package enroll does. Only package enrollweb, its
+// set-up and its phones use it.
 package codes
 
 import (
@@ -29,7 +30,10 @@ type Pages struct {
 // Routes are their paths.
 func (ps *Pages) Routes() map[string]visit.Route {
 	return map[string]visit.Route{
-		"/codes":      {Level: guard.Full, Get: ps.codesForm, Post: ps.newCodes},
+		"/codes": {Level: guard.Full, Get: ps.codesForm, Post: ps.newCodes},
+		// No Get: a program that asks a second time by itself must not keep some
+		// other page under the name of the file.
+		"/codes/file": {Level: guard.Full, Post: ps.file},
 		"/codes/kept": {Level: guard.Full, Get: func(v *visit.Visit) { v.To("/home") }, Post: ps.kept},
 	}
 }
