@@ -72,8 +72,9 @@ func TestFromTheApplicationThroughTheSetUpAndBack(t *testing.T) {
 			if strings.Contains(b.body, "app.example.org") {
 				t.Error("there is a way on before the emergency codes are kept")
 			}
-			b.post("/codes/kept", "kept", "yes").leads("/passwords/new?first=1").says(200, onward).stays()
-			b.post("/passwords/new", "program", "mac").says(200, "k7m2").stays()
+			b.post("/codes/kept", "kept", "yes").leads("/devices").says(200, onward).stays()
+			b.post("/devices", "device", "mac").leads("/devices/step?n=1").says(200, onward).stays()
+			b.post("/passwords/new").says(200, "k7m2").stays()
 			b.get("/passwords/wait?id=p1").says(200, onward)
 			b.get("/home").says(200, onward).stays()
 			b.get("/back").sentOn(app)

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -49,6 +50,10 @@ func (b *browser) send(method, path string, pairs ...string) *browser {
 		form.Set(name, value)
 	}
 	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i] == "device" && slices.Contains(pairs[:i], pairs[i]) { // several ticks of one name
+			form.Add(pairs[i], pairs[i+1])
+			continue
+		}
 		form.Set(pairs[i], pairs[i+1])
 	}
 	var body io.Reader
@@ -80,7 +85,7 @@ func (b *browser) send(method, path string, pairs ...string) *browser {
 	}
 	if b.res.StatusCode != http.StatusSeeOther {
 		b.fields = map[string]string{}
-		for _, name := range []string{"form", "once", "next", "ticket", "id", "emergency"} {
+		for _, name := range []string{"form", "once", "next", "ticket", "id", "emergency", "step", "again"} {
 			if value := hiddenField(b.body, name); value != "" {
 				b.fields[name] = value
 			}
@@ -151,7 +156,8 @@ func TestSetUpFromPasswordToAppPassword(t *testing.T) {
 	b.post("/setup/begin").leads("/setup").says(200, "JBSW", "data:image/png;base64,", `href="otpauth://totp/`,
 		`inputmode="numeric"`, `autocomplete="one-time-code"`, "your normal password no longer works")
 	b.post("/setup/confirm", "code", "123 456").says(200, "k7m20-9qxvd-hz4t0", "identity card", "required")
-	b.post("/codes/kept", "kept", "yes").leads("/passwords/new?first=1").says(200, "Which devices sync your calendar?")
+	b.post("/codes/kept", "kept", "yes").leads("/devices").says(200, "Which devices sync your calendar?")
+	b.post("/devices", "device", "thunderbird").leads("/devices/step?n=1").says(200, "Device 1 of 1: Thunderbird")
 	b.post("/passwords/new", "program", "thunderbird").says(200, "<span>k7m2</span>-<span>9qxv</span>", "alice", "Thunderbird")
 	b.get("/home").says(200, "Thunderbird", "not used yet", "10 emergency codes")
 	b.get("/passwords/remove?id=p1").says(200, "“Thunderbird” can then no longer sync")

@@ -71,7 +71,7 @@ func TestHandOverAfterTheSetUp(t *testing.T) {
 	if count(w.did, "Hand") != 0 {
 		t.Fatal("somebody was handed over in the middle of the set-up")
 	}
-	b.post("/codes/kept", "kept", "yes").leads("/passwords/new?first=1").says(200, "Continue to wiki.example.org").stays()
+	b.post("/codes/kept", "kept", "yes").leads("/devices").says(200, "Continue to wiki.example.org").stays()
 	b.get("/back").says(200, "enter?code=")
 }
 

@@ -86,7 +86,7 @@ func (ps *Pages) kept(v *visit.Visit) {
 	case len(view.Devices) == 0: // the last phone is lost, and these are instead of it
 		v.To("/phone/add")
 	case len(view.AppPasswords) == 0 && len(view.Services) > 0:
-		v.To("/passwords/new?first=1")
+		v.To("/devices")
 	default:
 		v.To("/home?note=kept")
 	}

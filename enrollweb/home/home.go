@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/look"
+	"github.com/sallyport/sallyport/enrollweb/round"
 	"github.com/sallyport/sallyport/enrollweb/visit"
 )
 
@@ -26,9 +27,10 @@ func home(v *visit.Visit) {
 	if !ok {
 		return
 	}
-	p := look.Page{Title: "home.title", Here: "/home", View: view, Signed: true, Onward: v.OnwardHost()}
+	p := look.Page{Title: "home.title", Here: "/home", View: view, Signed: true, Onward: v.OnwardHost(),
+		Tour: look.Tour{Round: round.Read(v.Site.Taste(v.R, round.Note), view)}}
 	switch note := v.R.URL.Query().Get("note"); note {
-	case "phone", "removed", "renamed", "unused", "once", "kept", "added", "gone", "lost":
+	case "phone", "removed", "renamed", "unused", "once", "kept", "added", "gone", "lost", "nodevice":
 		p.Notice = v.Words.T("note." + note)
 	}
 	v.Show(http.StatusOK, "home", p)
@@ -43,6 +45,7 @@ func signOut(v *visit.Visit) {
 	v.Site.DropCookie(v.W, guard.Full)
 	v.Site.DropCookie(v.W, guard.Setup)
 	v.Forget()
+	v.Site.SetNote(v.W, round.Note, "", -1)
 	v.Renew()
 	v.To("/?bye=1")
 }

@@ -121,6 +121,7 @@ type Page struct {
 	Program   string
 	Programs  []string
 	Lives     []int // days
+	Tour      Tour
 	Places    []recipe.Place
 	App       *Link
 	Profile   bool // a profile for Apple's devices is offered

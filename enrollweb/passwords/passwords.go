@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/recipe"
+	"github.com/sallyport/sallyport/enrollweb/round"
 	"github.com/sallyport/sallyport/enrollweb/visit"
 )
 
@@ -55,6 +56,8 @@ func (ps *Pages) Routes() map[string]visit.Route {
 		"/passwords/wait":    {Level: guard.Full, Get: ps.wait},
 		"/passwords/rename":  {Level: guard.Full, Get: ps.renameForm, Post: ps.rename},
 		"/passwords/remove":  {Level: guard.Full, Get: ps.removeForm, Post: ps.remove},
+		"/devices":           {Level: guard.Full, Get: ps.devicesForm, Post: ps.devices},
+		round.Path:           {Level: guard.Full, Get: ps.step},
 		"/passwords/unused":  {Level: guard.Full, Get: ps.unusedForm, Post: ps.unused},
 	}
 }
@@ -76,24 +79,34 @@ func lives() []int { return []int{0, 30, 365} }
 
 func (ps *Pages) wishForm(v *visit.Visit) {
 	if view, ok := v.FreshView("/passwords/new"); ok {
-		ps.showWish(v, http.StatusOK, view, look.Page{First: v.R.URL.Query().Has("first"), Program: likely(view)})
+		ps.showWish(v, http.StatusOK, view, look.Page{Program: likely(view)})
 	}
 }
 
 func (ps *Pages) showWish(v *visit.Visit, status int, view enroll.View, p look.Page) {
 	p.View, p.Here, p.Title, p.Signed = view, "/passwords/new", "wish.title", true
+	if p.Tour.At > 0 {
+		p.Here = round.At(p.Tour.At)
+	}
 	p.Onward = v.OnwardHost()
 	p.Programs, p.Lives, p.Once = clients.Kinds(), lives(), v.Random()
 	v.Show(status, "wish", p)
 }
 
 func (ps *Pages) issue(v *visit.Visit) {
-	view, ok := v.FreshView("/passwords/new")
+	f, here, past := v.R.PostForm, "/passwords/new", "/home?note=once"
+	if n, err := strconv.Atoi(f.Get("step")); err == nil {
+		here, past = round.At(n), round.At(n)+"&note=once"
+	}
+	view, ok := v.FreshView(here)
 	if !ok {
 		return
 	}
-	f := v.R.PostForm
-	p := look.Page{Name: strings.TrimSpace(f.Get("label")), Program: f.Get("program"), Once: f.Get("once")}
+	tour, ok := stepOf(v, view)
+	if !ok {
+		return
+	}
+	p := look.Page{Name: strings.TrimSpace(f.Get("label")), Program: f.Get("program"), Once: f.Get("once"), Tour: tour}
 	p.Record.Device = device(view, f)
 	if !slices.Contains(clients.Kinds(), p.Program) {
 		p.Program = "other"
@@ -114,7 +127,7 @@ func (ps *Pages) issue(v *visit.Visit) {
 		return
 	}
 	if !ps.once.Take(p.Once) {
-		v.To("/home?note=once")
+		v.To(past)
 		return
 	}
 	made, err := ps.Maker.Issue(v.R.Context(), v.Session, enroll.Wish{Label: p.Name, Services: services, Life: life(f.Get("days")), Device: p.Record.Device})
@@ -128,6 +141,7 @@ func (ps *Pages) issue(v *visit.Visit) {
 	if len(services) > 0 {
 		view.Services = services
 	}
+	p.Tour = ps.made(v, view, tour, made.Record)
 	ps.show(v, view, p, made)
 }
 
@@ -148,15 +162,6 @@ func life(days string) time.Duration {
 		n = 0
 	}
 	return time.Duration(n) * 24 * time.Hour
-}
-
-// appPassword finds a record in the person's own list and nowhere else.
-func appPassword(view enroll.View, id string) (account.Record, bool) {
-	at := slices.IndexFunc(view.AppPasswords, func(r account.Record) bool { return r.ID == id })
-	if at < 0 || id == "" {
-		return account.Record{}, false
-	}
-	return view.AppPasswords[at], true
 }
 
 func (ps *Pages) removeForm(v *visit.Visit) {

@@ -74,10 +74,5 @@ func (ps *Pages) wait(v *visit.Visit) {
 		v.To("/home?note=removed")
 		return
 	}
-	title := "wait.title_seen"
-	if rec.LastUsed.IsZero() {
-		title = "wait.title"
-		v.W.Header().Set("Refresh", "5")
-	}
-	v.Show(http.StatusOK, "wait", look.Page{Title: title, View: view, Record: rec, Signed: true, Onward: v.OnwardHost()})
+	showWait(v, view, look.Page{Record: rec})
 }

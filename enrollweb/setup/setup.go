@@ -237,7 +237,7 @@ func (ps *Pages) confirm(v *visit.Visit) {
 	case len(done.Codes) > 0:
 		codes.Show(v, done.Codes, first)
 	case first:
-		v.To("/passwords/new?first=1")
+		v.To("/devices")
 	default:
 		v.To("/home?note=" + note)
 	}

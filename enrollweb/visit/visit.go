@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/sallyport/sallyport/enrollweb/back"
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/look"
+	"github.com/sallyport/sallyport/enrollweb/round"
 	"github.com/sallyport/sallyport/enrollweb/words"
 )
 
@@ -149,9 +151,13 @@ func (v *Visit) To(where string) { http.Redirect(v.W, v.R, where, http.StatusSee
 // Next reads where to go after signing in: one of our own pages, or "".
 func Next(form url.Values) string {
 	switch next := form.Get("next"); next {
-	case "/phone", "/phone/add", "/phones/lost", "/passwords/new", "/codes", GrantPath:
+	case "/phone", "/phone/add", "/phones/lost", "/passwords/new", "/devices", "/codes", GrantPath:
 		return next
 	default:
+		n, err := strconv.Atoi(next[strings.LastIndex(next, "=")+1:])
+		if err == nil && n > 0 && next == round.At(n) {
+			return next
+		}
 		return ""
 	}
 }
