@@ -34,7 +34,7 @@ func doors() []door {
 		{"github.com/BurntSushi/toml", "the config file", []string{"daemon/config"}, nil},
 		{"github.com/smallstep/pkcs7", "the signature of profiles for Apple's devices", []string{"enrollweb"}, nil},
 		{"github.com/skip2/go-qrcode", "the QR image of the page", []string{"enrollweb"}, nil},
-		{"github.com/wneessen/go-mail", "SMTP with STARTTLS, and mail that other programs can read", []string{"plugins/notify/post"}, []string{"plugins/notify", "daemon/sallyportd"}},
+		{"github.com/wneessen/go-mail", "SMTP over TLS, and mail that other programs can read", []string{"plugins/notify/post"}, []string{"plugins/notify", "daemon/sallyportd"}},
 		{"github.com/pquerna/otp", "RFC 4226 and 6238 codes", []string{"plugins/totp"}, nil},
 		{"modernc.org/sqlite", "SQLite without C", []string{"daemon/store"}, []string{"daemon/sallyportd"}},
 		{"github.com/jackc/pgx/v5", "PostgreSQL", []string{"daemon/store"}, nil},

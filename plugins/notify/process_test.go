@@ -164,9 +164,11 @@ func text(t *testing.T, m *mail.Message) string {
 // What the audit says is what arrives, by way of a plugin process, an encrypted
 // line and a real mail server, and reads as the letters of both languages do.
 func TestTheOwnerReadsWhatHappened(t *testing.T) {
-	p := postoffice.Open(t, postoffice.Options{Encrypted: true, Login: true})
+	p := postoffice.Open(t, postoffice.Options{Encrypted: true, Implicit: true, Login: true})
 	p.Start(t)
-	s := open(t, program(t), t.TempDir(), settings(p, secret(t)))
+	given := settings(p, secret(t))
+	given["tls"] = "implicit"
+	s := open(t, program(t), t.TempDir(), given)
 	s.happen(account.ActCheck, "alice", nil)
 	s.happen(account.ActIssue, "alice", func(e *account.Event) {
 		e.At = time.Date(2026, 7, 3, 22, 5, 0, 0, time.UTC)

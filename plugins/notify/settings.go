@@ -93,17 +93,30 @@ func (f *form) server() post.Server {
 		f.refuse("server", fmt.Sprintf("%q is not a name with a port", v), example)
 	}
 	s.Host, s.Port = host, int(n)
-	switch tls := f.text("tls", "starttls"); {
-	case tls == "none" && local(host):
-		s.Plain = true
-	case tls == "none":
-		f.refuse("tls", `"none" is for a mail server on this machine only: mail would cross the network in clear`, `write tls = "starttls"`)
-	case tls != "starttls":
-		f.refuse("tls", fmt.Sprintf("%q is not a choice", tls), `choose one of: starttls, none`)
-	}
+	f.encryption(&s)
 	s.Roots = f.roots()
 	s.User, s.Password = f.login(s.Plain)
 	return s
+}
+
+// smtps is the port where servers speak TLS from the first byte, and wait in
+// silence for a client that does not.
+const smtps = 465
+
+// encryption reads how the connection is encrypted.
+func (f *form) encryption(s *post.Server) {
+	switch tls := f.text("tls", ""); {
+	case tls == "implicit":
+		s.Implicit = true
+	case tls == "" && s.Port == smtps:
+		f.refuse("tls", "is missing: port 465 is for TLS from the start, and would never answer STARTTLS", `write tls = "implicit"`)
+	case tls == "none" && local(s.Host):
+		s.Plain = true
+	case tls == "none":
+		f.refuse("tls", `"none" is for a mail server on this machine only: mail would cross the network in clear`, `write tls = "starttls" or "implicit"`)
+	case tls != "" && tls != "starttls":
+		f.refuse("tls", fmt.Sprintf("%q is not a choice", tls), `choose one of: starttls, implicit, none`)
+	}
 }
 
 // local tells whether the host is this machine.
@@ -136,7 +149,7 @@ func (f *form) login(plain bool) (user, password string) {
 	case (user == "") != (path == ""):
 		f.refuse("user", "and password_file go together", "write both, or none where the mail server knows this machine")
 	case user != "" && plain:
-		f.refuse("user", `and tls = "none" do not go together: the password would be sent in clear`, `write tls = "starttls"`)
+		f.refuse("user", `and tls = "none" do not go together: the password would be sent in clear`, `write tls = "starttls" or "implicit"`)
 	case path != "":
 		password = f.secret(path)
 	}

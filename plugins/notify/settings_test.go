@@ -49,7 +49,7 @@ func TestSettings(t *testing.T) {
 		t.Fatal(problems)
 	}
 	s, ok := c.sender.(post.Server)
-	if !ok || s.Host != "localhost" || s.Port != 25 || s.Plain || s.User != "sallyport" || s.Password != "s3cret" {
+	if !ok || s.Host != "localhost" || s.Port != 25 || s.Plain || s.Implicit || s.User != "sallyport" || s.Password != "s3cret" {
 		t.Errorf("the server is %v", c.sender)
 	}
 	if c.from.Name != "Rechenzentrum" || c.from.Address != "rz@example.org" || c.maxAge != time.Hour || c.desk.Zone.String() != "Europe/Berlin" || len(c.desk.Languages) != 1 {
@@ -63,6 +63,16 @@ func TestSettings(t *testing.T) {
 	friends.German = "du"
 	if said, _ := read(friends); c.desk.Du || !said.desk.Du {
 		t.Error("mail does not say du where the page does, and only there")
+	}
+	for _, port := range []string{"465", "10465"} {
+		c, problems = read(setup(map[string]string{"server": "mail.example.org:" + port, "tls": "implicit"}))
+		if s := c.sender.(post.Server); len(problems) > 0 || !s.Implicit || s.Plain {
+			t.Errorf("TLS from the start at %s: %+v, %v", port, c, problems)
+		}
+	}
+	c, problems = read(setup(map[string]string{"server": "mail.example.org:465", "tls": "starttls"}))
+	if len(problems) > 0 || c.sender.(post.Server).Implicit {
+		t.Errorf("STARTTLS where it is asked for: %+v, %v", c, problems)
 	}
 	c, problems = read(setup(map[string]string{"server": "[::1]:25", "tls": "none"}))
 	if len(problems) > 0 || !c.sender.(post.Server).Plain {
@@ -93,6 +103,8 @@ func TestWrongSettings(t *testing.T) {
 		{map[string]string{"tls": "none"}, "tls", "this machine only"},
 		{map[string]string{"tls": "none", "server": "192.0.2.1:25"}, "tls", "this machine only"},
 		{map[string]string{"tls": "optional"}, "tls", "not a choice"},
+		{map[string]string{"tls": "Implicit"}, "tls", "not a choice"},
+		{map[string]string{"server": "mail.example.org:465"}, "tls", "port 465 is for TLS from the start"},
 		{map[string]string{"ca_file": "/nowhere"}, "ca_file", "cannot be read"},
 		{map[string]string{"ca_file": good}, "ca_file", "holds no certificate"},
 		{map[string]string{"user": "a"}, "user", "go together"},

@@ -1,4 +1,4 @@
-// Package postoffice runs a real Postfix that takes mail over STARTTLS and puts
+// Package postoffice runs a real Postfix that takes mail over TLS and puts
 // it into maildirs, where tests read it again.
 //
 // It knows nothing of the daemon, and nothing leaves this machine. Only tests
@@ -35,6 +35,8 @@ const (
 type Options struct {
 	// Encrypted demands STARTTLS; else none is offered.
 	Encrypted bool
+	// Implicit has TLS from the first byte instead; it goes with Encrypted.
+	Implicit bool
 	// Login demands a login before anything else.
 	Login bool
 }
@@ -95,7 +97,7 @@ sasldb_path: %[1]s/etc/sasldb2
 mech_list: PLAIN LOGIN
 `
 
-const masterCF = `127.0.0.1:%d inet n - n - - smtpd
+const masterCF = `127.0.0.1:%d inet n - n - - smtpd%s
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -151,7 +153,11 @@ func Open(t testing.TB, o Options) *Office {
 		conf += fmt.Sprintf(login, dir)
 	}
 	run.Write(t, dir+"/etc/main.cf", conf, 0o644)
-	run.Write(t, dir+"/etc/master.cf", fmt.Sprintf(masterCF, p.Port), 0o644)
+	smtpd := ""
+	if o.Implicit {
+		smtpd = " -o smtpd_tls_wrappermode=yes"
+	}
+	run.Write(t, dir+"/etc/master.cf", fmt.Sprintf(masterCF, p.Port, smtpd), 0o644)
 	run.Write(t, dir+"/etc/boxes", boxes, 0o644)
 	run.Write(t, dir+"/etc/moody", moody, 0o644)
 	return p

@@ -39,6 +39,8 @@ type Server struct {
 	// Host and Port are where it listens.
 	Host string
 	Port int
+	// Implicit has TLS from the first byte (RFC 8314), and no STARTTLS.
+	Implicit bool
 	// Plain leaves the connection as it is; it is for this machine only.
 	Plain bool
 	// Roots are the authorities to trust; nil means those of the system.
@@ -92,6 +94,9 @@ func (s Server) Send(ctx context.Context, m Mail) error {
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	line := &line{}
+	if s.Implicit {
+		line.tls = s.tls()
+	}
 	client, err := gomail.NewClient(s.Host, s.options(line)...)
 	if err != nil {
 		return fmt.Errorf("preparing to ask %s: %w", s, err)
@@ -116,7 +121,13 @@ func (s Server) options(l *line) []gomail.Option {
 		gomail.WithTLSPolicy(gomail.TLSMandatory), gomail.WithoutNoop(),
 		// All addresses are ASCII: nobody on the way needs to know the extension.
 		gomail.WithoutSMTPUTF8(),
-		gomail.WithTLSConfig(&tls.Config{ServerName: s.Host, RootCAs: s.Roots, MinVersion: tls.VersionTLS12}),
+		gomail.WithTLSConfig(s.tls()),
+	}
+	if s.Implicit {
+		// What line.dial returns speaks TLS, or is an error. This has the library
+		// find that out, and want no STARTTLS; its WithSSL is for its own dialer, and
+		// it would take ours for plain, and give no password.
+		out = append(out, gomail.WithTLSPolicy(gomail.TLSOpportunistic))
 	}
 	if s.Plain {
 		out = append(out, gomail.WithTLSPolicy(gomail.NoTLS))
@@ -125,6 +136,10 @@ func (s Server) options(l *line) []gomail.Option {
 		out = append(out, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(s.User), gomail.WithPassword(s.Password))
 	}
 	return out
+}
+
+func (s Server) tls() *tls.Config {
+	return &tls.Config{ServerName: s.Host, RootCAs: s.Roots, MinVersion: tls.VersionTLS12}
 }
 
 func build(m Mail) (*gomail.Msg, error) {
@@ -174,6 +189,8 @@ func judge(e *gomail.SendError) error {
 // line is the one connection of a mail. The library leaves it open where the
 // server refuses the greeting, the encryption or the password.
 type line struct {
+	// tls, if set, is what the connection begins with.
+	tls  *tls.Config
 	mu   sync.Mutex
 	conn net.Conn
 	over bool
@@ -184,13 +201,25 @@ func (l *line) dial(ctx context.Context, network, address string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
+	if err := l.keep(conn); err != nil || l.tls == nil {
+		return conn, err
+	}
+	secure := tls.Client(conn, l.tls)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("beginning with TLS: %w", err)
+	}
+	return secure, nil
+}
+
+// keep lets cut close the connection.
+func (l *line) keep(conn net.Conn) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conn = conn
 	if l.over {
-		return nil, errors.Join(net.ErrClosed, conn.Close())
+		return errors.Join(net.ErrClosed, conn.Close())
 	}
-	return conn, nil
+	return nil
 }
 
 func (l *line) cut() {

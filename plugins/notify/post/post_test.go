@@ -71,9 +71,16 @@ func parts(t *testing.T, m *mail.Message) (text, html string) {
 // What a real server delivers is what was given, and says of itself what
 // programs and people need.
 func TestAMailArrivesWhole(t *testing.T) {
-	p := postoffice.Open(t, postoffice.Options{Encrypted: true, Login: true})
+	for name, implicit := range map[string]bool{"STARTTLS": false, "TLS from the start": true} {
+		t.Run(name, func(t *testing.T) { arrivesWhole(t, implicit) })
+	}
+}
+
+func arrivesWhole(t *testing.T, implicit bool) {
+	p := postoffice.Open(t, postoffice.Options{Encrypted: true, Implicit: implicit, Login: true})
 	p.Start(t)
 	s := server(t, p)
+	s.Implicit = implicit
 	s.User, s.Password = postoffice.User+"@mail.example.org", postoffice.Password
 	want := letterTo("alice")
 	if err := s.Send(t.Context(), want); err != nil {
@@ -201,15 +208,24 @@ func TestNothingIsSentInClear(t *testing.T) {
 	if err := plain.Send(t.Context(), letterTo("alice")); err != nil {
 		t.Errorf("plain, as asked for on this machine: %v", err)
 	}
+	wrapped := postoffice.Open(t, postoffice.Options{Encrypted: true, Implicit: true, Login: true})
+	wrapped.Start(t)
+	first := server(t, wrapped)
+	first.Implicit, first.User, first.Password = true, postoffice.User+"@mail.example.org", postoffice.Password
 	login := server(t, locked)
 	login.User, login.Password = postoffice.User+"@mail.example.org", postoffice.Password
 	for name, change := range map[string]func() post.Server{
-		"no STARTTLS there":        func() post.Server { return server(t, open) },
-		"an unknown authority":     func() post.Server { s := login; s.Roots = x509.NewCertPool(); return s },
-		"another name":             func() post.Server { s := login; s.Host = "127.0.0.1"; return s },
-		"a wrong password":         func() post.Server { s := login; s.Password = "wrong"; return s },
-		"nobody listens":           func() post.Server { s := login; s.Port = run.FreePort(t); return s },
-		"plain where TLS is asked": func() post.Server { s := login; s.Plain, s.User = true, ""; return s },
+		"no STARTTLS there":                    func() post.Server { return server(t, open) },
+		"an unknown authority":                 func() post.Server { s := login; s.Roots = x509.NewCertPool(); return s },
+		"another name":                         func() post.Server { s := login; s.Host = "127.0.0.1"; return s },
+		"a wrong password":                     func() post.Server { s := login; s.Password = "wrong"; return s },
+		"from the start, an unknown authority": func() post.Server { s := first; s.Roots = x509.NewCertPool(); return s },
+		"from the start, another name":         func() post.Server { s := first; s.Host = "127.0.0.1"; return s },
+		"from the start, a wrong password":     func() post.Server { s := first; s.Password = "wrong"; return s },
+		"from the start, where STARTTLS is":    func() post.Server { s := login; s.Implicit = true; return s },
+		"from the start, where there is none":  func() post.Server { s := server(t, open); s.Implicit = true; return s },
+		"nobody listens":                       func() post.Server { s := login; s.Port = run.FreePort(t); return s },
+		"plain where TLS is asked":             func() post.Server { s := login; s.Plain, s.User = true, ""; return s },
 	} {
 		err := change().Send(t.Context(), letterTo("alice"))
 		if err == nil || errors.Is(err, post.ErrRefused) || errors.Is(err, post.ErrDoubtful) {
@@ -221,6 +237,9 @@ func TestNothingIsSentInClear(t *testing.T) {
 	}
 	if err := login.Send(t.Context(), letterTo("alice")); err != nil {
 		t.Errorf("the right login: %v", err)
+	}
+	if err := first.Send(t.Context(), letterTo("alice")); err != nil {
+		t.Errorf("the right login, with TLS from the start: %v", err)
 	}
 	if text := fmt.Sprintf("%v %+v %#v", login, login, login); strings.Contains(text, postoffice.Password) {
 		t.Errorf("a server prints its password: %s", text)
