@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/store"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/seen"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/tries"
 )
 
@@ -23,6 +24,7 @@ type batch struct {
 	people   map[account.ID]*account.Snapshot
 	networks map[account.TokenRef]*account.Token
 	tries    *tries.Book
+	seen     *seen.Book
 	fewer    bool
 	head     *auditHead // nil until the first event
 	grown    bool
@@ -36,7 +38,7 @@ type auditHead struct {
 
 func newBatch(s *Store, session *group.Session) *batch {
 	return &batch{
-		store: s, Session: session, tries: s.tries.Open(session),
+		store: s, Session: session, tries: s.tries.Open(session), seen: s.seen.Open(session),
 		people: map[account.ID]*account.Snapshot{}, networks: map[account.TokenRef]*account.Token{},
 	}
 }
@@ -130,6 +132,7 @@ func (b *batch) Publish() {
 	b.store.cache.Publish(b.people)
 	b.store.reader.Networks.Publish(b.networks)
 	b.tries.Publish()
+	b.seen.Publish()
 	if b.fewer {
 		b.store.reader.Networks.Clear()
 	}
@@ -148,6 +151,7 @@ func (b *batch) Forget() {
 		b.networks[ref] = nil
 	}
 	b.tries.Forget()
+	b.seen.Forget()
 	b.grown = false
 	b.Publish()
 	b.store.head.Store(nil)

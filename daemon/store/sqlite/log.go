@@ -8,10 +8,8 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/seen"
 )
-
-// triesKept is how many last tries of a subject can be seen.
-const triesKept = 20
 
 // Log implements store.Store.
 func (s *Store) Log(ctx context.Context, tries []account.Event, used []account.Record) error {
@@ -21,7 +19,7 @@ func (s *Store) Log(ctx context.Context, tries []account.Event, used []account.R
 		}
 		return s.writer.Submit(ctx, func(b *batch) error {
 			for _, e := range tries {
-				if err := logTry(b, e); err != nil {
+				if err := b.seen.Note(e); err != nil {
 					return fmt.Errorf("noting a try: %w", err)
 				}
 			}
@@ -33,41 +31,6 @@ func (s *Store) Log(ctx context.Context, tries []account.Event, used []account.R
 			return nil
 		})
 	})
-}
-
-func logTry(b *batch, e account.Event) error {
-	found, err := b.Query("SELECT number, body FROM try WHERE subject = ? ORDER BY number DESC LIMIT 1", string(e.Subject))
-	if err != nil {
-		return err
-	}
-	var last int64
-	var old account.Event
-	err = rows.EachEvent(found, func(number int64, e account.Event) { last, old = number, e })
-	if err != nil {
-		return err
-	}
-	e.Seq, e.Count = 0, max(e.Count, 1)
-	if last > 0 && alike(old, e) {
-		e.Count += old.Count
-		return b.Exec("UPDATE try SET at = ?, body = ? WHERE number = ?", store.Nanos(e.At), store.AppendEvent(nil, e), last)
-	}
-	done, err := b.Run("INSERT INTO try (subject, at, body) VALUES (?, ?, ?)",
-		string(e.Subject), store.Nanos(e.At), store.AppendEvent(nil, e))
-	if err != nil {
-		return err
-	}
-	if number, err := done.LastInsertId(); err != nil || number%8 != 0 { // rarely is enough
-		return err
-	}
-	return b.Exec(`DELETE FROM try WHERE subject = ? AND number <= (SELECT number FROM try WHERE subject = ?
-		ORDER BY number DESC LIMIT 1 OFFSET ?)`, string(e.Subject), string(e.Subject), triesKept)
-}
-
-// alike tells whether two tries differ in nothing but when, how long and how
-// often.
-func alike(a, b account.Event) bool {
-	b.At, b.Took, b.Count = a.At, a.Took, a.Count
-	return a == b
 }
 
 // logUse notes a use in the row and in memory; the fingerprint leaves it out.
@@ -105,7 +68,7 @@ func (s *Store) Events(ctx context.Context, after int64, limit int) ([]account.E
 // Tries implements store.Store.
 func (s *Store) Tries(ctx context.Context, id account.ID, limit int) ([]account.Event, error) {
 	return s.events(ctx, "tries", "SELECT number, body FROM try WHERE subject = ? ORDER BY number DESC LIMIT ?",
-		string(id), max(0, min(limit, triesKept)))
+		string(id), max(0, min(limit, seen.Kept)))
 }
 
 func (s *Store) events(ctx context.Context, name, query string, args ...any) (events []account.Event, err error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/store/sqlite/bounded"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/seen"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/tries"
 )
 
@@ -18,6 +19,7 @@ type Store struct {
 	db     *DB
 	cache  *rows.Cache[account.ID, account.Snapshot]
 	tries  *tries.Counter
+	seen   *seen.Memory
 	head   atomic.Pointer[auditHead] // nil until it is read
 	writer *group.Writer[*batch]
 }
@@ -30,7 +32,7 @@ func newStore(db *DB, sealer store.Sealer) *Store {
 			DB: db.file.Read, Log: db.config.Log, Alarm: db.config.Alarm, Vault: store.Vault{Sealer: sealer, Instance: db.instance}, Readers: bounded.New(),
 			Networks: rows.NewCache[account.TokenRef](max(1, db.config.CacheRows/4), func(*account.Token) int { return 1 }),
 		},
-		db: db, tries: tries.New(max(1, db.config.CacheRows/4)),
+		db: db, tries: tries.New(max(1, db.config.CacheRows/4)), seen: seen.New(max(1, db.config.CacheRows/8)),
 		cache: rows.NewCache[account.ID](db.config.CacheRows, func(p *account.Snapshot) int { return 1 + len(p.Records) }),
 	}
 	s.writer = group.New(group.Config[*batch]{

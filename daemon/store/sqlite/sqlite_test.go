@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"sync"
 	"syscall"
@@ -118,58 +117,6 @@ func TestWhatIsNoStateIsRefused(t *testing.T) {
 	refusesToOpen(t, sqlite.Config{Now: storetest.Now}, "path")
 }
 
-// What was counted with the first schema still counts, after the step as after a
-// restart, and no number is given twice.
-func TestTriesOutliveASchema(t *testing.T) {
-	dir, ctx := t.TempDir(), context.Background()
-	last := int64(0)
-	for want := range 3 {
-		db, s := open(t, dir, nil)
-		n, _, err := s.Fail(ctx, account.Try{Bucket: "b", At: storetest.Now(), Since: storetest.Now(), Allow: func(earlier []time.Time) time.Duration {
-			if len(earlier) != want {
-				t.Errorf("%d tries are there, and %d were counted", len(earlier), want)
-			}
-			return 0
-		}})
-		if err != nil || n <= last {
-			t.Errorf("try %d after %d: %v", n, last, err)
-		}
-		last = n
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if want == 0 {
-			behind(t, dir, `DELETE FROM goose_db_version WHERE version_id >= 2; ALTER TABLE record DROP COLUMN device; CREATE INDEX try_at ON try (at); ALTER TABLE attempt RENAME TO new;
-				CREATE TABLE attempt (number INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, at INTEGER NOT NULL);
-				INSERT INTO attempt (number, bucket, at) SELECT number, bucket, at FROM new; DROP TABLE new;
-				CREATE INDEX attempt_bucket ON attempt (bucket, at); CREATE INDEX attempt_at ON attempt (at)`)
-		}
-	}
-}
-
-// People of before records said on which phone they are have the same
-// fingerprint after that step.
-func TestPeopleOutliveASchema(t *testing.T) {
-	dir, ctx := t.TempDir(), context.Background()
-	db, s := open(t, dir, nil)
-	old := record("anna", "anna-1", "app-password", 1)
-	old.Device = ""
-	if err := s.Commit(ctx, account.Change{Subject: "anna", Put: []account.Record{old}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	behind(t, dir, `DELETE FROM goose_db_version WHERE version_id >= 3; ALTER TABLE record DROP COLUMN device;
-		CREATE INDEX try_at ON try (at); DROP TABLE attempt;
-		CREATE TABLE attempt (number INTEGER PRIMARY KEY, bucket TEXT NOT NULL, at INTEGER NOT NULL)`)
-	_, s = open(t, dir, nil)
-	snap, err := s.Load(ctx, "anna", "anna-1")
-	if err != nil || len(snap.Records) != 1 || !reflect.DeepEqual(snap.Records[0], old) {
-		t.Errorf("after the step: %+v, %v", snap.Records, err)
-	}
-}
-
 func TestInstanceAndKeysets(t *testing.T) {
 	dir, ctx := t.TempDir(), context.Background()
 	db, _ := open(t, dir, nil)
@@ -217,6 +164,17 @@ func TestOneBadChangeSpoilsNoOther(t *testing.T) {
 				Events: []account.Event{{Act: account.ActEnroll, Subject: id}}})
 			if (err != nil) != (i%10 == 0) || err != nil && !errors.Is(err, account.ErrUnavailable) {
 				t.Errorf("person %d: %v", i, err)
+			}
+		})
+		wg.Go(func() { // so do tries, which memory must not know before they are kept
+			try := account.Event{Act: account.ActCheck, Subject: account.ID(fmt.Sprint("person ", i))}
+			for range 5 {
+				if err := s.Log(context.Background(), []account.Event{try}, nil); err != nil {
+					t.Errorf("the tries of person %d: %v", i, err)
+				}
+			}
+			if got, err := s.Tries(context.Background(), try.Subject, 2); err != nil || len(got) != 1 || got[0].Count != 5 {
+				t.Errorf("person %d has the tries %v, %v", i, got, err)
 			}
 		})
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
-	"github.com/sallyport/sallyport/daemon/store/sqlite/sweep"
 )
 
 // Sweep removes what has had its time: tokens that expired a day ago, tries
@@ -21,18 +20,26 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	day := 24 * time.Hour
 	old, expired := now.Add(-31*day), store.Nanos(now.Add(-day))
 	steps := []sweeping{
-		func(b *batch, after sweep.Place) (next sweep.Place, err error) {
-			next.Text, err = b.tries.Sweep(after.Text, old)
+		func(b *batch, after place) (next place, err error) {
+			next.bucket, err = b.tries.Sweep(after.bucket, old)
 			return next, err
 		},
-		func(b *batch, after sweep.Place) (sweep.Place, error) {
-			return sweep.Seen(b.Session, after, store.Nanos(old))
+		func(b *batch, after place) (next place, err error) {
+			next.number, err = b.seen.Sweep(after.number, store.Nanos(old))
+			return next, err
 		},
 	}
 	for _, table := range rows.TokenTables() {
-		steps = append(steps, func(b *batch, _ sweep.Place) (sweep.Place, error) {
-			b.fewer = true
-			return sweep.Tokens(b.Session, table, expired)
+		statement := "DELETE FROM " + table + " WHERE (kind, hash) IN (SELECT kind, hash FROM " + table +
+			" WHERE expires > 0 AND expires <= ? LIMIT 1000)"
+		steps = append(steps, func(b *batch, _ place) (next place, err error) {
+			gone, err := b.Run(statement, expired)
+			if err != nil {
+				return place{}, err
+			}
+			next.number, err = gone.RowsAffected()
+			b.fewer = b.fewer || next.number > 0
+			return next, err
 		})
 	}
 	for _, step := range steps {
@@ -53,12 +60,18 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// sweeping is a step, which tells where the next one begins.
-type sweeping func(*batch, sweep.Place) (sweep.Place, error)
+// place is how far a walk has come; the zero place is its begin and its end.
+type place struct {
+	number int64
+	bucket string
+}
+
+// sweeping is a step of a walk, which tells where the next one begins.
+type sweeping func(b *batch, after place) (next place, err error)
 
 // walk takes steps, each in a transaction of its own, until there is no next.
 func (s *Store) walk(ctx context.Context, step sweeping) error {
-	for next, more := (sweep.Place{}), true; more; more = next != (sweep.Place{}) {
+	for next, more := (place{}), true; more; more = next != (place{}) {
 		after := next
 		if err := s.writer.Submit(ctx, func(b *batch) (err error) { next, err = step(b, after); return err }); err != nil {
 			return store.Unavailable("sweeping", err)

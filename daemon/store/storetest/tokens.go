@@ -206,12 +206,13 @@ func triesAreCoalesced(t *testing.T, s store.Store) {
 	logTries(t, s, testEvent(1), testEvent(2))
 	logTries(t, s, other, testEvent(4))
 	logTries(t, s, single)
+	logTries(t, s, testEvent(6))
 	got, err := s.Tries(context.Background(), "anna", 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	newest, oldest := testEvent(5), testEvent(2)
-	newest.Count, oldest.Count = 2, 2
+	newest, oldest := testEvent(6), testEvent(2)
+	newest.Count, oldest.Count = 3, 2
 	same(t, "tries", got, []account.Event{newest, other, oldest})
 	if got, err := s.Tries(context.Background(), "anna", 1); err != nil || len(got) != 1 {
 		t.Errorf("one of them: %v, %v", got, err)

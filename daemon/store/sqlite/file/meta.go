@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
@@ -72,4 +74,44 @@ func (f *File) Check(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	return found, nil
+}
+
+// floorName is where the moment lies up to which every code counts as used.
+const floorName = "floor"
+
+// Floor is the moment up to which every code counts as used; zero where nothing
+// was ever restored.
+func (f *File) Floor(ctx context.Context) (time.Time, error) {
+	text, err := f.Meta(ctx, floorName)
+	if errors.Is(err, account.ErrNotFound) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	nanos, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		return time.Time{}, store.Unavailable("reading the floor of codes", err)
+	}
+	return store.Time(nanos), nil
+}
+
+// RaiseFloor keeps a floor that is above the one that is there.
+func (f *File) RaiseFloor(ctx context.Context, to time.Time) error {
+	now, err := f.Floor(ctx)
+	if err != nil || !to.After(now) {
+		return err
+	}
+	return f.SetMeta(ctx, floorName, strconv.AppendInt(nil, store.Nanos(to), 10))
+}
+
+// EndTokens ends all sessions, set-ups and one-time links. Nobody may use the
+// store meanwhile, which remembers some of them.
+func (f *File) EndTokens(ctx context.Context) error {
+	for _, table := range []string{"sessions", "setups", "grants"} {
+		if _, err := f.Write.ExecContext(ctx, "DELETE FROM "+table); err != nil {
+			return store.Unavailable("ending sessions", err)
+		}
+	}
+	return nil
 }

@@ -1,0 +1,63 @@
+package sqlite_test
+
+import (
+	"context"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/store/storetest"
+)
+
+// What was counted with the first schema still counts, after the step as after a
+// restart, and no number is given twice.
+func TestTriesOutliveASchema(t *testing.T) {
+	dir, ctx := t.TempDir(), context.Background()
+	last := int64(0)
+	for want := range 3 {
+		db, s := open(t, dir, nil)
+		n, _, err := s.Fail(ctx, account.Try{Bucket: "b", At: storetest.Now(), Since: storetest.Now(), Allow: func(earlier []time.Time) time.Duration {
+			if len(earlier) != want {
+				t.Errorf("%d tries are there, and %d were counted", len(earlier), want)
+			}
+			return 0
+		}})
+		if err != nil || n <= last {
+			t.Errorf("try %d after %d: %v", n, last, err)
+		}
+		last = n
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if want == 0 {
+			behind(t, dir, `DELETE FROM goose_db_version WHERE version_id >= 2; ALTER TABLE record DROP COLUMN device; CREATE INDEX try_at ON try (at); ALTER TABLE attempt RENAME TO new;
+				CREATE TABLE attempt (number INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, at INTEGER NOT NULL);
+				INSERT INTO attempt (number, bucket, at) SELECT number, bucket, at FROM new; DROP TABLE new;
+				CREATE INDEX attempt_bucket ON attempt (bucket, at); CREATE INDEX attempt_at ON attempt (at)`)
+		}
+	}
+}
+
+// People of before records said on which phone they are have the same
+// fingerprint after that step.
+func TestPeopleOutliveASchema(t *testing.T) {
+	dir, ctx := t.TempDir(), context.Background()
+	db, s := open(t, dir, nil)
+	old := record("anna", "anna-1", "app-password", 1)
+	old.Device = ""
+	if err := s.Commit(ctx, account.Change{Subject: "anna", Put: []account.Record{old}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	behind(t, dir, `DELETE FROM goose_db_version WHERE version_id >= 3; ALTER TABLE record DROP COLUMN device;
+		CREATE INDEX try_at ON try (at); DROP TABLE attempt;
+		CREATE TABLE attempt (number INTEGER PRIMARY KEY, bucket TEXT NOT NULL, at INTEGER NOT NULL)`)
+	_, s = open(t, dir, nil)
+	snap, err := s.Load(ctx, "anna", "anna-1")
+	if err != nil || len(snap.Records) != 1 || !reflect.DeepEqual(snap.Records[0], old) {
+		t.Errorf("after the step: %+v, %v", snap.Records, err)
+	}
+}
