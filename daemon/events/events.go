@@ -17,6 +17,7 @@ package events
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -72,7 +73,7 @@ type Named struct {
 }
 
 // Config is what a Bus is made of. Hooks, Cursor and People may be absent, all
-// else is required.
+// else is required; Attend replaces Hooks and People.
 type Config struct {
 	Log      *slog.Logger
 	Counters Counters
@@ -96,6 +97,8 @@ type Bus struct {
 	alarms alarms
 	wake   chan struct{} // a batch is full, or an alarm waits
 	news   chan struct{} // something was audited
+	round  chan struct{} // somebody asks whether the loop of Run comes round
+	feeds  feeds
 
 	mu    sync.Mutex
 	tries []account.Event
@@ -113,7 +116,7 @@ type Bus struct {
 func New(cfg Config) *Bus {
 	return &Bus{
 		cfg: cfg, flood: flood{seen: map[line]*repeat{}}, alarms: alarms{seen: map[alarm]*repeat{}},
-		wake: make(chan struct{}, 1), news: make(chan struct{}, 1), alike: map[account.Event]int{},
+		wake: make(chan struct{}, 1), news: make(chan struct{}, 1), round: make(chan struct{}), alike: map[account.Event]int{},
 		used: map[string]account.Record{}, last: map[string]time.Time{},
 	}
 }
@@ -210,24 +213,18 @@ func (b *Bus) Used(r account.Record) {
 // Run writes what was recorded, about every second, and feeds the hooks, until
 // the context ends; then it writes what is left, and returns.
 func (b *Bus) Run(ctx context.Context) {
-	var hooks sync.WaitGroup
-	nudges := make([]chan struct{}, len(b.cfg.Hooks))
-	for i, h := range b.cfg.Hooks {
-		nudges[i] = make(chan struct{}, 1)
-		hooks.Go(func() { b.feed(ctx, h, nudges[i]) })
-	}
+	end := b.feeds.begin(ctx, b)
 	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			hooks.Wait()
+			end()
 			b.drain(context.WithoutCancel(ctx))
 			return
 		case <-b.news:
-			for _, n := range nudges {
-				signal(n)
-			}
+			b.feeds.nudge()
+		case <-b.round:
 		case <-b.wake:
 			b.audit(ctx)
 			b.flush(ctx)
@@ -236,6 +233,17 @@ func (b *Bus) Run(ctx context.Context) {
 			b.flush(ctx)
 			b.report()
 		}
+	}
+}
+
+// Alive returns once the loop of Run has come round; an error says that it has
+// not before the context ended.
+func (b *Bus) Alive(ctx context.Context) error {
+	select {
+	case b.round <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("what was recorded is not being written: %w", ctx.Err())
 	}
 }
 

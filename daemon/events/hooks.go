@@ -35,23 +35,34 @@ type Cursor interface {
 	Put(ctx context.Context, name string, seq int64) error
 }
 
-// feed tells one hook of one act after the other. A hook that fails holds up
+// feeder tells one hook of one act after the other. A hook that fails holds up
 // nobody but itself.
-func (b *Bus) feed(ctx context.Context, h Named, nudge <-chan struct{}) {
+type feeder struct {
+	*Bus
+	Named
+	people People
+	// life is that of Run, which cuts what a hook is being told.
+	life  context.Context
+	nudge chan struct{}
+}
+
+// feed tells until the context ends; what the hook is being told then it hears to
+// the end.
+func (f *feeder) feed(ctx context.Context) {
 	wait := firstRetry
 	for ctx.Err() == nil {
-		err := b.deliver(ctx, h)
+		err := f.deliver(ctx)
 		pause := lookAgain
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			b.cfg.Log.Warn("hook not told, trying again", "hook", h.Name, "error", err.Error(), "in", wait.String())
+			f.cfg.Log.Warn("hook not told, trying again", "hook", f.Name, "error", err.Error(), "in", wait.String())
 			pause, wait = wait, min(2*wait, lastRetry)
 		default:
 			wait = firstRetry
 		}
-		ready := nudge
+		ready := f.nudge
 		if err != nil {
 			ready = nil // news do not shorten the back-off
 		}
@@ -66,21 +77,24 @@ func (b *Bus) feed(ctx context.Context, h Named, nudge <-chan struct{}) {
 }
 
 // deliver tells the hook of everything that it has not heard of.
-func (b *Bus) deliver(ctx context.Context, h Named) error {
-	after, err := b.cfg.Cursor.Get(ctx, h.Name)
+func (f *feeder) deliver(ctx context.Context) error {
+	after, err := f.cfg.Cursor.Get(ctx, f.Name)
 	if err != nil {
 		return fmt.Errorf("reading the cursor: %w", err)
 	}
 	for {
-		acts, err := b.cfg.Journal.Events(ctx, after, 100)
+		acts, err := f.cfg.Journal.Events(ctx, after, 100)
 		if err != nil {
 			return fmt.Errorf("reading the audit: %w", err)
 		}
 		for _, e := range acts {
-			if err := b.tell(ctx, h, e); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err := f.tell(e); err != nil {
 				return fmt.Errorf("act %d: %w", e.Seq, err)
 			}
-			if err := b.cfg.Cursor.Put(ctx, h.Name, e.Seq); err != nil {
+			if err := f.cfg.Cursor.Put(f.life, f.Name, e.Seq); err != nil {
 				return fmt.Errorf("moving the cursor: %w", err)
 			}
 			after = e.Seq
@@ -91,17 +105,17 @@ func (b *Bus) deliver(ctx context.Context, h Named) error {
 	}
 }
 
-func (b *Bus) tell(ctx context.Context, h Named, e account.Event) error {
-	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
+func (f *feeder) tell(e account.Event) error {
+	ctx, cancel := context.WithTimeout(f.life, hookTimeout)
 	defer cancel()
-	who, err := b.person(ctx, h, e)
+	who, err := f.person(ctx, e)
 	if err != nil {
 		return err
 	}
-	return h.Hook.After(ctx, hook.Event{
+	return f.Hook.After(ctx, hook.Event{
 		Seq: e.Seq, At: e.At, Act: string(e.Act), Subject: string(e.Subject), Name: e.Name, Actor: e.Actor,
 		Service: e.Service, Factor: e.Factor, Reason: string(e.Reason), Address: e.Address, Label: e.Label,
-		Mail: who.Mail, DisplayName: who.DisplayName,
+		Mail: who.Mail, DisplayName: who.DisplayName, Language: who.Language,
 	})
 }
 
@@ -109,11 +123,11 @@ func (b *Bus) tell(ctx context.Context, h Named, e account.Event) error {
 // keeps no mail addresses. It is nobody for a hook that may not know, and where
 // the login belongs to nobody any more, or to somebody else. While the directory
 // is away the hook waits, or its mail would be lost.
-func (b *Bus) person(ctx context.Context, h Named, e account.Event) (account.Subject, error) {
-	if !h.Mail || e.Subject == "" {
+func (f *feeder) person(ctx context.Context, e account.Event) (account.Subject, error) {
+	if !f.Mail || e.Subject == "" {
 		return account.Subject{}, nil
 	}
-	facts, err := b.cfg.People.Find(ctx, e.Name)
+	facts, err := f.people.Find(ctx, e.Name)
 	switch {
 	case errors.Is(err, account.ErrNotFound):
 		return account.Subject{}, nil
