@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -61,9 +62,8 @@ type Gauges struct {
 // Metrics counts. Its methods may be called from anywhere and never block.
 type Metrics struct {
 	registry *prometheus.Registry
-	services []string
-	plugins  []string
-	servers  int
+	// known are the labels that a config gives.
+	known atomic.Pointer[known]
 
 	checks      *prometheus.CounterVec
 	acts        *prometheus.CounterVec
@@ -85,11 +85,10 @@ type Metrics struct {
 func New(b Build) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		services: listed(b.Services), plugins: listed(b.Plugins), servers: min(b.Servers, maxListed),
-		seen: map[[4]string]bool{}, gauges: map[string]prometheus.Gauge{},
+		seen:     map[[4]string]bool{}, gauges: map[string]prometheus.Gauge{},
 	}
 	m.checks = m.counter("checks_total", "Finished attempts to log in.", "service", "front_end", "verdict", "reason")
-	m.acts = m.counter("acts_total", "Finished acts other than logins: enroll, issue, revoke, reset, unlock, sign_out, replace, new_network, alarm.", "act")
+	m.acts = m.counter("acts_total", "Finished acts other than logins: enroll, add, issue, revoke, reset, unlock, sign_out, replace, new_network, alarm.", "act")
 	m.appPassword = m.counter("app_password_required_total", "Directory passwords and other secrets seen on a service that takes app passwords only.", "service")
 	m.throttled = m.counter("throttled_total", "Tries that had to wait, by what they would have guessed.", "bucket")
 	m.refused = m.counter("refused_peers_total", "Local programs that were sent away at a socket.", "front_end")
@@ -103,13 +102,15 @@ func New(b Build) *Metrics {
 	}, []string{"what"})
 	m.registry.MustRegister(m.took, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for name, help := range map[string]string{
-		"subjects":           "People of whom anything is kept.",
-		"enrolled_subjects":  "People with a second factor.",
-		"app_passwords":      "Active app passwords.",
-		"sessions":           "Open sessions of the page.",
-		"audit_head":         "Number of the newest audit entry.",
-		"clock_skew_seconds": "How far the daemon's clocks are apart.",
-		"attack":             "1 while wrong secrets come in ten times as fast as usual and limits are tight, else 0.",
+		"subjects":                        "People of whom anything is kept.",
+		"enrolled_subjects":               "People with a second factor.",
+		"app_passwords":                   "Active app passwords.",
+		"sessions":                        "Open sessions of the page.",
+		"audit_head":                      "Number of the newest audit entry.",
+		"clock_skew_seconds":              "How far the daemon's clocks are apart.",
+		"config_reload_success":           "1 while the last reload of the config was taken over, and before the first; 0 while the old config goes on.",
+		"config_reload_timestamp_seconds": "When a config was last taken over.",
+		"attack":                          "1 while wrong secrets come in ten times as fast as usual and limits are tight, else 0.",
 	} {
 		m.gauges[name] = prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_" + name, Help: help})
 		m.registry.MustRegister(m.gauges[name])
@@ -117,11 +118,9 @@ func New(b Build) *Metrics {
 	info := m.gaugeVec("build_info", "Always 1; the version is the label.", "version")
 	info.WithLabelValues(b.Version).Set(1)
 	m.prepare()
+	m.Know(b)
 	return m
 }
-
-// listed keeps what gets a label of its own.
-func listed(names []string) []string { return names[:min(len(names), maxListed)] }
 
 func (m *Metrics) counter(name, help string, labels ...string) *prometheus.CounterVec {
 	v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sallyport_" + name, Help: help}, labels)
@@ -138,16 +137,6 @@ func (m *Metrics) gaugeVec(name, help string, labels ...string) *prometheus.Gaug
 // prepare makes the series that are known, so that an alert on them works
 // before the first time.
 func (m *Metrics) prepare() {
-	for i := range m.servers {
-		m.serverUp.WithLabelValues(strconv.Itoa(i)).Set(0)
-	}
-	for _, p := range m.plugins {
-		m.pluginUp.WithLabelValues(p).Set(0)
-		m.restarts.WithLabelValues(p)
-	}
-	for _, s := range m.services {
-		m.appPassword.WithLabelValues(s)
-	}
 	for _, a := range acts() {
 		m.acts.WithLabelValues(a)
 	}
@@ -171,7 +160,7 @@ func (m *Metrics) Observe(e account.Event) {
 		m.acts.WithLabelValues(among(acts(), string(e.Act))).Add(n)
 		return
 	}
-	service := among(m.services, e.Service)
+	service := among(m.known.Load().services, e.Service)
 	labels := [4]string{service, among(frontEnds(), e.FrontEnd), e.Verdict.String(), among(reasons(), string(e.Reason))}
 	m.checks.WithLabelValues(m.bounded(labels)...).Add(n)
 	if e.Reason == account.AppPasswordRequired {
@@ -207,21 +196,21 @@ func (m *Metrics) Took(what string, seconds float64) {
 // DirectoryUp says whether a directory server, by its place in the config,
 // answers.
 func (m *Metrics) DirectoryUp(server int, up bool) {
-	if server >= 0 && server < m.servers {
+	if server >= 0 && server < m.known.Load().servers {
 		m.serverUp.WithLabelValues(strconv.Itoa(server)).Set(number(up))
 	}
 }
 
 // PluginUp says whether a plugin answers.
 func (m *Metrics) PluginUp(kind string, up bool) {
-	if slices.Contains(m.plugins, kind) {
+	if slices.Contains(m.known.Load().plugins, kind) {
 		m.pluginUp.WithLabelValues(kind).Set(number(up))
 	}
 }
 
 // PluginRestarted counts a dead plugin that is back.
 func (m *Metrics) PluginRestarted(kind string) {
-	m.restarts.WithLabelValues(among(m.plugins, kind)).Inc()
+	m.restarts.WithLabelValues(among(m.known.Load().plugins, kind)).Inc()
 }
 
 // Throttled counts a try that had to wait: "source", "first" or "second".
@@ -278,7 +267,7 @@ func durations() []string {
 func losses() []string { return []string{"tries", "uses", "log_lines", "alarms"} }
 
 func acts() []string {
-	return words(account.ActEnroll, account.ActIssue, account.ActRevoke, account.ActRename, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActReplace, account.ActNewNetwork, account.ActAlarm)
+	return words(account.ActEnroll, account.ActAdd, account.ActIssue, account.ActRevoke, account.ActRename, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActReplace, account.ActNewNetwork, account.ActAlarm)
 }
 
 func reasons() []string {
