@@ -23,8 +23,8 @@ func (t *Throttle) firstWaitTight(earlier []time.Time, now time.Time) time.Durat
 func (t *Throttle) firstWaitOf(earlier []time.Time, now time.Time, by int) time.Duration {
 	recent := since(earlier, now.Add(-hour))
 	return max(
-		spent(recent, max(1, t.limits.FirstPerHour/by), hour, now),
-		stepped(recent, now, steps{quick: max(1, t.limits.FirstQuick/by), first: time.Second, longest: t.limits.FirstMaxWait}))
+		spent(recent, max(1, t.limits.Load().FirstPerHour/by), hour, now),
+		stepped(recent, now, steps{quick: max(1, t.limits.Load().FirstQuick/by), first: time.Second, longest: t.limits.Load().FirstMaxWait}))
 }
 
 // secondWait lets SecondQuick codes pass, but no more in any minute, then asks
@@ -33,10 +33,10 @@ func (t *Throttle) firstWaitOf(earlier []time.Time, now time.Time, by int) time.
 func (t *Throttle) secondWait(earlier []time.Time, now time.Time) time.Duration {
 	recent := since(earlier, now.Add(-day))
 	return max(
-		spent(since(earlier, now.Add(-month)), t.limits.SecondPerMonth, month, now),
-		spent(recent, t.limits.SecondPerDay, day, now),
-		spent(since(recent, now.Add(-time.Minute)), t.limits.SecondQuick, time.Minute, now),
-		stepped(recent, now, steps{quick: t.limits.SecondQuick, first: 30 * time.Second, longest: hour}))
+		spent(since(earlier, now.Add(-month)), t.limits.Load().SecondPerMonth, month, now),
+		spent(recent, t.limits.Load().SecondPerDay, day, now),
+		spent(since(recent, now.Add(-time.Minute)), t.limits.Load().SecondQuick, time.Minute, now),
+		stepped(recent, now, steps{quick: t.limits.Load().SecondQuick, first: 30 * time.Second, longest: hour}))
 }
 
 // ahead is how far the clock of whoever wrote a try may be before ours.

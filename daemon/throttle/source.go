@@ -42,7 +42,7 @@ type key struct {
 }
 
 func (t *Throttle) keys(c account.Client, service, who string) []key {
-	every := time.Minute / time.Duration(t.limits.SourcePerMinute)
+	every := time.Minute / time.Duration(t.limits.Load().SourcePerMinute)
 	if t.fleet.tight(t.now()) {
 		every = min(burst, every*tight)
 	}

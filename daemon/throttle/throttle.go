@@ -18,6 +18,7 @@ package throttle
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -80,7 +81,7 @@ type Store interface {
 
 // Throttle holds the limits. It is safe for concurrent use.
 type Throttle struct {
-	limits  Limits
+	limits  atomic.Pointer[Limits]
 	store   Store
 	now     func() time.Time
 	sources *sketch
@@ -89,10 +90,17 @@ type Throttle struct {
 
 // New returns a Throttle, or an error if a limit is zero or negative.
 func New(limits Limits, store Store, now func() time.Time) (*Throttle, error) {
+	t := &Throttle{store: store, now: now, sources: newSketch()}
+	return t, t.Limit(limits)
+}
+
+// Limit changes the limits. What was counted before counts on.
+func (t *Throttle) Limit(limits Limits) error {
 	if err := limits.validate(); err != nil {
-		return nil, err
+		return err
 	}
-	return &Throttle{limits: limits, store: store, now: now, sources: newSketch()}, nil
+	t.limits.Store(&limits)
+	return nil
 }
 
 const (
