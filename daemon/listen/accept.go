@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -20,7 +21,7 @@ const (
 type listener struct {
 	net.Listener
 	slots   chan struct{}
-	allow   Allow
+	allow   atomic.Pointer[Allow]
 	refused func(Peer)
 	logins  logins
 
@@ -74,7 +75,7 @@ func (l *listener) welcome(inner net.Conn) net.Conn {
 		}
 	}
 	p.Login = l.logins.of(p.UID)
-	if !l.allow.Empty() && !l.allow.Has(p) {
+	if allow := l.allow.Load(); allow != nil && !allow.Empty() && !allow.Has(p) {
 		inner.Close()
 		if l.refused != nil {
 			l.refused(p)
@@ -82,6 +83,14 @@ func (l *listener) welcome(inner net.Conn) net.Conn {
 		return nil
 	}
 	return &conn{Conn: inner, peer: p, release: func() { <-l.slots }}
+}
+
+// Admit changes who may connect to a socket that Unix has opened; an empty list
+// means whoever the file mode lets. Connections that are open stay.
+func Admit(l net.Listener, allow Allow) {
+	if l, ok := l.(*listener); ok {
+		l.allow.Store(&allow)
+	}
 }
 
 func (l *listener) pause(d time.Duration) bool {

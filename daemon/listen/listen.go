@@ -76,8 +76,9 @@ func Unix(cfg Config) (net.Listener, error) {
 	}
 	l := &listener{
 		slots: make(chan struct{}, connLimit(cfg.MaxConns)), done: make(chan struct{}),
-		allow: allow, refused: cfg.Refused,
+		refused: cfg.Refused,
 	}
+	Admit(l, allow)
 	if l.Listener, err = cfg.Activated.take(cfg.Name); err != nil {
 		return nil, err
 	}
