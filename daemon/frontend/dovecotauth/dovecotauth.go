@@ -82,32 +82,59 @@ type Config struct {
 	Log *slog.Logger
 }
 
-type handler struct {
-	Config
-	conns atomic.Uint32
-}
+// Front answers by one config.
+type Front struct{ Config }
 
-// New returns the handler of one connection.
-func New(cfg Config) (stream.Handler, error) {
+// NewFront makes a front end, or says what it lacks.
+func NewFront(cfg Config) (*Front, error) {
 	if cfg.Checker == nil || cfg.Rand == nil || cfg.Text == nil {
 		return nil, errors.New("dovecotauth: no checker, no source of randomness or no words for people")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &handler{Config: cfg}
+	return &Front{cfg}, nil
+}
+
+// New returns the handler of one connection.
+func New(cfg Config) (stream.Handler, error) {
+	f, err := NewFront(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return Handler(func() (*Front, func()) { return f, func() {} }), nil
+}
+
+// Handler returns the handler of one connection whose front end may change under
+// it, because clients keep connections for days: each request is judged by the one
+// of that moment. The function that comes with it is called after the answer.
+func Handler(now func() (f *Front, leave func())) stream.Handler {
+	h := &handler{now: now}
 	return func(ctx context.Context, c *stream.Conn) {
-		greeting, err := h.greeting()
+		f := h.front()
+		greeting, err := f.greeting(h.conns.Add(1))
 		if err != nil {
-			h.Log.Error("greeting a client", "front_end", frontEnd, "error", err)
+			f.Log.Error("greeting a client", "front_end", frontEnd, "error", err)
 			return
 		}
 		s := newSession(h, c)
 		s.out.send(greeting)
 		if err := s.serve(ctx); err != nil {
-			h.Log.Warn("closed the connection of a client that breaks the protocol", "front_end", frontEnd, "uid", c.Peer().UID, "error", err)
+			h.front().Log.Warn("closed the connection of a client that breaks the protocol", "front_end", frontEnd, "uid", c.Peer().UID, "error", err)
 		}
-	}, nil
+	}
+}
+
+type handler struct {
+	now   func() (*Front, func())
+	conns atomic.Uint32
+}
+
+// front is the one of this moment, for what takes no time.
+func (h *handler) front() *Front {
+	f, leave := h.now()
+	leave()
+	return f
 }
 
 // greeting is the server's half of the handshake. It goes out at once and in
@@ -115,26 +142,26 @@ func New(cfg Config) (stream.Handler, error) {
 // single call of 1,024 bytes. MECH comes before SPID: Postfix and Exim take the
 // other order for a socket that is not for them. Minor version 2 suits clients
 // that speak first as well as those that wait.
-func (h *handler) greeting() ([]byte, error) {
+func (f *Front) greeting(conn uint32) ([]byte, error) {
 	cookie := make([]byte, 16)
-	if _, err := io.ReadFull(h.Rand, cookie); err != nil {
+	if _, err := io.ReadFull(f.Rand, cookie); err != nil {
 		return nil, fmt.Errorf("making a cookie: %w", err)
 	}
 	var b bytes.Buffer
 	b.WriteString("VERSION\t1\t2\nMECH\tPLAIN\tplaintext\nMECH\tLOGIN\tplaintext\n")
-	fmt.Fprintf(&b, "SPID\t%d\nCUID\t%d\nCOOKIE\t%s\nDONE\n", h.PID, h.conns.Add(1), hex.EncodeToString(cookie))
+	fmt.Fprintf(&b, "SPID\t%d\nCUID\t%d\nCOOKIE\t%s\nDONE\n", f.PID, conn, hex.EncodeToString(cookie))
 	return b.Bytes(), nil
 }
 
 // reason is what the remote user may read about a refusal: plain ASCII on one
 // line, and the same for all that a stranger must not tell apart.
-func (h *handler) reason(r account.Reason) string {
-	text := h.Text(r.Outward()).EN
-	if h.German {
-		text = h.Text(r.Outward()).DE
+func (f *Front) reason(r account.Reason) string {
+	text := f.Text(r.Outward()).EN
+	if f.German {
+		text = f.Text(r.Outward()).DE
 	}
-	if r.AtPage() && h.PageURL != "" {
-		text += " " + h.PageURL
+	if r.AtPage() && f.PageURL != "" {
+		text += " " + f.PageURL
 	}
 	return ascii(text)
 }

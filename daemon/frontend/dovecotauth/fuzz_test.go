@@ -86,7 +86,8 @@ func FuzzLines(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, sent string) {
 		checker := &accepting{}
-		s := newSession(&handler{Config: Config{Checker: checker, Text: func(account.Reason) account.Text { return account.Text{} }, Services: services, Log: slog.New(slog.DiscardHandler)}}, &stream.Conn{})
+		front := &Front{Config{Checker: checker, Text: func(account.Reason) account.Text { return account.Text{} }, Services: services, Log: slog.New(slog.DiscardHandler)}}
+		s := newSession(&handler{now: func() (*Front, func()) { return front, func() {} }}, &stream.Conn{})
 		s.out.writing = true // what would be written stays to be looked at
 		begun, finished := 0, 0
 		for line := range strings.Lines(sent) {

@@ -127,9 +127,10 @@ func (s *session) auth(ctx context.Context, id uint32, params []byte) error {
 		s.out.send(failed(id, "", tempFail))
 		return nil
 	}
-	service, ok := s.Services.Of(x.word)
+	f := s.front()
+	service, ok := f.Services.Of(x.word)
 	if !ok {
-		s.Log.Warn("refused", "front_end", frontEnd, "reason", account.NotAllowed, "error", "this service may not be asked on this socket")
+		f.Log.Warn("refused", "front_end", frontEnd, "reason", account.NotAllowed, "error", "this service may not be asked on this socket")
 		s.refuse(x, account.NotAllowed)
 		return nil
 	}
@@ -164,7 +165,7 @@ func (s *session) step(ctx context.Context, x *exchange, piece []byte) {
 	done, err := x.next(piece)
 	switch {
 	case errors.Is(err, errBase64):
-		s.end(x, failed(x.id, s.reason(account.Malformed), badBase64))
+		s.end(x, failed(x.id, s.front().reason(account.Malformed), badBase64))
 	case err != nil:
 		s.refuse(x, account.Malformed)
 	case !done:
@@ -193,10 +194,12 @@ func (s *session) inTurn(ctx context.Context, x *exchange) {
 }
 
 func (s *session) judge(ctx context.Context, x *exchange) {
-	if s.Strict {
+	f, leave := s.now()
+	defer leave()
+	if f.Strict {
 		x.attempt.Spelled = x.attempt.Name
 	}
-	ans := s.Checker.Check(ctx, x.attempt)
+	ans := f.Checker.Check(ctx, x.attempt)
 	switch {
 	case ans.Verdict == factor.Accept && ans.Usable():
 		s.end(x, accepted(x.id, ans.Subject.Name))
@@ -208,7 +211,7 @@ func (s *session) judge(ctx context.Context, x *exchange) {
 }
 
 func (s *session) refuse(x *exchange, r account.Reason) {
-	s.end(x, failed(x.id, s.reason(r), ""))
+	s.end(x, failed(x.id, s.front().reason(r), ""))
 }
 
 // outage says that nobody could tell. Postfix, Exim and Radicale read every
@@ -226,7 +229,7 @@ func (s *session) outage(x *exchange) {
 		s.out.flush()
 		return
 	}
-	s.end(x, failed(x.id, s.reason(account.StoreUnavailable), tempFail))
+	s.end(x, failed(x.id, s.front().reason(account.StoreUnavailable), tempFail))
 }
 
 // end answers a request, unless the client has cancelled it. As soon as it is no
