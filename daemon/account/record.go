@@ -60,11 +60,14 @@ func (r Record) Active(now time.Time) bool {
 type Snapshot struct {
 	Subject ID
 	// Version changes with every Commit that puts or deletes records or sets the
-	// invite flag; 0 before the first.
+	// invite flag or the mark below; 0 before the first.
 	Version int64
 	// InviteRequired says that the next set-up asks for an invite code.
 	InviteRequired bool
-	Records        []Record
+	// Synced says that an app password of the subject has let somebody in, ever.
+	// Nothing takes it back.
+	Synced  bool
+	Records []Record
 }
 
 // TokenKind names what a token is for. Each kind is kept apart, so that one
@@ -148,6 +151,9 @@ type Change struct {
 	// answers ErrConflict if it is no longer the newest. -1 means that the
 	// change holds whatever else was written: it must then put no records.
 	Version int64
+	// Compare says that the change is none of the records: Version is compared,
+	// and stays.
+	Compare bool
 	// Put inserts records, or replaces those of the same ID whole, except that
 	// a nil payload leaves the stored one as it is.
 	Put []Record
@@ -155,6 +161,8 @@ type Change struct {
 	Delete []string
 	// InviteRequired, if set, is the snapshot's new value.
 	InviteRequired *bool
+	// Synced sets the mark of the snapshot, for good.
+	Synced bool
 	// Tokens are taken first, then ended, then put.
 
 	// PutTokens inserts or replaces tokens.

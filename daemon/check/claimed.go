@@ -63,6 +63,9 @@ func (t *try) judgeAppPassword(ctx context.Context, kind string) (ans account.An
 		if t.misspelled() {
 			return verdict.Deny(account.WrongSpelling), true
 		}
+		if err := t.mark(ctx, snap); err != nil {
+			return verdict.Unavailable(account.StoreUnavailable), true
+		}
 		if !got.Rewritten {
 			// The journal writes it later and coarsely: a right app password
 			// writes nothing in the path of the verdict.
@@ -78,6 +81,19 @@ func (t *try) judgeAppPassword(ctx context.Context, kind string) (ans account.An
 		}
 	}
 	return verdict.Unavailable(account.StoreUnavailable), true
+}
+
+// mark writes that the subject's first app password is in use, before the yes,
+// where that ends a bridge. Elsewhere the journal does, in its own time.
+func (t *try) mark(ctx context.Context, snap account.Snapshot) error {
+	if snap.Synced || !t.roster.Bridged {
+		return nil
+	}
+	err := t.commit(ctx, account.Change{Version: -1, Synced: true})
+	if err != nil {
+		t.cfg.Log.Error("writing that an app password is in use", "error", err)
+	}
+	return err
 }
 
 // whyNot looks whether the input was right once. Only a right secret is told

@@ -16,9 +16,12 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/explain"
 	"github.com/sallyport/sallyport/daemon/check/hint"
+	"github.com/sallyport/sallyport/daemon/check/parts"
 	"github.com/sallyport/sallyport/daemon/check/patience"
+	"github.com/sallyport/sallyport/daemon/check/policy"
 	"github.com/sallyport/sallyport/daemon/check/roster"
 	"github.com/sallyport/sallyport/daemon/check/stale"
+	"github.com/sallyport/sallyport/daemon/check/telling"
 	"github.com/sallyport/sallyport/daemon/check/ticket"
 	"github.com/sallyport/sallyport/daemon/check/veto"
 	"github.com/sallyport/sallyport/daemon/check/way"
@@ -36,53 +39,19 @@ type Service = way.Service
 // Way is a list of factors that must all accept.
 type Way = way.Way
 
-// Directory answers who somebody is and whether a password is theirs.
-type Directory interface {
-	// Find returns account.ErrNotFound for a name nobody has; the Name of the
-	// facts is then the one form of all its spellings, if it could be a name.
-	Find(ctx context.Context, name string) (account.Facts, error)
-	// Bind returns account.OK, or the reason of a deny; an error means that
-	// nobody could tell.
-	Bind(ctx context.Context, f account.Facts, password account.Secret) (account.Reason, error)
-	// Decoy costs what Bind costs and tells nothing.
-	Decoy(ctx context.Context, password account.Secret) error
-}
-
-// Store keeps what must survive. Its methods keep to the context's deadline, as
-// those of all parts do: an answer is owed within four seconds.
-type Store interface {
-	// Load opens the payloads of the named factors or records.
-	Load(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
-	Commit(ctx context.Context, c account.Change) error
-	Token(ctx context.Context, ref account.TokenRef) (account.Token, error)
-}
-
-// Throttle says who may try now.
-type Throttle interface {
-	// Who is one text for all spellings; it stands in for a missing address.
-	MaySend(c account.Client, service, who string) time.Duration
-	Slow(c account.Client, service, who string)
-	First(ctx context.Context, id account.ID, familiar bool) (int64, time.Duration, error)
-	// Second is for codes behind a right password, SecondAlone for those that
-	// no password stands before.
-	Second(ctx context.Context, id account.ID, kind string) (int64, time.Duration, error)
-	SecondAlone(ctx context.Context, id account.ID, kind string) (int64, time.Duration, error)
-}
-
-// Journal hears of every finished act. It never blocks.
-type Journal interface {
-	Record(e account.Event)
-	Used(r account.Record)
-}
-
-// Clock is the only time that the engine knows.
-type Clock interface {
-	Now() time.Time
-	// Safe says whether codes may be judged by this clock.
-	Safe() bool
-	// WaitUntil returns at the given time, or when the context ends.
-	WaitUntil(ctx context.Context, at time.Time)
-}
+// What the engine needs of the house.
+type (
+	// Directory answers who somebody is and whether a password is theirs.
+	Directory = parts.Directory
+	// Store keeps what must survive.
+	Store = parts.Store
+	// Throttle says who may try now.
+	Throttle = parts.Throttle
+	// Journal hears of every finished act. It never blocks.
+	Journal = parts.Journal
+	// Clock is the only time that the engine knows.
+	Clock = parts.Clock
+)
 
 // Factor is one configured factor plugin.
 type Factor = roster.Factor
@@ -93,9 +62,13 @@ type Hook = veto.Hook
 // Config is everything that an Engine is built from. All fields but Hooks
 // are needed.
 type Config struct {
-	Services  []Service
-	Factors   []Factor
-	Hooks     []Hook
+	Services []Service
+	Factors  []Factor
+	Hooks    []Hook
+	// Policy is who owes a second factor; its zero value says everybody.
+	Policy policy.Policy
+	// NotBefore is a time that is known to be over.
+	NotBefore time.Time
 	Directory Directory
 	Store     Store
 	Throttle  Throttle
@@ -114,11 +87,14 @@ type Config struct {
 	Log  *slog.Logger
 }
 
-// auditAgain is how often a code that cost nothing is audited for one person.
-const auditAgain = time.Minute
-
-// maxGrid leaves the last point of the grid within the time of an answer.
-const maxGrid = time.Second
+const (
+	// webFrontEnd is that of web applications, which can show a link.
+	webFrontEnd = "http"
+	// auditAgain is how often a code that cost nothing is audited for one person.
+	auditAgain = time.Minute
+	// maxGrid leaves the last point of the grid within the time of an answer.
+	maxGrid = time.Second
+)
 
 // Engine decides. It is safe for concurrent use and keeps no verdicts.
 type Engine struct {
@@ -170,35 +146,21 @@ func (e *Engine) Check(ctx context.Context, a account.Attempt) account.Answer {
 	return ans
 }
 
-// adminFrontEnd is where those who try are operators, and not the person.
-const adminFrontEnd = "admin"
-
 // event tells of the attempt without its secrets.
 func (t *try) event(ans account.Answer, took time.Duration) account.Event {
-	ev := account.Event{
-		At: t.started, Act: account.ActCheck, Actor: "user",
-		Subject: t.facts.ID, Name: t.facts.Name,
-		Service: t.Service, FrontEnd: t.FrontEnd,
-		Verdict: ans.Verdict, Reason: ans.Reason,
-		Record: t.used.ID, Label: t.used.Label, Factor: t.used.Factor,
-		Agent: t.Client.Agent, Peer: t.Peer.Name(), Took: took,
-	}
-	if t.FrontEnd == adminFrontEnd && ev.Peer != "" {
-		ev.Actor = ev.Peer // an operator tries somebody's login
-	}
-	if t.noted != "" && ans.Verdict == factor.Deny {
-		ev.Reason = t.noted
-	}
-	if t.barred == account.UnknownUser {
-		ev.Subject = "" // it stands for nobody
-	}
-	if ev.Name == "" {
-		ev.Name = t.Name
-	}
-	if t.Client.Addr.IsValid() {
-		ev.Address = t.Client.Addr.String()
-	}
-	return ev
+	return telling.Event(telling.Attempt{Attempt: t.Attempt, At: t.started, Took: took, Who: t.facts.Subject,
+		Nobody: t.barred == account.UnknownUser, Used: t.used, Noted: t.noted, Note: t.note}, ans)
+}
+
+// Step is one line of an explanation.
+type Step = explain.Step
+
+// Explain walks the decision for a name at a service without any secret. It
+// counts nothing and changes nothing. The error wraps account.ErrNotFound for a
+// service that is not in the config, else account.ErrUnavailable.
+func (e *Engine) Explain(ctx context.Context, name, service string) ([]Step, error) {
+	return explain.Walker{Services: e.roster.Services, Find: e.cfg.Directory.Find, Load: e.cfg.Store.Load, Leave: e.Leave,
+		Waits: e.cfg.Waits, Hooks: e.cfg.Hooks, Now: e.cfg.Clock.Now(), Last: e.cfg.Policy.Last()}.Walk(ctx, name, service)
 }
 
 // alarm tells the operator of something that should never happen. The journal

@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"github.com/sallyport/sallyport/daemon/account"
-	"github.com/sallyport/sallyport/daemon/check/stale"
+	"github.com/sallyport/sallyport/daemon/check/first"
 	"github.com/sallyport/sallyport/daemon/check/ticket"
 	"github.com/sallyport/sallyport/daemon/check/verdict"
 )
@@ -22,88 +22,51 @@ func (t *try) judgeWithDirectory(ctx context.Context) account.Answer {
 		ans, _ := t.letIn(ctx, verdict.Yes{Way: alone, Version: -1})
 		return ans
 	}
+	if ans, ok := t.noMachine(ctx); !ok {
+		return ans
+	}
 	return t.judgeSecond(ctx)
 }
 
-// judgePassword counts the try durably, then asks the directory. What was
-// refused a moment ago is answered from memory: it counts once and is not sent
-// again.
+// judgePassword counts the try durably, then asks the directory.
 func (t *try) judgePassword(ctx context.Context) (account.Answer, bool) {
 	// What a decoy refused is no wrong password once the account is fit again.
-	refused := t.fingerprint("directory:"+string(t.barred), t.Password)
-	memory := t.memory()
-	why, leave := memory.Enter(ctx, refused, t.started, t.facts.PasswordChanged)
-	defer leave()
-	if why != "" {
-		return verdict.Deny(why), false
+	place, counted := "directory:"+string(t.barred), t.facts.ID
+	if t.closed { // nor is it one elsewhere, or a try that counts there
+		place, counted = "bridge", "bridge:"+t.facts.ID
 	}
-	if ctx.Err() != nil { // the time went by while somebody asked the same
-		return verdict.Unavailable(account.DirectoryUnavailable), false
+	memory := t.stale
+	if t.barred == account.UnknownUser { // no noise pushes out what devices of people send
+		memory = t.strangers
 	}
-	if err := t.recognise(ctx); err != nil {
-		t.cfg.Log.Error("looking up a familiar network", "error", err)
-		return verdict.Unavailable(account.StoreUnavailable), false
-	}
-	number, wait, err := t.cfg.Throttle.First(ctx, t.facts.ID, t.familiar)
-	if err != nil {
-		t.cfg.Log.Error("counting a password", "error", err)
-		return verdict.Unavailable(account.StoreUnavailable), false
-	}
-	if wait > 0 {
-		// Or nothing would slow down who goes on and on against a closed door.
-		t.slow()
-		return verdict.Throttled(wait), false
-	}
-	reason, err := t.bind(ctx)
-	switch {
-	case err != nil:
-		t.cfg.Log.Error("asking the directory", "error", err)
+	door := first.Door{Directory: t.cfg.Directory, Throttle: t.cfg.Throttle, Log: t.cfg.Log}
+	ans, number, right := door.Judge(ctx, first.Password{
+		Facts: t.facts, Secret: t.Password, Now: t.started, Counted: counted, Decoy: t.barred != "" || t.closed,
+		Memory: memory, Refused: t.fingerprint(place, t.Password), Familiar: t.recognise, Slow: t.slow,
+	})
+	if number != 0 {
 		t.refund = append(t.refund, number)
+	}
+	if !right {
 		t.takeBack(ctx)
-		return verdict.Unavailable(account.DirectoryUnavailable), false
-	case reason == account.OK:
-		t.refund = append(t.refund, number)
-		return account.Answer{}, true
 	}
-	// Neither is an account that the directory keeps locked asked for again and
-	// again by a device that does not know.
-	memory.Remember(refused, t.started, reason)
-	t.slow()
-	return verdict.Deny(reason), false
-}
-
-// memory is where a refusal is remembered: apart for those who do not exist, so
-// that no noise pushes out what devices of people send again and again.
-func (t *try) memory() *stale.Secrets {
-	if t.barred == account.UnknownUser {
-		return t.strangers
-	}
-	return t.stale
-}
-
-// bind asks the directory. Where nobody gets in it costs the same, and is
-// always a no.
-func (t *try) bind(ctx context.Context) (account.Reason, error) {
-	if t.barred != "" {
-		return account.BadCredentials, t.cfg.Directory.Decoy(ctx, t.Password)
-	}
-	return t.cfg.Directory.Bind(ctx, t.facts, t.Password)
+	return ans, right
 }
 
 // recognise finds out whether the subject has logged in from this network
 // lately, which gives it a budget that strangers cannot use up.
-func (t *try) recognise(ctx context.Context) error {
+func (t *try) recognise(ctx context.Context) (familiar bool, err error) {
 	ref, ok := t.office.Network(t.facts.ID, t.Client)
 	if !ok || t.recognised {
-		return nil
+		return t.familiar, nil
 	}
 	tok, err := t.cfg.Store.Token(ctx, ref)
 	if err != nil && !errors.Is(err, account.ErrNotFound) {
-		return err
+		return false, err
 	}
 	t.recognised = true
 	if err == nil {
 		t.familiar, t.greeted = ticket.Familiar(tok, t.started)
 	}
-	return nil
+	return t.familiar, nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/codes"
 	"github.com/sallyport/sallyport/daemon/check/verdict"
 	"github.com/sallyport/sallyport/daemon/check/witness"
 	"github.com/sallyport/sallyport/plugins/factor"
@@ -28,16 +30,19 @@ func (t *try) judgeSecond(ctx context.Context) account.Answer {
 			break
 		}
 		if t.service.HasDirectory() && !t.enrolled(snap) {
-			return t.sendToSetup(ctx)
+			ans, err := t.withoutSecond(ctx, snap)
+			if !errors.Is(err, account.ErrConflict) {
+				return ans
+			}
+			continue
 		}
 		if t.Code == "" {
 			return t.askForCode(ctx)
 		}
 		found := map[string]verdict.Finding{}
 		for _, kind := range kinds {
-			f := t.judgeCode(ctx, kind, snap, counted)
-			f.Number = counted[kind]
-			found[kind] = f
+			f := t.judgeCode(ctx, kind, snap, counted[kind])
+			found[kind], counted[kind] = f, f.Number
 		}
 		var ok bool
 		if yes, ok = verdict.Accepting(t.service.Ways, found); !ok {
@@ -71,46 +76,20 @@ func (t *try) enrolled(snap account.Snapshot) bool {
 	return slices.ContainsFunc(t.codeKinds(), func(kind string) bool { return len(witness.Active(snap, kind, t.started)) > 0 })
 }
 
-// judgeCode counts the try of one factor durably, then asks it.
-func (t *try) judgeCode(ctx context.Context, kind string, snap account.Snapshot, counted map[string]int64) verdict.Finding {
-	p := t.roster.Factors[kind]
-	records := witness.Active(snap, kind, t.started)
-	// Behind no door, having no records must not show.
-	if !p.Fits(t.Code) || len(records) == 0 && t.service.HasDirectory() {
-		return verdict.Finding{Told: account.CodeWrong}
+// judgeCode counts the try of one factor durably, once, then asks it.
+func (t *try) judgeCode(ctx context.Context, kind string, snap account.Snapshot, counted int64) verdict.Finding {
+	count := t.cfg.Throttle.Second
+	if !t.service.HasDirectory() {
+		count = t.cfg.Throttle.SecondAlone
 	}
-	if p.Info.Guessable {
-		if !t.cfg.Clock.Safe() {
-			return verdict.Finding{Away: account.ClockUnsafe}
-		}
-		if _, already := counted[kind]; !already {
-			count := t.cfg.Throttle.Second
-			if !t.service.HasDirectory() {
-				count = t.cfg.Throttle.SecondAlone
-			}
-			number, wait, err := count(ctx, t.facts.ID, kind)
-			if err != nil {
-				t.cfg.Log.Error("counting a code", "error", err)
-				return verdict.Finding{Away: account.StoreUnavailable}
-			}
-			if wait > 0 {
-				return verdict.Finding{Told: account.Throttled, Wait: wait}
-			}
-			counted[kind] = number
-		}
-	}
-	switch got, err := t.ask(ctx, kind, t.Code, records); {
-	case err != nil:
-		return verdict.Finding{Away: account.PluginUnavailable}
-	case got.Accept && !witness.GoodFor(got.Record, t.Service):
-		return verdict.Finding{Told: account.WrongService}
-	case got.Accept:
-		return verdict.Finding{Testimony: got}
-	case got.Reason == factor.Used:
-		return verdict.Finding{Told: account.CodeUsed}
-	default:
-		return verdict.Finding{Testimony: got, Told: account.CodeWrong}
-	}
+	return codes.Door{
+		Factor: t.roster.Factors[kind], Records: witness.Active(snap, kind, t.started),
+		Service: t.Service, Behind: t.service.HasDirectory(), Safe: t.cfg.Clock.Safe(), Log: t.cfg.Log,
+		Count: func(ctx context.Context) (int64, time.Duration, error) { return count(ctx, t.facts.ID, kind) },
+		Ask: func(ctx context.Context, records []account.Record) (witness.Testimony, error) {
+			return t.ask(ctx, kind, t.Code, records)
+		},
+	}.Judge(ctx, t.Code, counted)
 }
 
 // refuse says no, or not now, and takes back what was no failure. A wrong code

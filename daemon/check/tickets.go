@@ -46,12 +46,6 @@ func (t *try) askForCode(ctx context.Context) account.Answer {
 	return t.hand(ctx, ans, account.TicketPassword)
 }
 
-// sendToSetup gives somebody with a right password, and no second factor, the
-// way to the set-up and nothing else.
-func (t *try) sendToSetup(ctx context.Context) account.Answer {
-	return t.hand(ctx, verdict.Deny(account.EnrollRequired), account.TicketEnroll)
-}
-
 // hand stores a ticket and adds it to the answer.
 func (t *try) hand(ctx context.Context, ans account.Answer, kind account.TokenKind) account.Answer {
 	secret, tok, err := t.newTicket(kind)
@@ -87,6 +81,9 @@ func (t *try) letIn(ctx context.Context, yes verdict.Yes) (account.Answer, error
 	ans := verdict.Accept()
 	t.used = yes.Used
 	ans.Subject, ans.Factors, ans.Scope = t.facts.Subject, yes.Way.Factors, yes.Used.Services
+	if yes.Leave != nil {
+		ans = yes.Leave(ans)
+	}
 	c, secret, err := t.entry(ctx, yes)
 	if err == nil {
 		ans.Ticket = secret
@@ -112,10 +109,13 @@ func (t *try) letIn(ctx context.Context, yes verdict.Yes) (account.Answer, error
 // that they asked for.
 func (t *try) entry(ctx context.Context, yes verdict.Yes) (account.Change, account.Secret, error) {
 	c := account.Change{Version: yes.Version, Refund: yes.Refund}
-	if err := t.recognise(ctx); err != nil {
+	if _, err := t.recognise(ctx); err != nil {
 		return c, "", err
 	}
-	if len(yes.Put) == 0 {
+	switch {
+	case yes.Leave != nil:
+		c.Compare = true // leave ends the moment that something is set up
+	case len(yes.Put) == 0:
 		c.Version = -1
 	}
 	for _, r := range yes.Put {
@@ -127,11 +127,15 @@ func (t *try) entry(ctx context.Context, yes verdict.Yes) (account.Change, accou
 	if ref, ok := t.office.Network(t.facts.ID, t.Client); ok && !t.greeted {
 		c.PutTokens = append(c.PutTokens, ticket.Greet(ref, t.facts.ID, t.started))
 	}
-	// One factor never opens the page, where second factors are made.
-	if !t.WantTicket || len(yes.Way.Factors) < 2 {
+	kind := account.TicketEntry
+	switch {
+	case yes.Leave != nil && t.FrontEnd == webFrontEnd && !t.OneField && t.service.HasDirectory():
+		kind = account.TicketEnroll // the web application can offer the set-up
+	case !t.WantTicket || len(yes.Way.Factors) < 2:
+		// One factor never opens the page, where second factors are made.
 		return c, "", nil
 	}
-	secret, tok, err := t.newTicket(account.TicketEntry)
+	secret, tok, err := t.newTicket(kind)
 	c.PutTokens = append(c.PutTokens, tok)
 	return c, secret, err
 }

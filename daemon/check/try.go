@@ -34,8 +34,12 @@ type try struct {
 	// attempt walks the same path as all others, with a decoy for the
 	// directory and no records, so that the path shows nothing.
 	barred account.Reason
-	// noted is the reason for audit and log, where a stranger is told less.
+	// noted is the reason for audit and log, where a stranger is told less; note is
+	// there to be read.
 	noted account.Reason
+	note  string
+	// closed says that the bridge of the service is, for this person.
+	closed bool
 	// redeemed is set while the attempt continues an earlier right password.
 	redeemed *account.Token
 	used     account.Record // that accepted
@@ -90,6 +94,7 @@ func (t *try) judge(ctx context.Context) account.Answer {
 			return ans
 		}
 	}
+	t.service = t.service.For(t.facts.Groups)
 	return t.veil(t.judgeWays(ctx))
 }
 
@@ -103,7 +108,8 @@ func (t *try) judgeWays(ctx context.Context) account.Answer {
 			return ans
 		}
 	}
-	if !t.service.HasDirectory() && len(t.codeKinds()) == 0 {
+	bridging := t.bridging()
+	if !bridging && !t.service.HasDirectory() && len(t.codeKinds()) == 0 {
 		t.slow()
 		return verdict.Deny(account.AppPasswordRequired)
 	}
@@ -112,10 +118,14 @@ func (t *try) judgeWays(ctx context.Context) account.Answer {
 		// revoked here, whatever has become of the account there.
 		return verdict.Unavailable(account.DirectoryUnavailable)
 	}
-	if !t.service.HasDirectory() {
+	switch {
+	case bridging:
+		return t.judgeBridge(ctx)
+	case !t.service.HasDirectory():
 		return t.judgeWithoutDirectory(ctx)
+	default:
+		return t.judgeWithDirectory(ctx)
 	}
-	return t.judgeWithDirectory(ctx)
 }
 
 // identify finds the one subject behind the name and asks whether the account
@@ -134,14 +144,12 @@ func (t *try) identify(ctx context.Context) (account.Answer, bool) {
 	if age := t.started.Sub(facts.AsOf); age > max(t.cfg.MaxStale, recent) || age < -recent {
 		return verdict.Unavailable(account.DirectoryUnavailable), false
 	}
-	switch facts.Fitness {
-	case account.Fit:
-	case account.Disabled:
-		t.barred = account.AccountDisabled
-	case account.Locked:
-		t.barred = account.AccountLockedByDirectory
-	default:
+	bars, known := stranger.Bars(facts.Fitness)
+	if !known {
 		return verdict.Unavailable(account.DirectoryUnavailable), false
+	}
+	if bars != "" {
+		t.barred = bars
 	}
 	if t.redeemed != nil && (t.barred != "" || t.redeemed.Subject != facts.ID) {
 		t.noted = t.barred

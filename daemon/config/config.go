@@ -16,9 +16,11 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sallyport/sallyport/daemon/check/policy"
 	"github.com/sallyport/sallyport/daemon/config/ldapform"
 	"github.com/sallyport/sallyport/daemon/config/pageform"
 	"github.com/sallyport/sallyport/daemon/config/strict"
+	"github.com/sallyport/sallyport/daemon/config/wayform"
 )
 
 // Problem is one thing that is wrong with a config: file, line, key, reason and
@@ -40,12 +42,16 @@ type Config struct {
 	State string
 	// Store is the path of the SQLite database.
 	Store string
+	// Journal is the folder of the revocation journal, which a restore needs.
+	Journal string
 	// KEK is the file with the master key, or "credential:NAME" for a systemd
 	// credential.
 	KEK       string
 	Directory Directory
 	Factors   []Factor
 	Hooks     []Hook
+	// Policy is who owes a second factor, and from when.
+	Policy    policy.Policy
 	Services  []Service
 	Listeners []Listen
 	// Page is the enrollment page; its Listen is empty where there is none.
@@ -108,16 +114,17 @@ type Service struct {
 	Accept []Way
 	// SingleFactor is the operator's reason for a way of one factor.
 	SingleFactor string
+	// Groups have ways of their own; the first that fits a person decides.
+	Groups []wayform.Group
+	// Bridge is the way that is good until somebody's first app password is in use;
+	// without factors there is none.
+	Bridge Way
 	// Config is where it stands, as "file:line key".
 	Config string
 }
 
 // Way is a list of factors that must all accept.
-type Way struct {
-	Factors []string
-	// Config is where it stands, as "file:line key".
-	Config string
-}
+type Way = wayform.Way
 
 // Listen is one Unix socket of a front end.
 type Listen struct {

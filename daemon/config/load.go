@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/config/ldapform"
 	"github.com/sallyport/sallyport/daemon/config/pageform"
+	"github.com/sallyport/sallyport/daemon/config/policyform"
 	"github.com/sallyport/sallyport/daemon/config/socketform"
 	"github.com/sallyport/sallyport/daemon/config/strict"
 )
@@ -92,12 +93,14 @@ func read(t table) *Config {
 	}
 	store := t.sub("store")
 	c.Store = store.File("path", filepath.Join(c.State, "state.db"))
+	c.Journal = store.File("journal", filepath.Join(c.State, "journal"))
 	store.Close()
 	c.KEK = readKeys(t.sub("keys"), c.Store)
 	c.Directory = ldapform.Read(t.Sub("directory"))
 	c.Factors = readFactors(t.subs("factor"))
 	c.Hooks = readHooks(t.subs("hook"))
-	c.Services = readServices(t.subs("service"), c.Factors)
+	c.Policy = policyform.Read(t.Table)
+	c.Services = readServices(t, c)
 	c.Listeners = readListeners(t.subs("listen"), c.Services)
 	t.Know("page")
 	if t.Has("page") {

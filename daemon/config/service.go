@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sallyport/sallyport/daemon/config/strict"
+	"github.com/sallyport/sallyport/daemon/config/wayform"
 )
 
 // directoryFactor is the factor that no plugin brings.
@@ -86,95 +86,33 @@ func (t table) settings() map[string]string {
 	return out
 }
 
-func readServices(ts []table, factors []Factor) []Service {
+func readServices(t table, c *Config) []Service {
 	var out []Service
-	taken := map[string]bool{}
-	for _, t := range ts {
+	taken, factors := map[string]bool{}, []wayform.Factor{}
+	for _, f := range c.Factors {
+		factors = append(factors, wayform.Factor{Kind: f.Kind, Standalone: f.Standalone})
+	}
+	for _, t := range t.subs("service") {
 		s := Service{Name: t.name("name", taken), SingleFactor: t.Text("single_factor", ""), Config: t.Where("")}
 		if t.Has("single_factor") && strings.TrimSpace(s.SingleFactor) == "" {
 			if _, isText := t.All()["single_factor"].(string); isText {
 				t.Refuse("single_factor", "gives no reason", "write in a sentence why one factor is enough here")
 			}
 		}
-		s.Accept = t.ways(s, factors)
+		form := wayform.Form{Table: t.Table, Factors: factors, Single: s.SingleFactor != ""}
+		s.Accept = form.Accept()
+		s.Groups, s.Bridge = form.Groups(s.Accept), form.Bridge(s.Accept, c.Policy.Last())
 		t.Close()
 		out = append(out, s)
 	}
 	return out
 }
 
-// ways reads accept, and refuses what would be weaker than it looks.
-func (t table) ways(s Service, factors []Factor) []Way {
-	const example = `accept = [["totp", "directory"]]`
-	v, ok := t.Value("accept")
-	if !ok {
-		t.Refuse("accept", "is missing: there is no way in", "write for example: "+example)
-		return nil
+// Every are all ways of the service, those of groups too.
+func (s Service) Every() []Way {
+	all := slices.Clone(s.Accept)
+	for _, g := range s.Groups {
+		all = append(all, g.Accept...)
 	}
-	list, ok := v.([]any)
-	if !ok {
-		t.WrongType("accept", v, "a list of lists", example)
-		return nil
-	}
-	if len(list) == 0 {
-		t.Refuse("accept", "is empty: there is no way in", "write for example: "+example)
-	}
-	var out []Way
-	seen := map[string]bool{}
-	for i, e := range list {
-		k := fmt.Sprintf("accept[%d]", i)
-		way, ok := strict.Texts(e)
-		if !ok {
-			t.Refuse(k, "is "+strict.KindOf(e)+", must be a list of factors", "write for example: "+example)
-			continue
-		}
-		sorted := slices.Sorted(slices.Values(way))
-		if id := strings.Join(sorted, " "); seen[id] && len(way) > 0 {
-			t.Refuse(k, "stands twice: the order of factors has no meaning", "keep one of the two")
-		} else {
-			seen[id] = true
-		}
-		t.admit(k, way, factors)
-		if len(way) == 1 {
-			t.admitSingle(k, way[0], s, factors)
-		}
-		out = append(out, Way{Factors: way, Config: t.Where(k)})
-	}
-	return out
-}
-
-func (t table) admit(k string, way []string, factors []Factor) {
-	if len(way) == 0 {
-		t.Refuse(k, "is empty: it would let everybody in", "name the factors that must all accept")
-	}
-	known := []string{directoryFactor}
-	for _, f := range factors {
-		known = append(known, f.Kind)
-	}
-	for i, f := range way {
-		if slices.Contains(way[:i], f) {
-			t.Refuse(k, fmt.Sprintf("names %q twice", f), "name each factor once")
-		}
-		if slices.Contains(known, f) {
-			continue
-		}
-		fix := "known are: " + strings.Join(known, ", ") + "; every other needs a [[factor]]"
-		if near := strict.Nearest(f, known); near != "" {
-			fix = fmt.Sprintf("did you mean %q?", near)
-		}
-		t.Refuse(k, fmt.Sprintf("unknown factor %q", f), fix)
-	}
-}
-
-func (t table) admitSingle(k, kind string, s Service, factors []Factor) {
-	i := slices.IndexFunc(factors, func(f Factor) bool { return f.Kind == kind })
-	known := i >= 0 || kind == directoryFactor
-	if !known || s.SingleFactor != "" || i >= 0 && factors[i].Standalone {
-		return
-	}
-	fix := `name a second one, for example ["totp", "directory"], or write single_factor = "the reason"`
-	if i >= 0 {
-		fix += "; a factor that is strong enough alone has standalone = true in its [[factor]]"
-	}
-	t.Refuse(k, fmt.Sprintf("%q alone is one factor", kind), fix)
+	return all
 }

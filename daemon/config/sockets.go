@@ -171,7 +171,7 @@ func readPage(t table, services []Service) Page {
 // whatever reason single_factor gives for the service.
 func (t table) checkDoors(name string, services []Service) {
 	for _, s := range services {
-		alone := slices.ContainsFunc(s.Accept, func(w Way) bool { return len(w.Factors) == 1 })
+		alone := slices.ContainsFunc(s.Every(), func(w Way) bool { return len(w.Factors) == 1 })
 		if s.Name == name && alone {
 			t.Refuse("service", fmt.Sprintf("%q has a way in of one factor, and on the page second factors are made", name),
 				`name a service of which each way asks for two, for example accept = [["totp", "directory"], ["recovery", "directory"]]`)

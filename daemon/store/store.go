@@ -45,8 +45,8 @@ type Store interface {
 	// A record that is put with a nil Payload keeps the payload that the store
 	// has under its ID (and has an empty one if it is new), so that nobody who
 	// loaded it closed can wipe it. Versions move with every Commit but those
-	// of Version -1 that touch neither records nor the invite flag: tickets
-	// and refunds of one login never make another login conflict. Tokens are
+	// of Version -1 that touch neither records nor flags, and those that only
+	// Compare: tickets and refunds of one login never make another login conflict. Tokens are
 	// the subject's own, the put ones and the taken ones; of tickets, invites
 	// and set-up sessions the newest MaxTickets of each kind stay.
 	Commit(ctx context.Context, c account.Change) error
@@ -62,8 +62,8 @@ type Store interface {
 
 	// Log notes what needs no audit: tries, of which it keeps the newest 20 a
 	// subject and counts alike neighbours as one, and when and from where
-	// records were last used (ID, Subject and the Last fields are read). It
-	// changes no version.
+	// app passwords were last used (ID, Subject and the Last fields are read), which
+	// also sets the mark that one was. It changes no version.
 	Log(ctx context.Context, tries []account.Event, used []account.Record) error
 
 	// Events returns the audit after the given Seq, oldest first, at most limit.

@@ -56,7 +56,7 @@ func (v Vault) tokenPlace(t account.Token) []byte {
 }
 
 // State is the fingerprint of all that decides about a person: version,
-// invite flag, and each record with its sealed payload. When and from where a
+// invite flag, whether an app password has ever let them in, and each record with its sealed payload. When and from where a
 // record was last used stays outside, so that noting it costs no fingerprint.
 func (v Vault) State(s account.Snapshot) []byte {
 	return v.Sealer.MAC("state", v.stateOf(s))
@@ -84,6 +84,9 @@ func (v Vault) stateOf(s account.Snapshot) []byte {
 		if r.Device != "" {
 			b = place(b, r.ID, r.Device)
 		}
+	}
+	if s.Synced {
+		b = place(b, "synced")
 	}
 	return b
 }

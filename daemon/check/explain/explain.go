@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/leave"
+	"github.com/sallyport/sallyport/daemon/check/policy"
 	"github.com/sallyport/sallyport/daemon/check/veto"
 	"github.com/sallyport/sallyport/daemon/check/way"
 )
@@ -49,6 +51,9 @@ type Walker struct {
 	Find  func(ctx context.Context, name string) (account.Facts, error)
 	Load  func(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
 	Waits Waits
+	// Leave is what the policy says of somebody, Last the last of its deadlines.
+	Leave func(who account.Subject) leave.Case
+	Last  time.Time
 	Hooks []veto.Hook
 	Now   time.Time
 }
@@ -73,15 +78,47 @@ func (w Walker) Walk(ctx context.Context, name, service string) ([]Step, error) 
 	if steps[len(steps)-1].Stops {
 		return steps, nil
 	}
+	if theirs := s.For(facts.Groups); theirs.Config != s.Config {
+		s = theirs
+		steps = append(steps, Step{Asked: "ways of their own?", Answer: "yes: those of a group", Config: s.Config})
+	}
 	snap, err := w.Load(ctx, facts.ID)
 	if err != nil {
 		return nil, fmt.Errorf("loading the records: %w", err)
+	}
+	c := w.Leave(facts.Subject)
+	if c.Line.Config != "" {
+		steps = append(steps, Step{Asked: "second factor owed?", Answer: c.Told(snap), Config: c.Line.Config})
 	}
 	waits, held, err := w.waits(ctx, facts.Subject, s)
 	if err != nil {
 		return nil, fmt.Errorf("asking who has to wait: %w", err)
 	}
-	return append(append(steps, held...), ways(s, snap, waits, w.Now)...), nil
+	steps = append(append(steps, held...), ways(s, snap, waits, w.Now)...)
+	return w.leave(steps, s, c, snap), nil
+}
+
+// leave corrects the result for who has leave, or never has any.
+func (w Walker) leave(steps []Step, s way.Service, c leave.Case, snap account.Snapshot) []Step {
+	end := &steps[len(steps)-1]
+	bridged := len(s.Bridge.Factors) > 0 && c.Now.Before(w.Last)
+	_, alone := s.Alone(way.Directory)
+	if bridged {
+		bridge := Step{Asked: "normal password?", Answer: "no: " + c.Closed(snap), Config: s.Bridge.Config}
+		if c.Open(snap) {
+			bridge.Answer = "yes: until their first app password is in use, or " + c.Line.From.Format(time.DateOnly)
+			*end = Step{Asked: "result?", Answer: "can log in with the normal password, and by any open way"}
+		}
+		return append(steps[:len(steps)-1], bridge, *end)
+	}
+	switch {
+	case !s.HasDirectory() || alone:
+	case c.Line.At(c.Now) == policy.Machine:
+		*end = Step{Asked: "result?", Answer: "no password opens this for a machine", Stops: true}
+	case end.Stops && c.Why(snap) != "":
+		*end = Step{Asked: "result?", Answer: "can log in with the right password alone, not at the page"}
+	}
+	return steps
 }
 
 // hooks tells of everybody who is asked before the person is even looked up.

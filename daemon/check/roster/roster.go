@@ -27,6 +27,9 @@ type Roster struct {
 	// Services are by name, Factors by kind.
 	Services map[string]way.Service
 	Factors  map[string]*witness.Factor
+	// Bridged says that some service takes the normal password until the first app
+	// password is in use.
+	Bridged bool
 }
 
 // New refuses every combination that would be weaker than it looks.
@@ -52,8 +55,16 @@ func New(services []way.Service, factors []Factor) (Roster, error) {
 			return r, fmt.Errorf("service %q: %w", s.Name, err)
 		}
 		r.Services[s.Name] = s
+		r.Bridged = r.Bridged || len(s.Bridge.Factors) > 0
 	}
 	return r, nil
+}
+
+// Claims tells whether a factor is one of app passwords. One that is not in the
+// config is none.
+func (r Roster) Claims(kind string) bool {
+	f, known := r.Factors[kind]
+	return known && f.Info.Claims
 }
 
 // Split takes the code off the end of an only field, where each way in needs a

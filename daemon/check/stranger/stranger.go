@@ -1,5 +1,6 @@
-// Package stranger names whom the tries on a login that nobody has are counted
-// for, so that such a login is throttled like one that somebody has.
+// Package stranger says who is one: whose account lets nobody in, and whom the
+// tries on a login that nobody has are counted for, so that such a login is
+// throttled like one that somebody has. It decides nothing else.
 //
 // It belongs to package check, which alone may call it.
 package stranger
@@ -24,4 +25,19 @@ func Pseudonym(mac func(purpose string, data []byte) []byte, folded, typed strin
 	}
 	sum := mac("pseudonym", []byte(data))
 	return account.ID(fmt.Sprintf("nobody:%02x%02x%x", sum[0], sum[1], sum[2]>>4))
+}
+
+// Bars is why an account lets nobody in, whatever they know, and empty where it
+// does; known is false where nobody could tell.
+func Bars(f account.Fitness) (why account.Reason, known bool) {
+	switch f {
+	case account.Fit:
+		return "", true
+	case account.Disabled:
+		return account.AccountDisabled, true
+	case account.Locked:
+		return account.AccountLockedByDirectory, true
+	default:
+		return "", false
+	}
 }

@@ -59,6 +59,9 @@ type Yes struct {
 	// Used is a record that accepted; Put are those to be written first.
 	Used account.Record
 	Put  []account.Record
+	// Leave, if set, marks the answer of somebody who has leave to come in without
+	// a second factor, as long as nothing is written about them.
+	Leave func(account.Answer) account.Answer
 	// Refund are the numbers of the tries that were no failures.
 	Refund []int64
 }

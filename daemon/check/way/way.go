@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/sallyport/sallyport/daemon/check/policy"
 )
 
 // Directory is the name under which ways list the directory's password.
@@ -20,6 +22,11 @@ type Service struct {
 	// Ways are the ways in; any one that accepts is enough, their order has no
 	// meaning.
 	Ways []Way
+	// Groups have ways of their own; the first that fits a person decides.
+	Groups []Group
+	// Bridge is the way for who has an app password in none of their programs yet;
+	// without factors there is none.
+	Bridge Way
 	// SingleFactor is the written reason for a way with one factor that is not
 	// standalone; empty means that there is none.
 	SingleFactor string
@@ -32,6 +39,25 @@ type Way struct {
 	Factors []string
 	// Config is where the way stands, as "file:line key".
 	Config string
+}
+
+// Group is what a service asks of the members of groups.
+type Group struct {
+	Groups []string
+	Ways   []Way
+	// Config is where it stands, as "file:line key".
+	Config string
+}
+
+// For is the service as it is for a member of the groups.
+func (s Service) For(groups []string) Service {
+	for _, g := range s.Groups {
+		if policy.Fits(g.Groups, groups) {
+			s.Ways, s.Config = g.Ways, g.Config
+			break
+		}
+	}
+	return s
 }
 
 // Kind is what a way must know of a factor.
@@ -85,7 +111,38 @@ func (s Service) Admit(kinds map[string]Kind) error {
 			return fmt.Errorf("way %v: %w", w.Factors, err)
 		}
 	}
+	if b := s.Bridge.Factors; len(b) > 0 && (!slices.Equal(b, []string{Directory}) || s.door(kinds) != claimed) {
+		return fmt.Errorf("before_enrollment can only be [[%q]], on a service that takes app passwords and nothing else", Directory)
+	}
+	for _, g := range s.Groups {
+		theirs := s
+		theirs.Ways, theirs.Groups = g.Ways, nil
+		if err := theirs.Admit(kinds); err != nil {
+			return fmt.Errorf("for groups %v: %w", g.Groups, err)
+		}
+		if theirs.door(kinds) != s.door(kinds) {
+			return fmt.Errorf("for groups %v: its first door is another than that of the service, and strangers could tell by it who is in the group", g.Groups)
+		}
+	}
 	return nil
+}
+
+// The first doors of services, as far as strangers can tell them apart.
+const (
+	password = "password" // the directory's password, then perhaps a code
+	coded    = "code"     // a code that no password stands before
+	claimed  = "claimed"  // app passwords and nothing else
+)
+
+func (s Service) door(kinds map[string]Kind) string {
+	switch {
+	case s.HasDirectory():
+		return password
+	case slices.ContainsFunc(s.Kinds(), func(k string) bool { return !kinds[k].Claims }):
+		return coded
+	default:
+		return claimed
+	}
 }
 
 func (s Service) admit(w Way, kinds map[string]Kind) error {

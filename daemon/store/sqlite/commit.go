@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/reseal"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 )
 
@@ -41,6 +42,9 @@ func (s *Store) seal(change account.Change) (*commit, error) {
 	c := &commit{Change: change, keep: make([]bool, len(change.Put))}
 	if change.Version < 0 && len(change.Put) > 0 {
 		return nil, errors.New("a change that puts records needs the version it was decided on")
+	}
+	if change.Compare && (change.Version < 0 || c.rewrites()) {
+		return nil, errors.New("a change that compares has a version and is none of the records")
 	}
 	if change.Subject == "" && (change.Version >= 0 || c.rewrites()) {
 		return nil, errors.New("a change without a subject")
@@ -77,11 +81,14 @@ func (s *Store) seal(change account.Change) (*commit, error) {
 
 // rewrites tells whether the change touches what the fingerprint covers.
 func (c *commit) rewrites() bool {
-	return len(c.Put) > 0 || len(c.Delete) > 0 || c.InviteRequired != nil
+	return len(c.Put) > 0 || len(c.Delete) > 0 || c.InviteRequired != nil || c.Synced
 }
 
 // run checks everything before it writes anything.
 func (c *commit) run(b *batch) error {
+	if err := reseal.Fresh(b.store.reader.Vault, c.Put, c.PutTokens); err != nil {
+		return err
+	}
 	next, err := c.next(b)
 	if err != nil {
 		return err
@@ -124,7 +131,10 @@ func (c *commit) next(b *batch) (*account.Snapshot, error) {
 	if c.Version >= 0 && c.Version != now.Version {
 		return nil, group.Refuse(account.ErrConflict)
 	}
-	next := &account.Snapshot{Subject: c.Subject, Version: now.Version + 1, InviteRequired: now.InviteRequired}
+	if c.Compare {
+		return nil, nil
+	}
+	next := &account.Snapshot{Subject: c.Subject, Version: now.Version + 1, InviteRequired: now.InviteRequired, Synced: now.Synced || c.Synced}
 	if c.InviteRequired != nil {
 		next.InviteRequired = *c.InviteRequired
 	}
@@ -166,9 +176,9 @@ func (c *commit) writePerson(b *batch, next *account.Snapshot) error {
 			return fmt.Errorf("writing %s: %w", put, err)
 		}
 	}
-	if err := b.Exec(`INSERT INTO subject (id, version, invite, mac) VALUES (?, ?, ?, ?) ON CONFLICT (id)
-		DO UPDATE SET version = excluded.version, invite = excluded.invite, mac = excluded.mac`,
-		string(next.Subject), next.Version, next.InviteRequired, b.store.reader.Vault.State(*next)); err != nil {
+	if err := b.Exec(`INSERT INTO subject (id, version, invite, synced, mac) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id)
+		DO UPDATE SET version = excluded.version, invite = excluded.invite, synced = excluded.synced, mac = excluded.mac`,
+		string(next.Subject), next.Version, next.InviteRequired, next.Synced, b.store.reader.Vault.State(*next)); err != nil {
 		return fmt.Errorf("writing a subject: %w", err)
 	}
 	b.people[next.Subject] = next

@@ -148,6 +148,8 @@ func TestRowsMovedBySQL(t *testing.T) {
 		"DELETE FROM subject WHERE id = 'anna'",
 		"UPDATE subject SET version = version + 1 WHERE id = 'anna'",
 		"UPDATE subject SET invite = 1 WHERE id = 'anna'",
+		"UPDATE subject SET synced = 1 - synced WHERE id = 'anna'",
+		"UPDATE subject SET synced = 1 - synced WHERE id = 'bert'; DELETE FROM subject WHERE id = 'anna'; DELETE FROM record WHERE subject = 'anna'; UPDATE record SET subject = 'anna'; UPDATE subject SET id = 'anna'",
 		"UPDATE subject SET mac = (SELECT mac FROM subject WHERE id = 'bert') WHERE id = 'anna'",
 		"UPDATE subject SET mac = x'' WHERE id = 'anna'",
 		"UPDATE record SET revoked = 0, pending = 0, uses = -1 WHERE id = 'anna-1'",

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -33,22 +34,28 @@ func (s *Store) Log(ctx context.Context, tries []account.Event, used []account.R
 	})
 }
 
-// logUse notes a use in the row and in memory; the fingerprint leaves it out.
+// logUse notes the use of an app password in the row and in memory; of that, the
+// fingerprint has only that there was one.
 func logUse(b *batch, r account.Record) error {
 	if err := b.Exec(`UPDATE record SET last_used = ?, last_from = ?, last_agent = ?, last_service = ?
 		WHERE subject = ? AND id = ?`,
 		store.Nanos(r.LastUsed), r.LastFrom, r.LastAgent, r.LastService, string(r.Subject), r.ID); err != nil {
 		return err
 	}
-	p := b.people[r.Subject]
-	if _, dirty := b.people[r.Subject]; !dirty {
-		p = b.store.cache.Get(r.Subject)
+	p, err := b.person(r.Subject)
+	if errors.Is(err, rows.ErrTampered) || err == nil && p.Version == 0 {
+		return nil // the alarm has been given; nobody else's tries are held up by it
 	}
-	if p == nil { // nobody has asked for them lately; they are read when needed
-		b.people[r.Subject] = nil
-		return nil
+	if err != nil {
+		return err
 	}
 	next := *p
+	if !next.Synced {
+		next.Synced = true
+		if err := b.Exec("UPDATE subject SET synced = 1, mac = ? WHERE id = ?", b.store.reader.Vault.State(next), string(r.Subject)); err != nil {
+			return err
+		}
+	}
 	next.Records = slices.Clone(p.Records)
 	for i := range next.Records {
 		if k := &next.Records[i]; k.ID == r.ID {

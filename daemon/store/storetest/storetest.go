@@ -37,6 +37,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"PutRefusesForeignRecords", putRefusesForeignRecords},
 		{"Delete", deleteRecords},
 		{"InviteFlag", inviteFlag},
+		{"Comparing", comparing},
+		{"SyncedMark", syncedMark},
 		{"AnyVersion", anyVersion},
 		{"ConflictWritesNothing", conflictWritesNothing},
 		{"TokensComeBack", tokensComeBack},
@@ -305,5 +307,71 @@ func conflictWritesNothing(t *testing.T, s store.Store) {
 	}
 	if n := len(triesIn(t, s, "x")); n != 1 {
 		t.Errorf("%d tries", n)
+	}
+}
+
+// comparing holds a change that is none of the records to a version, and leaves
+// that version as it is.
+func comparing(t *testing.T, s store.Store) {
+	ask := func(version int64) account.Change {
+		return account.Change{Subject: "anna", Version: version, Compare: true, PutTokens: []account.Token{testToken(account.TokenSource, "anna", byte(1+version))}}
+	}
+	commit(t, s, ask(0)) // of her nothing is kept yet
+	if got := load(t, s, "anna"); got.Version != 0 {
+		t.Errorf("a change that only compares made version %d", got.Version)
+	}
+	commit(t, s, account.Change{Subject: "anna", Put: []account.Record{testRecord("anna", "a")}})
+	conflicts(t, s, ask(0))
+	for range 2 {
+		commit(t, s, ask(1))
+	}
+	if got := load(t, s, "anna"); got.Version != 1 || len(got.Records) != 1 {
+		t.Errorf("after comparing: version %d with %d records", got.Version, len(got.Records))
+	}
+	conflicts(t, s, ask(2))
+	for _, c := range []account.Change{
+		{Version: -1}, {Version: 1, Synced: true}, {Version: 1, Delete: []string{"a"}}, {Version: 1, Put: []account.Record{testRecord("anna", "b")}},
+	} {
+		c.Subject, c.Compare = "anna", true
+		refused(t, "a change that compares and is more than that", s.Commit(context.Background(), c))
+	}
+}
+
+// syncedMark is set once, by a change or by a use, and stays whatever happens to
+// the records.
+func syncedMark(t *testing.T, s store.Store) {
+	ctx, yes := context.Background(), true
+	commit(t, s, account.Change{Subject: "anna", Put: []account.Record{testRecord("anna", "a")}})
+	if load(t, s, "anna").Synced {
+		t.Error("it is there from the beginning")
+	}
+	commit(t, s, account.Change{Subject: "anna", Version: -1, Synced: true})
+	if got := load(t, s, "anna"); !got.Synced || got.Version != 2 {
+		t.Errorf("after a change: %t at version %d, want it at 2", got.Synced, got.Version)
+	}
+	conflicts(t, s, account.Change{Subject: "anna", Version: 1, Compare: true})
+	commit(t, s, account.Change{Subject: "bert", Put: []account.Record{testRecord("bert", "b")}})
+	used := testRecord("bert", "b")
+	if err := s.Log(ctx, nil, []account.Record{used, {ID: "x", Subject: "nobody", LastUsed: Now()}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := load(t, s, "bert"); !got.Synced || got.Version != 1 {
+		t.Errorf("after a use: %t at version %d, want it at 1", got.Synced, got.Version)
+	}
+	if got := load(t, s, "nobody"); got.Synced || got.Version != 0 {
+		t.Errorf("somebody of whom nothing is kept: %+v", got)
+	}
+	for _, name := range []account.ID{"anna", "bert"} {
+		for _, c := range []account.Change{
+			{Version: -1, Delete: []string{"a", "b"}, InviteRequired: &yes},
+			{Version: -1, EndTokens: []account.TokenKind{account.TokenSession}},
+			{Version: -1, InviteRequired: new(bool)},
+		} {
+			c.Subject = name
+			commit(t, s, c)
+		}
+		if got := load(t, s, name); !got.Synced || len(got.Records) != 0 {
+			t.Errorf("%s after all is gone: %+v", name, got)
+		}
 	}
 }

@@ -254,7 +254,7 @@ func lastUse(t *testing.T, s store.Store) {
 		want := testRecord("anna", "b")
 		want.LastUsed, want.LastFrom, want.LastAgent, want.LastService = used.LastUsed, used.LastFrom, used.LastAgent, used.LastService
 		same(t, "anna", load(t, s, "anna", "totp"),
-			account.Snapshot{Subject: "anna", Version: 1, Records: []account.Record{testRecord("anna", "a"), want}})
+			account.Snapshot{Subject: "anna", Version: 1, Synced: true, Records: []account.Record{testRecord("anna", "a"), want}})
 	}
 	if err := s.Log(context.Background(), nil, nil); err != nil {
 		t.Error(err)

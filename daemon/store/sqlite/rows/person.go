@@ -15,7 +15,7 @@ import (
 
 // PersonQuery reads a person in one statement, and so at one moment. Records
 // whose subject has no row are found too, and are an alarm.
-const PersonQuery = `SELECT s.id IS NOT NULL, COALESCE(s.version, 0), COALESCE(s.invite, 0), s.mac,
+const PersonQuery = `SELECT s.id IS NOT NULL, COALESCE(s.version, 0), COALESCE(s.invite, 0), COALESCE(s.synced, 0), s.mac,
 	r.id IS NOT NULL, COALESCE(r.id, ''), COALESCE(r.factor, ''), COALESCE(r.label, ''), COALESCE(r.services, ''),
 	COALESCE(r.created, 0), COALESCE(r.pending, 0), COALESCE(r.revoked, 0), COALESCE(r.expires, 0),
 	COALESCE(r.uses, 0), COALESCE(r.last_used, 0), COALESCE(r.last_from, ''), COALESCE(r.last_agent, ''),
@@ -43,7 +43,7 @@ func (reader *Reader) ScanPerson(id account.ID, rows *sql.Rows) (p *account.Snap
 		r := account.Record{Subject: id}
 		var services string
 		var created, revoked, expires, used int64
-		if err := rows.Scan(&known, &p.Version, &p.InviteRequired, &mac, &there, &r.ID, &r.Factor, &r.Label,
+		if err := rows.Scan(&known, &p.Version, &p.InviteRequired, &p.Synced, &mac, &there, &r.ID, &r.Factor, &r.Label,
 			&services, &created, &r.Pending, &revoked, &expires, &r.Uses, &used, &r.LastFrom, &r.LastAgent,
 			&r.LastService, &r.Format, &r.Payload, &r.Device); err != nil {
 			return nil, fmt.Errorf("reading a record: %w", err)
