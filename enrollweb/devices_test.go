@@ -81,7 +81,7 @@ func TestEachSeenDeviceGetsItsOwn(t *testing.T) {
 		}
 		b.get(next)
 	}
-	b.says(200, "Your devices", "Each device has its app password", "not seen yet")
+	b.says(200, "Your devices", "Each device has its app password", "has not been seen yet", "<strong>vdirsyncer</strong>")
 	same(t, "made", w.labels(t), "iPhone or iPad", "vdirsyncer", "Thunderbird")
 	w.edit(func(v *enroll.View) { v.AppPasswords[0].LastUsed = now() })
 	b.get("/devices/step?n=4").says(200, "Was seen: today, 09:30")
@@ -253,11 +253,11 @@ func TestTheStoreIsAwayOnTheWay(t *testing.T) {
 	form := []string{"form", hiddenField(b.body, "form"), "once", hiddenField(b.body, "once"), "step", "1", "label", "Mac"}
 	for _, part := range []string{"View", "Issue"} {
 		w.fail = map[string]error{part: away}
-		b.post("/passwords/new", form...).says(503, "Your password is not wrong")
+		b.post("/passwords/new", form...).says(503, "It is not you, and it is not your password")
 	}
 	w.fail = map[string]error{"View": away}
 	for _, path := range []string{"/devices", "/devices/step?n=1", "/devices/step?n=3"} {
-		b.get(path).says(503, "Your password is not wrong")
+		b.get(path).says(503, "It is not you, and it is not your password")
 	}
 	b.post("/devices", "form", form[1], "device", "outlook").says(503)
 	w.fail = nil

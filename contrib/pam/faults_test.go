@@ -261,7 +261,7 @@ func TestNobodyListens(t *testing.T) {
 			h := d.talk(t, login{user: "alice", options: options(c.path, "code"), answers: []string{"the-secret"}})
 			h.want(t, unavailable, 1, "the-secret")
 			h.wantLogged(t, c.logged)
-			if len(h.told) != 1 || !strings.Contains(h.told[0], "Your password is not wrong.") {
+			if len(h.told) != 1 || !strings.Contains(h.told[0], "it is not your password.") {
 				t.Errorf("told %q", h.told)
 			}
 		})

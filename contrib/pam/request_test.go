@@ -193,12 +193,12 @@ func TestWords(t *testing.T) {
 	}
 	const url = "https://login.example.org"
 	for _, c := range []struct{ name, answer, options, flags, asked, told string }{
-		{"English", wantsCode, "code", "", "Password: |6-digit code: ", "This code does not fit. Wait for the next code and type it right away."},
+		{"English", wantsCode, "code", "", "Password: |6-digit code: ", "This code is not right. Wait for the next code and type it straight away."},
 		{"German", wantsCode, "code lang=de", "", "Passwort: |Bestätigungscode (6 Ziffern): ", "Dieser Code passt nicht. Warten Sie auf den nächsten Code und tippen Sie ihn gleich ein."},
 		{"German, eight", wantsCode, "code lang=de digits=8", "", "Passwort: |Bestätigungscode (8 Ziffern): ", "Dieser Code passt nicht. Warten Sie auf den nächsten Code und tippen Sie ihn gleich ein."},
 		{"German, du", wantsCode, "code lang=de german=du", "", "Passwort: |Bestätigungscode (6 Ziffern): ", "Dieser Code passt nicht. Warte auf den nächsten Code und tippe ihn gleich ein."},
 		{"German, sie", wantsCode, "code german=sie lang=de", "", "Passwort: |Bestätigungscode (6 Ziffern): ", "Dieser Code passt nicht. Warten Sie auf den nächsten Code und tippen Sie ihn gleich ein."},
-		{"du in English", wantsCode, "code german=du", "", "Password: |6-digit code: ", "This code does not fit. Wait for the next code and type it right away."},
+		{"du in English", wantsCode, "code german=du", "", "Password: |6-digit code: ", "This code is not right. Wait for the next code and type it straight away."},
 		{"app password, du", says("app_password_required"), "code lang=de german=du url=" + url, "", "Passwort: ", "Hier hilft nur ein App-Passwort. Dein normales Passwort und der Code aus der App gelten hier nicht. " + url},
 		{"app password", says("app_password_required"), "code url=" + url, "", "Password: ", "Only an app password works here. Your normal password and the code from the app do not. " + url},
 		{"app password, no page", says("app_password_required"), "code lang=de", "", "Passwort: ", "Hier hilft nur ein App-Passwort. Ihr normales Passwort und der Code aus der App gelten hier nicht."},
@@ -207,7 +207,7 @@ func TestWords(t *testing.T) {
 		{"silence is wanted", says("app_password_required"), "code url=" + url, "s", "Password: ", ""},
 		{"a stranger's sentence is the program's", says("bad_credentials"), "code url=" + url, "", "Password: ", ""},
 		{"spelling", "HTTP/1.1 204 No Content\r\nX-Sallyport-User: Alice\r\n\r\n", "code", "", "Password: ",
-			"Please write your login name exactly as we gave it to you, capitals and small letters included."},
+			"Please spell your login name exactly as we gave it to you, capitals and small letters included."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := serve(t, listen(t), saying(c.answer))

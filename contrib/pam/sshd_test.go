@@ -142,7 +142,7 @@ func TestSSH(t *testing.T) {
 	}
 	t.Run("the person is told what to do", func(t *testing.T) {
 		said, _, _ := s.enter(t, p.Password, "000001")
-		if !strings.Contains(said, "This code does not fit.") {
+		if !strings.Contains(said, "This code is not right.") {
 			t.Errorf("told:\n%s", said)
 		}
 	})
@@ -160,7 +160,7 @@ func TestSSH(t *testing.T) {
 		if in || !strings.Contains(said, "Permission denied") {
 			t.Errorf("in: %v:\n%s", in, said)
 		}
-		if !strings.Contains(said, "Signing in is disturbed right now.") {
+		if !strings.Contains(said, "Sign-in has a problem right now.") {
 			t.Errorf("told:\n%s", said)
 		}
 		if took := time.Since(begun); took > 10*time.Second {

@@ -79,7 +79,7 @@ func TestReasonsThatLookAlike(t *testing.T) {
 		}
 	}
 	for _, r := range []account.Reason{account.DirectoryUnavailable, account.StoreUnavailable, account.PluginUnavailable, account.ClockUnsafe} {
-		if got := text(r); !strings.Contains(got.DE, "Ihr Passwort ist nicht falsch.") || !strings.Contains(got.EN, "Your password is not wrong.") {
+		if got := text(r); !strings.Contains(got.DE, "nicht an Ihrem Passwort.") || !strings.Contains(got.EN, "it is not your password.") {
 			t.Errorf("%s says %v", r, got)
 		}
 	}

@@ -75,6 +75,7 @@ func TestWhichActsAreTold(t *testing.T) {
 		want                       string
 	}{
 		{"enroll", "user", "totp", "ok", "Authenticator app set up"},
+		{"add", "user", "totp", "ok", "One more phone connected"},
 		{"replace", "user", "totp", "ok", "Phone replaced"},
 		{"issue", "user", "app-password", "ok", "New app password"},
 		{"issue", "user", "recovery", "ok", "New emergency codes"},
@@ -85,9 +86,9 @@ func TestWhichActsAreTold(t *testing.T) {
 		{"reset", support, "", "ok", "Sign-in reset by support"},
 		{"new_network", "user", "", "ok", "Sign-in from a new network"},
 		{"new_network", support, "", "ok", ""},
-		{"check", "user", "totp", "code_wrong", "Right password, but a wrong code"},
-		{"check", "user", "totp", "code_used", "Right password, but a wrong code"},
-		{"check", "user", "invite", "code_wrong", "Right password, but a wrong code"},
+		{"check", "user", "totp", "code_wrong", "Your normal password with a wrong code"},
+		{"check", "user", "totp", "code_used", "Your normal password with a wrong code"},
+		{"check", "user", "invite", "code_wrong", "Your normal password with a wrong code"},
 		{"check", support, "totp", "code_wrong", ""},
 		{"check", "user", "totp", "ok", ""},
 		{"check", "user", "", "bad_credentials", ""},
@@ -110,6 +111,22 @@ func TestWhichActsAreTold(t *testing.T) {
 	d := newDesk()
 	if err := d.After(t.Context(), hook.Event{Seq: 1, Act: "reset", At: d.clock, Mail: "alice@example.org"}); err != nil || len(d.sent) > 0 {
 		t.Errorf("an act about nobody made %d mails, %v", len(d.sent), err)
+	}
+}
+
+// Who has a language in the directory is written to in that; all others as the
+// operator says.
+func TestMailInTheLanguageOfThePerson(t *testing.T) {
+	for wanted, subject := range map[string]string{
+		"": "Neues App-Passwort / New app password", "de-DE": "Neues App-Passwort", "fr, en;q=0.2": "New app password", "fr": "Neues App-Passwort / New app password",
+	} {
+		d := newDesk()
+		d.cfg.desk.Languages = []letter.Language{letter.German, letter.English}
+		d.want(t, 1, hook.Event{Act: "issue", Actor: "user", Factor: "app-password", Language: wanted})
+		d.want(t, 1, hook.Event{Act: "issue", Actor: "user", Factor: "app-password"})
+		if d.sent[0].Subject != subject || d.sent[1].Subject != "Neues App-Passwort / New app password" {
+			t.Errorf("%q: %q, and the next %q", wanted, d.sent[0].Subject, d.sent[1].Subject)
+		}
 	}
 }
 
@@ -142,8 +159,11 @@ func TestWhatHappensInOneGoIsOneMail(t *testing.T) {
 	d.want(t, 0, hook.Event{Act: "issue", Actor: "user", Factor: "recovery"})
 	d.clock = d.clock.Add(time.Hour)
 	d.want(t, 1, hook.Event{Act: "issue", Actor: "user", Factor: "recovery"})
-	d.want(t, 1, hook.Event{Act: "replace", Actor: "user", Factor: "totp"})
-	d.want(t, 0, hook.Event{Act: "issue", Actor: "user", Factor: "recovery"})
+	for _, act := range []string{"replace", "add"} {
+		d.clock = d.clock.Add(time.Hour)
+		d.want(t, 1, hook.Event{Act: act, Actor: "user", Factor: "totp"})
+		d.want(t, 0, hook.Event{Act: "issue", Actor: "user", Factor: "recovery"})
+	}
 	// App passwords are told each: one of many may be a stranger's.
 	for range 3 {
 		d.want(t, 1, hook.Event{Act: "issue", Actor: "user", Factor: "app-password"})

@@ -187,8 +187,9 @@ func TestTheOwnerReadsWhatHappened(t *testing.T) {
 		t.Fatal(err)
 	}
 	local := at.In(zone)
+	month := strings.Fields("Januar Februar März April Mai Juni Juli August September Oktober November Dezember")[local.Month()-1]
 	_, want, _ := strings.Cut(strings.NewReplacer(
-		"04.07.2026 um 00:05 Uhr (CEST)", local.Format("02.01.2006 um 15:04 Uhr (MST)"), "4 July 2026 at 00:05 (CEST)", local.Format("2 January 2006 at 15:04 (MST)"),
+		"4. Juli 2026 um 00:05 Uhr (CEST)", local.Format("2. ")+month+local.Format(" 2006 um 15:04 Uhr (MST)"), "4 July 2026 at 00:05 (CEST)", local.Format("2 January 2006 at 15:04 (MST)"),
 		"iPhone von Jörg", "iPhone von alice", "Jörg Müller", "Jörg alice", "mueller", "alice",
 	).Replace(string(golden)), "\n\n")
 	if got := text(t, m); got != want {

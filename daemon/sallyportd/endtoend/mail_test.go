@@ -7,6 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/mail"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/contrib/servertest/postoffice"
+	"github.com/sallyport/sallyport/daemon/directory/directorytest"
 )
 
 // mailHook is what README and reference say, for a server of ours.
@@ -31,7 +33,6 @@ ca_file = %q
 user = "%s@mail.example.org"
 password_file = %q
 from = "noreply@example.org"
-language = "en"
 timezone = "Europe/Berlin"
 `
 
@@ -71,7 +72,8 @@ func (s *site) loginFrom(address, code string) int {
 }
 
 // Everything that alice is told in her first week, by the whole daemon and a real
-// mail server: in its order, with where from, and nothing of it twice.
+// mail server: in its order, with where from, in the language that the directory
+// has of her, and nothing of it twice.
 func TestAliceIsToldByMail(t *testing.T) {
 	office := postoffice.Open(t, postoffice.Options{Encrypted: true, Login: true})
 	office.Start(t)
@@ -80,12 +82,14 @@ func TestAliceIsToldByMail(t *testing.T) {
 	if said, err := s.checkConfig(); err != nil {
 		t.Fatalf("check-config: %v\n%s", err, said)
 	}
+	s.people.Modify(directorytest.PersonDN("alice"), "preferredLanguage", "fr, en-GB;q=0.8, de;q=0.3")
 	s.must("starting", s.start())
 	b := s.browser()
 	alice, err := s.enroll(b, "alice", "")
 	s.must("setting up", err)
 	secret, err := issue(b, "phone")
 	s.must("making an app password", err)
+	s.must("connecting one more phone", s.oneMore(b, "Tablet"))
 	for range 3 {
 		if got := s.loginFrom("198.51.100.7", "000000"); got != http.StatusUnauthorized {
 			t.Errorf("a wrong code: %d", got)
@@ -102,7 +106,7 @@ func TestAliceIsToldByMail(t *testing.T) {
 	s.support("revoke", "alice", "--all", "--reason", "a lost phone")
 	s.support("reset", "alice", "--reason", "a lost phone")
 	want := []string{
-		"Authenticator app set up from 192.0.2.9", "New app password from 192.0.2.9", "Right password, but a wrong code from 198.51.100.7",
+		"Authenticator app set up from 192.0.2.9", "New app password from 192.0.2.9", "One more phone connected from 192.0.2.9", "Your normal password with a wrong code from 198.51.100.7",
 		"Sign-in from a new network from 198.51.100.7", "App password removed from ", "Sign-in reset by support from ",
 	}
 	mails := office.Box(t, "alice", len(want))
@@ -133,6 +137,25 @@ func TestAliceIsToldByMail(t *testing.T) {
 	if log := s.log(); strings.Contains(log, "alice@") || strings.Contains(log, postoffice.Password) {
 		t.Errorf("the log names her address, or the password:\n%s", tail(log, 3000))
 	}
+}
+
+// oneMore connects another phone of whoever is signed in.
+func (s *site) oneMore(b *browser, label string) error {
+	if err := b.get("/phone/add"); err != nil {
+		return err
+	}
+	if err := b.submit("/phone/begin", url.Values{"label": {label}}); err != nil {
+		return err
+	}
+	key, err := b.read("key")
+	if err != nil {
+		return err
+	}
+	code, err := s.phones.code(key)
+	if err != nil {
+		return err
+	}
+	return b.submit("/phone/confirm", url.Values{"code": {code}})
 }
 
 // check-config asks the hook itself, and names the line of each mistake; a

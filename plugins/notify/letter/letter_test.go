@@ -12,7 +12,7 @@ import (
 
 // kinds are all kinds of letters; one more makes TestEveryKind fail.
 func kinds() []Kind {
-	return []Kind{SetUp, Replaced, AppPassword, Codes, Removed, Reset, WrongCodes, NewNetwork, PhoneRemoved}
+	return []Kind{SetUp, Replaced, AppPassword, Codes, Removed, Reset, WrongCodes, NewNetwork, PhoneRemoved, Added}
 }
 
 func desk(t *testing.T, langs ...Language) Desk {
@@ -150,7 +150,7 @@ func TestContact(t *testing.T) {
 		"Rufen Sie uns gleich an: +49 30 1234567\n":               func(d *Desk) { d.Hours, d.Mail = "", "" },
 		"Rufen Sie uns gleich an: +49 30 1234567 (Mo-Fr 9-17)\n":  func(d *Desk) { d.Mail = "" },
 		"Das waren Sie nicht? Schreiben Sie uns gleich: hilfe@ex": func(d *Desk) { d.Phone = "" },
-		"It was not you? Write to us right away: hilfe@example":   func(d *Desk) { d.Phone = "" },
+		"Was this not you? Write to us right away: hilfe@example":   func(d *Desk) { d.Phone = "" },
 	} {
 		e := d
 		change(&e)

@@ -3,6 +3,9 @@ package letter
 import (
 	"fmt"
 	"strings"
+
+	"github.com/go-playground/locales/de"
+	"github.com/go-playground/locales/en_GB"
 )
 
 // said is what one kind of letter says in one language. In what, %[1]s is the
@@ -28,7 +31,7 @@ func (d Desk) part(lang Language, n News) (part, error) {
 	net := network(n.Address)
 	if lang == German {
 		p.Greeting = d.sie("Guten Tag ", "Hallo ") + who + ","
-		p.What = fmt.Sprintf(say.what, at.Format("02.01.2006 um 15:04 Uhr (MST)"), login)
+		p.What = fmt.Sprintf(say.what, de.New().FmtDateLong(at)+at.Format(" um 15:04 Uhr (MST)"), login)
 		p.Contact = contact(d, contactWords{
 			doubt: doubt(n.Kind, d.sie("Das waren Sie nicht? ", "Das warst du nicht? "), d.sie("Sie haben nicht darum gebeten? ", "Du hast nicht darum gebeten? ")),
 			phone: d.sie("Rufen Sie uns gleich an: ", "Ruf uns gleich an: "), mail: d.sie("Schreiben Sie uns gleich: ", "Schreib uns gleich: "),
@@ -38,9 +41,9 @@ func (d Desk) part(lang Language, n News) (part, error) {
 		p.From = prefixed("Netz: ", net)
 	} else {
 		p.Greeting = "Hello " + who + ","
-		p.What = fmt.Sprintf(say.what, at.Format("2 January 2006 at 15:04 (MST)"), login)
+		p.What = fmt.Sprintf(say.what, en_GB.New().FmtDateLong(at)+at.Format(" at 15:04 (MST)"), login)
 		p.Contact = contact(d, contactWords{
-			doubt: doubt(n.Kind, "It was not you? ", "You did not ask for this? "), phone: "Call us right away: ", mail: "Write to us right away: ", or: " Or write to us: ",
+			doubt: doubt(n.Kind, "Was this not you? ", "Did you not ask for this? "), phone: "Call us right away: ", mail: "Write to us right away: ", or: " Or write to us: ",
 		})
 		p.Promise = "Nobody from support ever asks you for a code or a password. There is no link in this message."
 		p.From = prefixed("Network: ", net)
@@ -62,14 +65,15 @@ func called(k Kind, lang Language, name string) string {
 	if name == "" {
 		return ""
 	}
+	phone := k == SetUp || k == Added || k == Replaced || k == PhoneRemoved
 	switch german := lang == German; {
 	case k == AppPassword && german:
 		return " Sein Name: " + name + "."
 	case k == AppPassword:
 		return " Its name: " + name + "."
-	case (k == SetUp || k == Replaced || k == PhoneRemoved) && german:
+	case phone && german:
 		return " Name des Handys: " + name + "."
-	case k == SetUp || k == Replaced || k == PhoneRemoved:
+	case phone:
 		return " Name of the phone: " + name + "."
 	default:
 		return ""
@@ -121,23 +125,27 @@ func german(k Kind) said {
 	switch k {
 	case SetUp:
 		return said{"Authenticator-App eingerichtet",
-			"Am %[1]s wurde für Ihr Konto %[2]s eine Authenticator-App eingerichtet.",
+			"Am %[1]s wurde für Ihren Zugang %[2]s eine Authenticator-App eingerichtet.",
 			"Zum Anmelden brauchen Sie jetzt zwei Dinge: Ihr normales Passwort und einen Bestätigungscode (6 Ziffern) aus der App. Programme für Kalender und Kontakte brauchen ein App-Passwort. Waren Sie das, müssen Sie nichts tun."}
+	case Added:
+		return said{"Weiteres Handy verbunden",
+			"Am %[1]s wurde für Ihren Zugang %[2]s die Authenticator-App auf einem weiteren Handy eingerichtet.",
+			"Bestätigungscodes von diesem Handy gelten jetzt auch. Die Codes Ihrer anderen Handys gelten weiter, und an den App-Passwörtern ändert sich nichts. Waren Sie das, müssen Sie nichts tun. Ein Handy, das Sie nicht kennen, können Sie auf der Seite entfernen, auf der Sie die App eingerichtet haben."}
 	case Replaced:
 		return said{"Handy gewechselt",
-			"Am %[1]s wurde für Ihr Konto %[2]s die Authenticator-App auf einem anderen Handy eingerichtet.",
-			"Bestätigungscodes vom bisherigen Handy gelten nicht mehr. Waren Sie das, müssen Sie nichts tun."}
+			"Am %[1]s wurde für Ihren Zugang %[2]s die Authenticator-App auf einem anderen Handy eingerichtet.",
+			"Bestätigungscodes vom alten Handy gelten nicht mehr. Waren Sie das, müssen Sie nichts tun."}
 	case AppPassword:
 		return said{"Neues App-Passwort",
-			"Am %[1]s wurde für Ihr Konto %[2]s ein App-Passwort gemacht.",
+			"Am %[1]s wurde für Ihren Zugang %[2]s ein App-Passwort gemacht.",
 			"Mit einem App-Passwort kommt ein Programm, zum Beispiel für Kalender und Kontakte, ohne Bestätigungscode an Ihre Daten. Waren Sie das, müssen Sie nichts tun. Ein App-Passwort, das Sie nicht kennen, können Sie auf der Seite entfernen, auf der Sie die App eingerichtet haben."}
 	case Codes:
 		return said{"Neue Notfallcodes",
-			"Am %[1]s wurden für Ihr Konto %[2]s neue Notfallcodes gemacht.",
-			"Die bisherigen Notfallcodes gelten nicht mehr. Jeder neue ersetzt einmal den Bestätigungscode aus der App. Waren Sie das, müssen Sie nichts tun."}
+			"Am %[1]s wurden für Ihren Zugang %[2]s neue Notfallcodes gemacht.",
+			"Die alten Notfallcodes gelten nicht mehr. Jeder neue ersetzt einmal den Bestätigungscode aus der App. Waren Sie das, müssen Sie nichts tun."}
 	case PhoneRemoved:
 		return said{"Handy entfernt",
-			"Am %[1]s wurde ein Handy mit der Authenticator-App aus Ihrem Konto %[2]s entfernt.",
+			"Am %[1]s wurde ein Handy mit der Authenticator-App von Ihrem Zugang %[2]s entfernt.",
 			"Bestätigungscodes von diesem Handy gelten nicht mehr. Wurde es als verloren gemeldet, gelten auch die App-Passwörter darauf nicht mehr. Waren Sie das, müssen Sie nichts tun."}
 	default:
 		return germanByOthers(k)
@@ -149,19 +157,19 @@ func germanByOthers(k Kind) said {
 	switch k {
 	case Removed:
 		return said{"App-Passwort entfernt",
-			"Am %[1]s hat der Support ein oder mehrere App-Passwörter Ihres Kontos %[2]s entfernt.",
+			"Am %[1]s hat der Support ein oder mehrere App-Passwörter Ihres Zugangs %[2]s entfernt.",
 			"Die Programme, in denen sie eingetragen sind, kommen nicht mehr an Ihre Daten. Für ein Gerät, das Sie weiter benutzen, machen Sie ein neues. Haben Sie den Support darum gebeten, müssen Sie sonst nichts tun."}
 	case Reset:
 		return said{"Anmeldung vom Support zurückgesetzt",
-			"Am %[1]s hat der Support die Authenticator-App, die Notfallcodes und alle App-Passwörter Ihres Kontos %[2]s entfernt.",
+			"Am %[1]s hat der Support die Authenticator-App, die Notfallcodes und alle App-Passwörter Ihres Zugangs %[2]s entfernt.",
 			"Richten Sie die Authenticator-App neu ein, sobald Sie sich anmelden. Dafür brauchen Sie den Freischaltcode, den der Support Ihnen gesagt hat. Haben Sie den Support nicht darum gebeten, hat sich jemand für Sie ausgegeben."}
 	case WrongCodes:
-		return said{"Richtiges Passwort, aber falscher Code",
-			"Am %[1]s hat jemand für Ihr Konto %[2]s Ihr normales Passwort richtig eingegeben, aber keinen Code, der gilt.",
+		return said{"Ihr normales Passwort mit falschem Code",
+			"Am %[1]s hat jemand für Ihren Zugang %[2]s Ihr normales Passwort richtig eingegeben, aber keinen Code, der gilt.",
 			"Ohne einen Code, der gilt, kommt niemand hinein. Haben Sie sich nur vertippt, müssen Sie nichts tun. Sonst kennt jemand Ihr normales Passwort: Ändern Sie es. Weitere solche Versuche melden wir höchstens einmal am Tag."}
 	case NewNetwork:
 		return said{"Anmeldung aus einem neuen Netz",
-			"Am %[1]s hat sich jemand mit Ihrem Konto %[2]s aus einem Netz angemeldet, das wir von Ihnen nicht kennen.",
+			"Am %[1]s hat sich jemand mit Ihrem Zugang %[2]s aus einem Netz angemeldet, das wir von Ihnen nicht kennen.",
 			"Das ist normal, wenn Sie unterwegs sind oder einen neuen Anschluss haben. Waren Sie das, müssen Sie nichts tun. Sonst ändern Sie Ihr normales Passwort."}
 	default:
 		return said{}
@@ -173,23 +181,27 @@ func english(k Kind) said {
 	case SetUp:
 		return said{"Authenticator app set up",
 			"On %[1]s an authenticator app was set up for your account %[2]s.",
-			"To sign in you now need two things: your normal password and a 6-digit code from the app. Programs for calendar and contacts need an app password. If it was you, there is nothing to do."}
+			"To sign in you now need two things: your normal password and a 6-digit code from the app. Programs for calendar and contacts need an app password. If this was you, there is nothing to do."}
+	case Added:
+		return said{"One more phone connected",
+			"On %[1]s the authenticator app was set up on one more phone for your account %[2]s.",
+			"Codes from this phone now work, too. Those from your other phones keep working, and nothing changes for app passwords. If this was you, there is nothing to do. A phone that you do not know can be removed on the page where you set up the app."}
 	case Replaced:
 		return said{"Phone replaced",
 			"On %[1]s the authenticator app was set up on another phone for your account %[2]s.",
-			"Codes from the phone before it no longer work. If it was you, there is nothing to do."}
+			"Codes from the old phone no longer work. If this was you, there is nothing to do."}
 	case AppPassword:
 		return said{"New app password",
 			"On %[1]s an app password was made for your account %[2]s.",
-			"With an app password a program, for example for calendar and contacts, gets at your data without a code. If it was you, there is nothing to do. An app password that you do not know can be removed on the page where you set up the app."}
+			"With an app password a program, for example for calendar and contacts, gets at your data without a code. If this was you, there is nothing to do. An app password that you do not know can be removed on the page where you set up the app."}
 	case Codes:
 		return said{"New emergency codes",
 			"On %[1]s new emergency codes were made for your account %[2]s.",
-			"The emergency codes before them no longer work. Each new one stands once for the code from the app. If it was you, there is nothing to do."}
+			"The old emergency codes no longer work. Each new one replaces the code from the app once. If this was you, there is nothing to do."}
 	case PhoneRemoved:
 		return said{"Phone removed",
 			"On %[1]s a phone with the authenticator app was removed from your account %[2]s.",
-			"Codes from this phone no longer work. If it was reported as lost, the app passwords on it no longer work either. If it was you, there is nothing to do."}
+			"Codes from this phone no longer work. If it was reported as lost, the app passwords on it no longer work either. If this was you, there is nothing to do."}
 	default:
 		return englishByOthers(k)
 	}
@@ -200,19 +212,19 @@ func englishByOthers(k Kind) said {
 	case Removed:
 		return said{"App password removed",
 			"On %[1]s support removed one or more app passwords of your account %[2]s.",
-			"The programs that use them no longer get at your data. For a device that you go on using, make a new one. If you asked support for this, there is nothing else to do."}
+			"The programs that use them no longer get at your data. For a device that you keep using, make a new one. If you asked support for this, there is nothing else to do."}
 	case Reset:
 		return said{"Sign-in reset by support",
 			"On %[1]s support removed the authenticator app, the emergency codes and all app passwords of your account %[2]s.",
-			"Set up the authenticator app again when you next sign in. For that you need the unlock code that support has told you. If you did not ask support for this, somebody pretended to be you."}
+			"Set up the authenticator app again when you next sign in. For that you need the unlock code that support gave you. If you did not ask support for this, somebody pretended to be you."}
 	case WrongCodes:
-		return said{"Right password, but a wrong code",
-			"On %[1]s somebody gave your normal password for your account %[2]s, but no code that works.",
-			"Without a code that works nobody gets in. If you only mistyped, there is nothing to do. Otherwise somebody knows your normal password: change it. We tell of more such tries at most once a day."}
+		return said{"Your normal password with a wrong code",
+			"On %[1]s somebody entered your normal password for your account %[2]s, but no code that works.",
+			"Without a code that works nobody gets in. If you only mistyped, there is nothing to do. Otherwise somebody knows your normal password: change it. We tell you of further tries like this at most once a day."}
 	case NewNetwork:
 		return said{"Sign-in from a new network",
-			"On %[1]s somebody signed in to your account %[2]s from a network that we do not know of you.",
-			"That is usual when you travel or have a new connection. If it was you, there is nothing to do. Otherwise change your normal password."}
+			"On %[1]s somebody signed in to your account %[2]s from a network that we have not seen you use.",
+			"That is usual when you travel or have a new connection. If this was you, there is nothing to do. Otherwise change your normal password."}
 	default:
 		return said{}
 	}
