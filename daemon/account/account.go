@@ -35,7 +35,10 @@ type Subject struct {
 	Name        string
 	DisplayName string
 	Mail        string
-	Groups      []string
+	// Language is which languages they want to read, as the directory says it:
+	// empty, or a list as browsers send it.
+	Language string
+	Groups   []string
 }
 
 // Fitness says whether an account may be used at all. The zero value means

@@ -13,8 +13,10 @@ type Act string
 const (
 	// ActCheck is a finished attempt.
 	ActCheck Act = "check"
-	// ActEnroll is a confirmed second factor, the first or one more.
+	// ActEnroll is a confirmed second factor, where there was none.
 	ActEnroll Act = "enroll"
+	// ActAdd is a confirmed second factor beside those that are there.
+	ActAdd Act = "add"
 	// ActReplace is a confirmed second factor in the place of another.
 	ActReplace Act = "replace"
 	// ActIssue is a new app password or a new sheet of emergency codes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +54,20 @@ func wantUnavailable(t testing.TB, what string, reason account.Reason, err error
 	t.Helper()
 	if reason != "" || !errors.Is(err, account.ErrUnavailable) {
 		t.Errorf("%s: %q, %v; want unavailable", what, reason, err)
+	}
+}
+
+// What the directory says of a language is told as it is; more than a list of
+// languages is not.
+func TestTheLanguageOfAPerson(t *testing.T) {
+	s := directorytest.Start(t, directorytest.Options{})
+	s.Modify(directorytest.PersonDN("alice"), "preferredLanguage", "de-AT, en;q=0.5")
+	s.Modify(directorytest.PersonDN("bert"), "preferredLanguage", strings.Repeat("en, ", 32)+"de")
+	d := open(t, s.Config())
+	for who, want := range map[string]string{"alice": "de-AT, en;q=0.5", "bert": "", "carla": ""} {
+		if got := find(t, d, who); got.Language != want || got.Fitness != account.Fit {
+			t.Errorf("%s: %+v, want language %q", who, got, want)
+		}
 	}
 }
 

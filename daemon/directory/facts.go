@@ -17,6 +17,13 @@ import (
 // policy hangs on groups, and a missing one could weaken it.
 const maxGroups = 1000
 
+const (
+	// languageAttribute is that of RFC 2798, which other directories have, too.
+	languageAttribute = "preferredLanguage"
+	// maxLanguage bounds what is kept of it: more is no list of languages.
+	maxLanguage = 128
+)
+
 // reader reads a person's entry into facts.
 type reader struct {
 	cfg     Config
@@ -64,6 +71,9 @@ func (r *reader) read(ctx context.Context, c *link.Conn, name string) (account.F
 	}
 	facts.DisplayName = orElse(entry.GetEqualFoldAttributeValue(r.cfg.DisplayNameAttribute), entry.GetEqualFoldAttributeValue("cn"))
 	facts.Mail = entry.GetEqualFoldAttributeValue(r.cfg.MailAttribute)
+	if l := entry.GetEqualFoldAttributeValue(languageAttribute); len(l) <= maxLanguage {
+		facts.Language = l
+	}
 	if facts.Fitness == account.Fit && r.cfg.AccountFilter != "" {
 		matches, err := r.matches(ctx, c, entry.DN)
 		if err != nil {
@@ -99,7 +109,7 @@ func (r *reader) find(ctx context.Context, c *link.Conn, name string) (*ldap.Ent
 
 func (r *reader) attributes() []string {
 	list := []string{r.cfg.IDAttribute, r.cfg.NameAttribute, r.cfg.DisplayNameAttribute, r.cfg.MailAttribute,
-		"cn", "pwdChangedTime", "pwdLastSet", "userAccountControl", "accountExpires", "lockoutTime",
+		languageAttribute, "cn", "pwdChangedTime", "pwdLastSet", "userAccountControl", "accountExpires", "lockoutTime",
 		"pwdAccountLockedTime", "pwdStartTime", "pwdEndTime"}
 	if r.cfg.GroupFilter == "" {
 		list = append(list, "memberOf")

@@ -104,7 +104,7 @@ func TestSeveralPhonesEachWithAName(t *testing.T) {
 			t.Errorf("the code of %s is refused", id)
 		}
 	}
-	if e := o.audited(1)[0]; e.Act != account.ActEnroll || e.Label != "Tablet" || e.Record != o.order[1] || e.Address != "192.0.2.7" {
+	if e := o.audited(1)[0]; e.Act != account.ActAdd || e.Label != "Tablet" || e.Record != o.order[1] || e.Address != "192.0.2.7" {
 		t.Errorf("the audit ends with %+v", e)
 	}
 	o.ok(o.desk.Rename(context.Background(), o.token, o.order[0], "Altes Handy"))

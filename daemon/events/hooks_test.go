@@ -195,8 +195,8 @@ func (r *reader) got() []hook.Event {
 func TestAHookMayKnowWhomItIsAbout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		book := &phoneBook{away: true, book: map[string]account.Subject{
-			"alice": {ID: "1", Name: "alice", DisplayName: "Alice A.", Mail: "alice@example.org"},
-			"bert":  {ID: "9", Name: "bert", DisplayName: "Another Bert", Mail: "another@example.org"},
+			"alice": {ID: "1", Name: "alice", DisplayName: "Alice A.", Mail: "alice@example.org", Language: "de-AT, en;q=0.5"},
+			"bert":  {ID: "9", Name: "bert", DisplayName: "Another Bert", Mail: "another@example.org", Language: "en"},
 		}}
 		may, mayNot := &reader{}, &reader{}
 		w, b := newWorldWith(Config{Cursor: Files{t.TempDir()}, People: book, Hooks: []Named{{"may", may, true}, {"may not", mayNot, false}}})
@@ -211,18 +211,18 @@ func TestAHookMayKnowWhomItIsAbout(t *testing.T) {
 		if got := may.got(); len(got) != 0 {
 			t.Errorf("told without an address: %v", got)
 		}
-		if got := mayNot.got(); len(got) != 4 || got[0].Mail != "" || got[0].DisplayName != "" || got[0].Label != "phone" {
+		if got := mayNot.got(); len(got) != 4 || got[0].Mail != "" || got[0].DisplayName != "" || got[0].Language != "" || got[0].Label != "phone" {
 			t.Errorf("a hook that may not know heard %+v", got)
 		}
 		book.set(false)
 		<-time.After(2 * time.Second)
 		stop()
 		got := may.got()
-		if len(got) != 4 || got[0].Mail != "alice@example.org" || got[0].DisplayName != "Alice A." {
+		if len(got) != 4 || got[0].Mail != "alice@example.org" || got[0].DisplayName != "Alice A." || got[0].Language != "de-AT, en;q=0.5" {
 			t.Fatalf("heard %+v", got)
 		}
 		for _, e := range got[1:] {
-			if e.Mail != "" || e.DisplayName != "" {
+			if e.Mail != "" || e.DisplayName != "" || e.Language != "" {
 				t.Errorf("act %d names somebody else: %+v", e.Seq, e)
 			}
 		}

@@ -87,7 +87,8 @@ type Event struct {
 	// Seq counts the acts of this installation, from 1, without gaps.
 	Seq int64
 	At  time.Time
-	// Act is what happened, for example "issue" or "reset".
+	// Act is what happened, for example "enroll", "add" for one more phone, "issue"
+	// or "reset".
 	Act     string
 	Subject string
 	Name    string
@@ -104,4 +105,8 @@ type Event struct {
 	// where the directory has none, or has this person no more.
 	Mail        string
 	DisplayName string
+	// Language is what the directory says of the languages that the person wants
+	// to read (preferredLanguage, RFC 2798), as it stands there: a list as browsers
+	// send it, "de" or "de-AT, en;q=0.5". It is told and empty as Mail is.
+	Language string
 }

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -151,6 +152,8 @@ func kindOf(e hook.Event) (letter.Kind, bool) {
 		return 0, false
 	case e.Act == "enroll":
 		return letter.SetUp, true
+	case e.Act == "add":
+		return letter.Added, true
 	case e.Act == "replace":
 		return letter.Replaced, true
 	case e.Act == "issue" && e.Factor == "recovery":
@@ -180,7 +183,9 @@ func (h *Hook) knows(m memory, at time.Time) bool {
 		return ok && at.Sub(last) < span && !at.Before(last)
 	}
 	afterSetUp := func(span time.Duration) bool {
-		return within(memory{letter.SetUp, m.subject, m.network}, span) || within(memory{letter.Replaced, m.subject, m.network}, span)
+		return slices.ContainsFunc([]letter.Kind{letter.SetUp, letter.Added, letter.Replaced}, func(k letter.Kind) bool {
+			return within(memory{k, m.subject, m.network}, span)
+		})
 	}
 	switch m.kind {
 	case letter.WrongCodes:
@@ -211,7 +216,9 @@ func (h *Hook) remember(m memory, at time.Time) {
 }
 
 func (h *Hook) send(ctx context.Context, kind letter.Kind, e hook.Event, to string) error {
-	l, err := letter.Write(h.cfg.desk, letter.News{
+	desk := h.cfg.desk
+	desk.Languages = letter.Wanted(e.Language, desk.Languages)
+	l, err := letter.Write(desk, letter.News{
 		Kind: kind, At: e.At, Login: e.Name, DisplayName: e.DisplayName, Label: e.Label, Address: e.Address,
 	})
 	if err != nil {

@@ -117,7 +117,7 @@ func TestEveryFieldTravels(t *testing.T) {
 				Subject: raw().Draw(t, "subject"), Name: raw().Draw(t, "name"), Actor: raw().Draw(t, "actor"),
 				Service: raw().Draw(t, "service"), Factor: raw().Draw(t, "factor"), Reason: raw().Draw(t, "reason"),
 				Address: raw().Draw(t, "address"), Label: raw().Draw(t, "label"),
-				Mail: raw().Draw(t, "mail"), DisplayName: raw().Draw(t, "display name"),
+				Mail: raw().Draw(t, "mail"), DisplayName: raw().Draw(t, "display name"), Language: raw().Draw(t, "language"),
 			}
 			same(t, hookwire.EventFromWire(travel(t, hookwire.EventToWire(want), &pb.AfterRequest{})), want)
 		},
@@ -142,7 +142,7 @@ func TestEveryFieldIsCarried(t *testing.T) {
 		fields int
 	}{
 		{factor.Info{}, 8}, {factor.Enrollment{}, 5}, {factor.Issued{}, 6}, {factor.Record{}, 3}, {factor.Request{}, 3},
-		{factor.Result{}, 7}, {hook.Attempt{}, 5}, {hook.Veto{}, 2}, {hook.Event{}, 13}, {hook.Setup{}, 7}, {hook.Problem{}, 3},
+		{factor.Result{}, 7}, {hook.Attempt{}, 5}, {hook.Veto{}, 2}, {hook.Event{}, 14}, {hook.Setup{}, 7}, {hook.Problem{}, 3},
 	} {
 		if n := reflect.TypeOf(c.value).NumField(); n != c.fields {
 			t.Errorf("%T has %d fields, and the wire carries %d", c.value, n, c.fields)

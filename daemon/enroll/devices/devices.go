@@ -69,8 +69,11 @@ func (b *Book) Complete(snap account.Snapshot, p Plan) (Plan, error) {
 // the phone that it replaces is on it from now on.
 func (b *Book) Take(o records.Owner, rec account.Record, p Plan) account.Change {
 	act := account.ActEnroll
-	if p.Replaces != "" {
+	switch {
+	case p.Replaces != "":
 		act = account.ActReplace
+	case len(b.Phones(o.Snapshot)) > 0:
+		act = account.ActAdd
 	}
 	rec.Label = p.Label
 	ev := b.cfg.Did(act, o)

@@ -23,7 +23,7 @@ import (
 type Kind uint8
 
 const (
-	// SetUp is an authenticator app on a phone, the first or one more.
+	// SetUp is an authenticator app on the first phone.
 	SetUp Kind = iota + 1
 	// Replaced is another phone in the place of one before.
 	Replaced
@@ -41,6 +41,8 @@ const (
 	NewNetwork
 	// PhoneRemoved is the end of one phone.
 	PhoneRemoved
+	// Added is an authenticator app on one more phone.
+	Added
 )
 
 // Language is a language of letters.

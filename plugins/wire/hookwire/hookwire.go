@@ -61,6 +61,7 @@ func EventToWire(e hook.Event) *pb.AfterRequest {
 		Label:       []byte(e.Label),
 		Mail:        []byte(e.Mail),
 		DisplayName: []byte(e.DisplayName),
+		Language:    []byte(e.Language),
 	}
 }
 
@@ -81,6 +82,7 @@ func EventFromWire(r *pb.AfterRequest) hook.Event {
 		Label:       string(r.GetLabel()),
 		Mail:        string(r.GetMail()),
 		DisplayName: string(r.GetDisplayName()),
+		Language:    string(r.GetLanguage()),
 	}
 }
 

@@ -381,6 +381,7 @@ type AfterRequest struct {
 	// person.
 	Mail          []byte `protobuf:"bytes,12,opt,name=mail,proto3" json:"mail,omitempty"`
 	DisplayName   []byte `protobuf:"bytes,13,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	Language      []byte `protobuf:"bytes,14,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -506,6 +507,13 @@ func (x *AfterRequest) GetDisplayName() []byte {
 	return nil
 }
 
+func (x *AfterRequest) GetLanguage() []byte {
+	if x != nil {
+		return x.Language
+	}
+	return nil
+}
+
 type AfterReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -577,7 +585,7 @@ const file_hook_proto_rawDesc = "" +
 	"\x05agent\x18\x05 \x01(\fR\x05agent\"9\n" +
 	"\vBeforeReply\x12\x16\n" +
 	"\x06refuse\x18\x01 \x01(\bR\x06refuse\x12\x12\n" +
-	"\x04note\x18\x02 \x01(\fR\x04note\"\xc3\x02\n" +
+	"\x04note\x18\x02 \x01(\fR\x04note\"\xdf\x02\n" +
 	"\fAfterRequest\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x03R\x03seq\x12\x13\n" +
 	"\x02at\x18\x02 \x01(\x03H\x00R\x02at\x88\x01\x01\x12\x10\n" +
@@ -592,7 +600,8 @@ const file_hook_proto_rawDesc = "" +
 	" \x01(\fR\aaddress\x12\x14\n" +
 	"\x05label\x18\v \x01(\fR\x05label\x12\x12\n" +
 	"\x04mail\x18\f \x01(\fR\x04mail\x12!\n" +
-	"\fdisplay_name\x18\r \x01(\fR\vdisplayNameB\x05\n" +
+	"\fdisplay_name\x18\r \x01(\fR\vdisplayName\x12\x1a\n" +
+	"\blanguage\x18\x0e \x01(\fR\blanguageB\x05\n" +
 	"\x03_at\"\f\n" +
 	"\n" +
 	"AfterReply2\xe4\x01\n" +
