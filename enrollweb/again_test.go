@@ -111,7 +111,7 @@ func TestEachFormTwice(t *testing.T) {
 		b := signedIn(t, newWorld())
 		form := b.fields
 		b.post("/sign-out").leads("/?bye=1")
-		b.repeat("/sign-out", form).leads("/?over=1").says(200, "sign in once more")
+		b.repeat("/sign-out", form).leads("/?over=1").says(200, "You are no longer signed in")
 	})
 }
 
@@ -171,7 +171,7 @@ func TestOutageAtEachStep(t *testing.T) {
 		} else {
 			b.get(tc.path)
 		}
-		b.says(503, "disturbed")
+		b.says(503, "has a problem")
 		if b.res.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: no Retry-After", tc.path)
 		}

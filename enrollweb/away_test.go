@@ -80,7 +80,7 @@ func awaySteps() map[string]step {
 		"POST /login/v2/poll":      {change + apps, granted, `"appPassword"`},
 		"GET /login/v2/flow":       {reading, asked, "A program asks for an app password"},
 		"POST /login/v2/flow":      {see, atFlow, "/login/v2/grant"},
-		"GET /login/v2/grant":      {see, atGrant, "Hand over an app password?"},
+		"GET /login/v2/grant":      {see, atGrant, "Give this program an app password?"},
 		"POST /login/v2/grant":     {change, granting, "by itself"},
 	}
 }
@@ -171,9 +171,9 @@ func (p *parts) program(path string, typed []string) func() {
 // disturbed wants the answer to say what is the matter.
 func (p *parts) disturbed(part, lang string, program bool) {
 	p.t.Helper()
-	texts := []string{"Your password is not wrong", "Signing in is disturbed", `<html lang="en">`, "+49 30 123 456", "Mo–Fr 8–18 Uhr"}
+	texts := []string{"It is not you, and it is not your password", "Sign-in has a problem", `<html lang="en">`, "+49 30 123 456", "Mo–Fr 8–18 Uhr"}
 	if lang == "de" {
-		texts = []string{"Ihr Passwort ist nicht falsch", "Die Anmeldung ist gestört", `<html lang="de">`, "+49 30 123 456", "Mo–Fr 8–18 Uhr"}
+		texts = []string{"Das liegt nicht an Ihnen und nicht an Ihrem Passwort", "Die Anmeldung ist gerade gestört", `<html lang="de">`, "+49 30 123 456", "Mo–Fr 8–18 Uhr"}
 	}
 	if program {
 		texts = []string{"[]"}

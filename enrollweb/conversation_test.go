@@ -151,8 +151,8 @@ func TestSetUpFromPasswordToAppPassword(t *testing.T) {
 	b := open(t, w)
 	b.get("/").says(200, "Your normal password")
 	b.post("/sign-in", "name", "alice", "password", "invited").leads("/setup").says(200, "Unlock code (from support)")
-	b.post("/setup/invite", "code", "guess").says(422, `role="alert"`, "This unlock code does not fit")
-	b.post("/setup/invite", "code", "open-sesame").leads("/setup").says(200, "You can take any authenticator app")
+	b.post("/setup/invite", "code", "guess").says(422, `role="alert"`, "This unlock code is not right")
+	b.post("/setup/invite", "code", "open-sesame").leads("/setup").says(200, "You can use any authenticator app")
 	b.post("/setup/begin").leads("/setup").says(200, "JBSW", "data:image/png;base64,", `href="otpauth://totp/`,
 		`inputmode="numeric"`, `autocomplete="one-time-code"`, "your normal password no longer works")
 	b.post("/setup/confirm", "code", "123 456").says(200, "k7m20-9qxvd-hz4t0", "identity card", "required")
@@ -178,11 +178,11 @@ func TestCodeStep(t *testing.T) {
 		says   string
 	}{
 		{"", 422, "Please type the code."},
-		{"000000", 422, "This code does not fit."},
+		{"000000", 422, "This code is not right."},
 		{"111111", 422, "has been used already"},
 		{"222222", 422, "about 3 minutes slow"},
 		{"444444", 429, "wait 10 minutes"},
-		{"555555", 503, "Your password is not wrong"},
+		{"555555", 503, "it is not your password"},
 	} {
 		b := open(t, newWorld())
 		b.get("/").post("/sign-in", "name", "alice", "password", "right").leads("/code")
@@ -198,7 +198,7 @@ func TestCodeStep(t *testing.T) {
 	b := open(t, newWorld())
 	b.get("/").post("/sign-in", "name", "alice", "password", "right").leads("/code").says(200, "tel:&#43;4930123456")
 	b.get("/code?emergency=1").says(200, "Emergency code", `name="emergency"`)
-	b.post("/code", "code", "x").says(422, "This emergency code does not fit")
+	b.post("/code", "code", "x").says(422, "This emergency code is not right")
 	b.post("/code", "code", "333333").leads("/?over=1").says(200, "You are no longer signed in")
 	if b.cookie("pending") != "" {
 		t.Error("a dead ticket stays in the browser")
@@ -230,7 +230,7 @@ func TestStrangersSeeTheSameBytes(t *testing.T) {
 	if got := b.res.Header.Get("Retry-After"); got != "90" {
 		t.Errorf("Retry-After = %q", got)
 	}
-	b.post("/sign-in", "name", "a", "password", "down").says(503, "Your password is not wrong")
+	b.post("/sign-in", "name", "a", "password", "down").says(503, "it is not your password")
 	if got := b.res.Header.Get("Retry-After"); got != "20" {
 		t.Errorf("Retry-After = %q", got)
 	}
@@ -263,7 +263,7 @@ func TestReplacePhone(t *testing.T) {
 	b.get("/phone").says(200, "Until that is done")
 	b.post("/phone/begin").leads("/phone").says(200, "JBSW", "codes from the old phone no longer work")
 	b.post("/phone/confirm", "code", "222222").says(422, "3 minutes slow", "JBSW")
-	b.post("/phone/confirm", "code", "123456").leads("/home?note=phone").says(200, "new phone count")
+	b.post("/phone/confirm", "code", "123456").leads("/home?note=phone").says(200, "from the new phone work")
 	if b.cookie("session") == old || b.cookie("session") == "" {
 		t.Error("the session kept its id when the factors changed")
 	}
@@ -277,7 +277,7 @@ func TestStaleSessionsSignInAgainAndComeBack(t *testing.T) {
 			v.Fresh = false
 		}
 		b.get(path).says(200, "Please sign in again", "again=1&amp;next="+strings.ReplaceAll(path, "/", "%2f"))
-		b.get("/?again=1&next="+path).says(200, "After that you go on where you were")
+		b.get("/?again=1&next="+path).says(200, "After that you continue where you were")
 		b.post("/sign-in", "name", "alice", "password", "right").leads("/code?next=" + path)
 		b.post("/code", "code", "123456").leads(path).says(200)
 		if len(w.sessions) != 1 {

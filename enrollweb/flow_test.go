@@ -22,11 +22,11 @@ func TestAProgramAsksAndFetches(t *testing.T) {
 		t.Errorf("before anything: %d %s", rec.Code, rec.Body)
 	}
 	b.get(link).says(200, "A program asks for an app password", "Android (DAVx5)", "192.0.2.1", "Calendar and contacts",
-		"Only go on if you started this yourself a moment ago on your own device", "Did somebody send you this link?")
+		"Only continue if you started this yourself a moment ago on your own device", "Did somebody send you this link?")
 	b.post("/login/v2/flow").leads("/?next=/login/v2/grant")
 	b.post("/sign-in", "name", "alice", "password", "right").leads("/code?next=/login/v2/grant")
-	b.post("/code", "code", "123456").leads("/login/v2/grant").says(200, "Hand over an app password?", "Android (DAVx5)", "192.0.2.1",
-		`value="Android (DAVx5)"`, "Only go on if you started this yourself", `name="mine" value="yes" required`)
+	b.post("/code", "code", "123456").leads("/login/v2/grant").says(200, "Give this program an app password?", "Android (DAVx5)", "192.0.2.1",
+		`value="Android (DAVx5)"`, "Only continue if you started this yourself", `name="mine" value="yes" required`)
 	if w.asks[0].granted != nil || p.poll(ticket).Code != 404 {
 		t.Fatal("signing in alone has granted something")
 	}
@@ -61,7 +61,7 @@ func TestOnlyAFreshSessionGrants(t *testing.T) {
 	w := asking()
 	b := signedIn(t, w)
 	_, link := b.program().ask()
-	b.get(link).post("/login/v2/flow").leads("/login/v2/grant").says(200, "Hand over an app password?")
+	b.get(link).post("/login/v2/flow").leads("/login/v2/grant").says(200, "Give this program an app password?")
 	form := b.fields
 	w.edit(func(v *enroll.View) { v.Fresh = false })
 	b.get("/login/v2/grant").says(200, "Please sign in again", `href="/?again=1&amp;next=%2flogin%2fv2%2fgrant"`)
@@ -96,7 +96,7 @@ func TestAProgramWaitsForTheSetUp(t *testing.T) {
 	b.get(link).post("/login/v2/flow").leads("/?next=/login/v2/grant")
 	b.post("/sign-in", "name", "alice", "password", "owes").leads("/setup").post("/setup/begin").leads("/setup")
 	b.post("/setup/confirm", "code", "123456").says(200, "k7m20")
-	b.post("/codes/kept", "kept", "yes").leads("/login/v2/grant").says(200, "Hand over an app password?")
+	b.post("/codes/kept", "kept", "yes").leads("/login/v2/grant").says(200, "Give this program an app password?")
 	b.post("/login/v2/grant", "label", "Fairphone", "mine", "yes").says(200)
 	if p.poll(ticket).Code != 200 {
 		t.Error("the program gets nothing")
@@ -115,7 +115,7 @@ func TestStrangersCannotTalkThroughTheQuestion(t *testing.T) {
 	for lang, warns := range map[string][2]string{
 		"du": {"Hat dir jemand diesen Link geschickt? Dann will jemand anderes an deine Daten", "aus einem anderen Netz als dem, in dem du gerade bist"},
 		"de": {"Hat Ihnen jemand diesen Link geschickt? Dann will jemand anderes an Ihre Daten", "aus einem anderen Netz als dem, in dem Sie gerade sind"},
-		"en": {"Did somebody send you this link? Then somebody else wants your data", "from another network than the one you are in"},
+		"en": {"Did somebody send you this link? Then somebody else wants your data", "from another network than the one you are on"},
 	} {
 		for agent, shown := range map[string]string{
 			"Your IT department/1.0 please confirm quickly": nameless[lang],
@@ -299,7 +299,7 @@ func TestOutageOfAQuestion(t *testing.T) {
 		}
 	})
 	ticket, link := p.ask()
-	outage("Flow", func() { b.get(link).says(503, "disturbed") })
+	outage("Flow", func() { b.get(link).says(503, "has a problem") })
 	b.get(link)
 	form := b.fields
 	outage("Flow", func() { b.repeat("/login/v2/flow", form).says(503) })
@@ -307,7 +307,7 @@ func TestOutageOfAQuestion(t *testing.T) {
 	b.repeat("/login/v2/flow", form).leads("/login/v2/grant")
 	form = b.fields
 	for _, what := range []string{"Flow", "GrantFlow", "View"} {
-		outage(what, func() { b.repeat("/login/v2/grant", form, "label", "x", "mine", "yes").says(503, "disturbed") })
+		outage(what, func() { b.repeat("/login/v2/grant", form, "label", "x", "mine", "yes").says(503, "has a problem") })
 	}
 	if w.asks[0].granted != nil {
 		t.Fatal("granted in an outage")

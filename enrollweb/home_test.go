@@ -75,7 +75,7 @@ func TestTheOwnerIsToldOfDevicesWithTheNormalPassword(t *testing.T) {
 	}{
 		{"de", 1, "Ein Gerät benutzt noch Ihr normales Passwort. Dort hilft nur ein App-Passwort. heute, 09:20 Uhr · Kalender und Kontakte · iPhone oder iPad · Netz 192.0.2.9 Machen Sie hier ein App-Passwort"},
 		{"en", 1, "A device still uses your normal password. It needs an app password. today, 09:20 · Calendar and contacts · iPhone or iPad · network 192.0.2.9 Make an app password here"},
-		{"en", 2, "Some devices still use your normal password. They need an app password, each its own. today, 09:20 · Calendar and contacts · iPhone or iPad · network 192.0.2.9 22 November 2026, 09:30 · Calendar and contacts Make"},
+		{"en", 2, "Some devices still use your normal password. Each of them needs its own app password. today, 09:20 · Calendar and contacts · iPhone or iPad · network 192.0.2.9 22 November 2026, 09:30 · Calendar and contacts Make"},
 	} {
 		b := atHome(t, c.lang, stray(c.n))
 		if got := plain(b.body); !strings.Contains(got, c.want) {
@@ -92,7 +92,7 @@ func TestTheOwnerIsToldOfDevicesWithTheNormalPassword(t *testing.T) {
 
 // After a reset the page says that the app passwords went with it.
 func TestAResetTellsOfTheAppPasswords(t *testing.T) {
-	for lang, want := range map[string]string{"en": "They ended with the reset by support.", "de": "Diese gelten nicht mehr, seit der Support Ihren Zugang zurückgesetzt hat."} {
+	for lang, want := range map[string]string{"en": "They stopped working when support reset your account.", "de": "Diese gelten nicht mehr, seit der Support Ihren Zugang zurückgesetzt hat."} {
 		b := open(t, newWorld())
 		b.lang = lang
 		b.get("/").post("/sign-in", "name", "alice", "password", "invited").leads("/setup").says(200, want)

@@ -34,7 +34,7 @@ func TestEachProgramIsToldWhatItNeeds(t *testing.T) {
 		if got := plain(b.body); !strings.Contains(got, "k7m2 - 9qxv - dhz4 - tw3c - 8fnr - 5jbp") || strings.Contains(got, "Address of the contacts") {
 			t.Errorf("%s: the page reads\n%s", program, got)
 		}
-		_, how, _ := strings.Cut(b.body, ">How to</h")
+		_, how, _ := strings.Cut(b.body, ">How to do it</h")
 		how, _, _ = strings.Cut(how, "</p>")
 		recipes[how] = true
 		if easy := strings.Contains(b.body, `class="easy"`); easy != (program == "iphone" || program == "mac" || program == "android") {
@@ -142,8 +142,8 @@ func TestUnusedAppPasswordsEndTogether(t *testing.T) {
 			{ID: "3", Label: "forgotten", Created: now().AddDate(0, -6, 0)},
 		}
 	})
-	if b.get("/home"); strings.Count(b.body, "not used for long") != 2 {
-		t.Errorf("marked are %d", strings.Count(b.body, "not used for long"))
+	if b.get("/home"); strings.Count(b.body, "not used for a long time") != 2 {
+		t.Errorf("marked are %d", strings.Count(b.body, "not used for a long time"))
 	}
 	b.get("/passwords/unused").says(200, "drawer", "forgotten")
 	if strings.Contains(b.body, "in use") {
@@ -168,7 +168,7 @@ func TestAnAppPasswordMayEndByItself(t *testing.T) {
 	b := atHome(t, "en", func(v *enroll.View) {
 		v.AppPasswords = []account.Record{{ID: "1", Label: "guest", Created: now(), Expires: now().AddDate(0, 0, 30)}}
 	})
-	b.says(http.StatusOK, "Good until 23 December 2026")
+	b.says(http.StatusOK, "Works until 23 December 2026")
 }
 
 // Before the set-up is confirmed it says which of the person's own programs will

@@ -62,10 +62,10 @@ func TestOneMorePhone(t *testing.T) {
 	if p := w.only(t).Setup.Plan; p.Label != "Alice’s phone" || p.Replaces != "" {
 		t.Errorf("the plan is %+v", p)
 	}
-	b.post("/phone/confirm", "code", "000000").says(422, "This code does not fit", "Connect this phone")
+	b.post("/phone/confirm", "code", "000000").says(422, "This code is not right", "Connect this phone")
 	b.post("/phone/confirm", "code", "123456").leads("/home?note=added").says(200, "from this phone work from now on")
 	w.fail["Begin"] = &enroll.Refusal{Reason: account.NotAllowed}
-	b.get("/phone/add").post("/phone/begin", "label", "x").says(422, "There cannot be more phones")
+	b.get("/phone/add").post("/phone/begin", "label", "x").says(422, "You cannot connect more phones")
 	w.fail["Begin"] = &enroll.Refusal{Reason: account.Malformed}
 	b.get("/phone/add").post("/phone/begin", "label", "<i>").says(422, "at most 64", "&lt;i&gt;")
 }
@@ -124,7 +124,7 @@ func TestAPhoneIsRemoved(t *testing.T) {
 	old := b.cookie("session")
 	b.get("/phones/remove?id=d1").says(200, "the codes from “Handy von Zoë” no longer work", "6-digit code or emergency code")
 	b.post("/phones/remove", "code", " ").says(422, "Please type the code")
-	b.post("/phones/remove", "code", "000000").says(422, "from a phone that stays", `aria-invalid="true"`)
+	b.post("/phones/remove", "code", "000000").says(422, "from a phone that you keep", `aria-invalid="true"`)
 	b.post("/phones/remove", "code", "123 456").leads("/home?note=gone").says(200, "The phone is removed", "Tablet")
 	if b.cookie("session") == old || strings.Contains(b.body, "Handy von Zoë") {
 		t.Error("the session has the same id, or the phone is still there")
@@ -163,7 +163,7 @@ func TestTheLastPhoneIsLost(t *testing.T) {
 		w := newWorld()
 		b := signedIn(t, w)
 		w.edit(func(v *enroll.View) { v.CodesLeft = left })
-		b.get("/phones/lost").says(200, map[int]string{7: "you have 7 left", 1: "you have one left", 0: "you get new emergency codes"}[left], "No app password is noted")
+		b.get("/phones/lost").says(200, map[int]string{7: "you have 7 left", 1: "you have one left", 0: "you get new emergency codes"}[left], "No app password is marked")
 		b.post("/phones/lost")
 		if left == 0 {
 			b.says(200, "k7m20-9qxvd-hz4t0")

@@ -55,7 +55,7 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 		"forged": func() { b.post("/sign-out", "form", "x").says(403) },
 		"disturbed": func() {
 			w.fail["View"] = account.ErrUnavailable
-			b.get("/home").says(503, "disturbed")
+			b.get("/home").says(503, "has a problem")
 			delete(w.fail, "View")
 		},
 	} {

@@ -85,11 +85,11 @@ func TestWhyADeviceDoesNotSync(t *testing.T) {
 	text := plain(b.body)
 	_, text, _ = strings.Cut(text, "what you can do. ")
 	want := "Renamed today, 09:29 · Calendar and contacts · 4 times This app password was made for something else, not for “Calendar and contacts”. Make an app password for “Calendar and contacts” and enter it on the device. " +
-		"A device without a valid app password today, 09:28 · Calendar and contacts · network 192.0.2.9 This device uses no app password, but probably your normal password. Make an app password and enter it on the device. You do not know the device? It was not let in. " +
-		"Lost one today, 09:27 · Calendar and contacts · iPhone or iPad This app password has been removed. Make a new app password and enter it on the device. Should the device no longer sync? Then remove the account there. " +
-		"A device without a valid app password today, 08:40 · Calendar and contacts · Thunderbird There is a typing mistake in the app password. Type it again on the device. You no longer have it? Then make a new app password. " +
-		"Fairphone today, 08:30 · Calendar and contacts · Android (DAVx5) It works. There is nothing to do here. " +
-		"Office 19 November 2026, 09:30 · Calendar and contacts · Thunderbird It works. There is nothing to do here. " +
+		"A device without a valid app password today, 09:28 · Calendar and contacts · network 192.0.2.9 This device does not use an app password, but probably your normal password. Make an app password and enter it on the device. Do you not know the device? It was not let in. " +
+		"Lost one today, 09:27 · Calendar and contacts · iPhone or iPad The app password on this device has been removed. Make a new app password and enter it on the device. If it should no longer sync, remove the account there. " +
+		"A device without a valid app password today, 08:40 · Calendar and contacts · Thunderbird There is a typing mistake in the app password. Type it again on the device. Do you no longer have it? Then make a new app password. " +
+		"Fairphone today, 08:30 · Calendar and contacts · Android (DAVx5) The last time it worked. There is nothing to do here. " +
+		"Office 19 November 2026, 09:30 · Calendar and contacts · Thunderbird The last time it worked. There is nothing to do here. " +
 		"Never No device has tried this app password yet. Enter it on the device, or remove it if you do not need it. "
 	if text = strings.ReplaceAll(text, "\u00a0", " "); !strings.HasPrefix(text, want) {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
@@ -98,7 +98,7 @@ func TestWhyADeviceDoesNotSync(t *testing.T) {
 		t.Error("a stranger's sentence is on the page")
 	}
 	b = signedIn(t, newWorld())
-	b.says(200, "A device does not sync?", `href="/tries"`)
+	b.says(200, "Is a device not syncing?", `href="/tries"`)
 	b.get("/tries").says(200, "No device has tried yet")
 }
 
@@ -122,25 +122,25 @@ func TestThePageWatchesForTheNextTry(t *testing.T) {
 	}
 	b.get(start).says(200, "This has just arrived", again)
 	seen, _, _ := strings.Cut(b.body, `id="told"`)
-	if !strings.Contains(seen, "typing mistake") || strings.Contains(seen, "has been removed") || strings.Contains(seen, "It works") {
+	if !strings.Contains(seen, "typing mistake") || strings.Contains(seen, "has been removed") || strings.Contains(seen, "The last time it worked") {
 		t.Errorf("what arrived:\n%s", seen)
 	}
 	w.edit(func(v *enroll.View) { v.AppPasswords[0].LastUsed = now().Add(-59 * time.Second) })
 	b.get(start)
-	if seen, _, _ = strings.Cut(b.body, `id="told"`); !strings.Contains(seen, "It works") {
+	if seen, _, _ = strings.Cut(b.body, `id="told"`); !strings.Contains(seen, "The last time it worked") {
 		t.Error("a success that is told as a minute old is missed")
 	}
 	at := func(d time.Duration) string { return "/tries?watch=" + strconv.FormatInt(now().Add(d).Unix(), 10) }
 	w.tries = nil
 	w.edit(func(v *enroll.View) { v.AppPasswords = nil })
-	if b.get(at(-5*time.Minute)).says(200, "Nothing arrived in the five minutes", "Watch again"); strings.Contains(b.body, again) {
+	if b.get(at(-5*time.Minute)).says(200, "Nothing arrived in the five minutes", ">Start again</a>"); strings.Contains(b.body, again) {
 		t.Error("it watches for longer than it says")
 	}
 	for _, bad := range []string{at(time.Second), at(-time.Hour), "/tries?watch=x", "/tries?watch=99999999999999999999", "/tries?watch=-1"} {
-		if b.get(bad).says(200, "Watch now"); strings.Contains(b.body, again) {
+		if b.get(bad).says(200, ">Start</a>"); strings.Contains(b.body, again) {
 			t.Errorf("%s is watched", bad)
 		}
 	}
 	w.fail["Tries"] = account.ErrUnavailable
-	b.get("/tries").says(503, "Your password is not wrong")
+	b.get("/tries").says(503, "it is not your password")
 }
