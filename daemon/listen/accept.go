@@ -31,12 +31,20 @@ type listener struct {
 
 	once sync.Once
 	done chan struct{}
+
+	// accepting is how many calls of Accept there are.
+	accepting atomic.Int64
+	mu        sync.Mutex
+	// open are the Unix connections that have not been closed.
+	open map[*conn]struct{}
 }
 
 // Accept waits for a slot, then for a connection. Lack of descriptors or
 // memory passes: it waits and tries again by itself, at first after 5 ms, then
 // after at most 250 ms, so that no caller can make a busy loop of it.
 func (l *listener) Accept() (net.Conn, error) {
+	l.accepting.Add(1)
+	defer l.accepting.Add(-1)
 	select {
 	case l.slots <- struct{}{}:
 	case <-l.done:
@@ -82,7 +90,10 @@ func (l *listener) welcome(inner net.Conn) net.Conn {
 		}
 		return nil
 	}
-	return &conn{Conn: inner, peer: p, release: func() { <-l.slots }}
+	c := &conn{Conn: inner, peer: p, ending: ending{born: time.Now()}}
+	c.release = func() { l.forget(c); <-l.slots }
+	l.note(c)
+	return c
 }
 
 // Admit changes who may connect to a socket that Unix has opened; an empty list
@@ -136,15 +147,21 @@ func passing(err error) bool {
 // conn is a connection that knows its peer and gives its slot back once.
 type conn struct {
 	net.Conn
+	ending
 	peer    Peer
 	once    sync.Once
+	closed  atomic.Bool
 	release func()
 }
 
 // Close closes the connection and frees its slot.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
-	c.once.Do(c.release)
+	c.once.Do(func() {
+		c.closed.Store(true)
+		c.move(time.Time{})
+		c.release()
+	})
 	return err
 }
 

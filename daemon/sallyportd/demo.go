@@ -82,9 +82,8 @@ func demo(cmd *cobra.Command, dir string) (err error) {
 	// A terminal that is closed ends the demo as Ctrl-C does.
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
 	defer stop()
-	err = run(ctx, cfg, logger(cfg.Log, out), func() error {
-		return invite(os.Stdout, cfg, place(abs))
-	})
+	log, level := logger(cfg.Log, out)
+	err = run(ctx, work{cfg: cfg, log: log, level: level, ready: func() error { return invite(os.Stdout, cfg, place(abs)) }})
 	if err == nil {
 		fmt.Println("Stopped. The state stays in", place(abs)+"; start again to go on.")
 	}

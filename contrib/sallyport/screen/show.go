@@ -89,7 +89,8 @@ func (s *Screen) Status(d api.Status) {
 	rows = append(rows,
 		[]string{"store", or(d.Store.Kind, "-"), okNot(d.Store.OK, d.Store.Note) + fmt.Sprintf(", %d KiB, %d audited events",
 			d.Store.Bytes>>10, d.Store.AuditSeq)},
-		[]string{"clock", "-", okNot(d.Clock.OK, d.Clock.Note)})
+		[]string{"clock", "-", okNot(d.Clock.OK, d.Clock.Note)},
+		[]string{"config", "-", or(d.Config.Note, "as at the start")})
 	for _, l := range d.Listeners {
 		rows = append(rows, []string{"socket", l.Protocol, l.Address})
 	}

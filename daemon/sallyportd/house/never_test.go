@@ -40,7 +40,7 @@ func (s *scene) live(names ...string) {
 				}
 			}
 		}
-		_, _ = s.support.User(s.t.Context(), name)
+		_, _ = s.duty.Now().Support.User(s.t.Context(), name)
 	}
 	s.census(s.t.Context())
 	if _, err := s.Verify(s.t.Context()); err != nil {

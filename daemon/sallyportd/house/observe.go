@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/events"
 	"github.com/sallyport/sallyport/daemon/listen"
 	"github.com/sallyport/sallyport/daemon/metrics"
@@ -21,32 +22,29 @@ const (
 )
 
 func (h *House) buildMetrics(context.Context) error {
-	b := metrics.Build{Version: h.version, Servers: len(h.cfg.Directory.Servers)}
-	for _, s := range h.cfg.Services {
+	h.metrics = metrics.New(h.labels(h.cfg.Load()))
+	return nil
+}
+
+// labels are what the metrics know by name.
+func (h *House) labels(cfg *config.Config) metrics.Build {
+	b := metrics.Build{Version: h.version, Servers: len(cfg.Directory.Servers)}
+	for _, s := range cfg.Services {
 		b.Services = append(b.Services, s.Name)
 	}
-	for _, f := range h.cfg.Factors {
+	for _, f := range cfg.Factors {
 		b.Plugins = append(b.Plugins, f.Kind)
 	}
-	for _, k := range h.cfg.Hooks {
+	for _, k := range cfg.Hooks {
 		b.Plugins = append(b.Plugins, k.Name)
 	}
-	h.metrics = metrics.New(b)
-	return nil
+	return b
 }
 
 func (h *House) observeStore(op string, took time.Duration, _ error) {
 	if op == "commit" || op == "fail" {
 		h.metrics.Took("store_commit", took.Seconds())
 	}
-}
-
-func (h *House) observeDirectory(op string, took time.Duration, _ error) {
-	h.metrics.Took("directory_"+op, took.Seconds())
-}
-
-func (h *House) observePlugin(_, _ string, took time.Duration, _ error) {
-	h.metrics.Took("plugin_call", took.Seconds())
 }
 
 func (h *House) refusedPeer(frontEnd string) func(listen.Peer) {
@@ -98,7 +96,7 @@ func (h *House) keepHouse(ctx context.Context) {
 func (h *House) sweeper() *sweeper {
 	begun := h.clock.Now()
 	return &sweeper{
-		store: h.store, now: h.clock.Now, safe: h.clock.Safe, log: h.log,
+		store: h.state, now: h.clock.Now, safe: h.clock.Safe, log: h.log,
 		ticked: func() time.Duration { return h.clock.Now().Sub(begun) },
 	}
 }
@@ -115,11 +113,12 @@ func (h *House) census(ctx context.Context) {
 		return
 	}
 	g := metrics.Gauges{Subjects: c.Subjects, Sessions: c.Sessions, AuditHead: c.AuditHead, ClockSkew: h.clock.Skew()}
+	roles := h.duty.Now().Roles
 	for kind, n := range c.Factors {
 		switch kind {
-		case h.parts.Code:
+		case roles.Code:
 			g.Enrolled = n.Subjects
-		case h.parts.App:
+		case roles.App:
 			g.AppPasswords = n.Records
 		}
 	}
@@ -157,15 +156,12 @@ func (p *pseudonyms) of(id account.ID) string {
 // happen. Neither is asked anything before the bus is there.
 func (h *House) alarm(e account.Event) { h.bus.Record(e) }
 
-// buildEvents starts the bus that every finished act goes through.
+// buildEvents starts the bus that every finished act goes through. Its hooks
+// come with each shift.
 func (h *House) buildEvents(ctx context.Context) error {
 	cfg := events.Config{
-		Log: h.log, Counters: h.metrics, Journal: h.store, Cursor: events.Files{Dir: h.cfg.State}, Now: h.clock.Now,
-		People:    h.directory,
+		Log: h.log, Counters: h.metrics, Journal: h.store, Cursor: events.Files{Dir: h.cfg.Load().State}, Now: h.clock.Now,
 		Pseudonym: (&pseudonyms{mac: h.ring.MAC, known: map[account.ID]string{}}).of,
-	}
-	for _, k := range h.cfg.Hooks {
-		cfg.Hooks = append(cfg.Hooks, events.Named{Name: k.Name, Hook: h.plugins.Hook(k.Name), Mail: k.Mail})
 	}
 	h.bus = events.New(cfg)
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))

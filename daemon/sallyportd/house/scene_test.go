@@ -44,7 +44,6 @@ func (p inProcess) Info(kind string) factor.Info {
 func (p inProcess) Factor(kind string) factor.Factor { return p[kind] }
 func (p inProcess) Hook(string) hook.Hook            { return nil }
 func (p inProcess) Status() []pluginhost.Status      { return nil }
-func (p inProcess) Close() error                     { return nil }
 
 // lines is a log.
 type lines struct {
@@ -115,10 +114,11 @@ func (s *scene) must(err error) {
 // open builds the house but for its plugin processes, sockets and the page.
 func (s *scene) open() {
 	s.t.Helper()
-	h := &House{cfg: s.cfg, log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})), clock: clock.New(), plugins: s.plugins}
+	h := &House{log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})), clock: clock.New(), standIns: s.plugins}
+	h.cfg.Store(s.cfg)
 	s.House = h
 	for _, build := range []func(context.Context) error{
-		h.buildMetrics, h.buildStore, h.buildKeys, h.buildDirectory, h.buildThrottle, h.buildEvents, h.buildEngine, h.buildEnrollment,
+		h.buildMetrics, h.buildStore, h.buildThrottle, h.buildEvents, h.buildShift,
 	} {
 		s.must(build(s.t.Context()))
 	}
@@ -145,7 +145,7 @@ func (s *scene) behind(statement string) {
 // person is who the directory says that somebody is.
 func (s *scene) person(name string) account.Subject {
 	s.t.Helper()
-	facts, err := s.directory.Find(s.t.Context(), name)
+	facts, err := s.duty.Now().Directory.Find(s.t.Context(), name)
 	s.must(err)
 	return facts.Subject
 }
@@ -174,7 +174,7 @@ func (s *scene) enroll(who account.Subject, kind string, edit func(*account.Reco
 
 // try asks the engine, as a front end would.
 func (s *scene) try(service, name string, password, code account.Secret) account.Answer {
-	return s.engine.Check(context.Background(), account.Attempt{
+	return s.duty.Now().Engine.Check(context.Background(), account.Attempt{
 		Service: service, FrontEnd: "http", Name: name, Password: password, Code: code,
 		Client: account.Client{Addr: netip.MustParseAddr("192.0.2.7"), Agent: "test"},
 	})

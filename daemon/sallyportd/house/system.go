@@ -21,30 +21,33 @@ func (h *House) Status(ctx context.Context) (api.Status, error) {
 	if err != nil {
 		node = "" // a nicety, not worth failing for
 	}
+	now := h.duty.Now()
+	cfg := now.Config
 	s := api.Status{
-		Version: h.version, Node: node, Started: h.started, Now: h.clock.Now(), Page: h.cfg.Page.URL,
+		Version: h.version, Node: node, Started: h.started, Now: h.clock.Now(), Page: cfg.Page.URL,
 		Clock: api.Clock{OK: h.clock.Safe()},
 		Store: api.Store{OK: true, Kind: "sqlite"},
 	}
+	s.Config.Note, s.Config.OK = h.reloadNote()
 	if !s.Clock.OK {
 		s.Clock.Note = fmt.Sprintf("the clock jumped by %s: codes wait until it has held still for a minute", h.clock.Skew().Round(clock.Jump/10))
 	}
-	for _, d := range h.directory.Status(ctx) {
+	for _, d := range now.Directory.Status(ctx) {
 		s.Directory = append(s.Directory, api.Server{URL: d.Server, Up: d.Up, Since: d.Since, Note: d.Error})
 	}
-	for _, p := range h.plugins.Status() {
+	for _, p := range now.Plugins.Status() {
 		s.Plugins = append(s.Plugins, api.Plugin{Kind: p.Kind, Up: p.Up, PID: p.PID, Restarts: p.Restarts, Unjailed: p.Up && !p.Jailed})
 	}
-	for _, l := range h.cfg.Listeners {
+	for _, l := range cfg.Listeners {
 		s.Listeners = append(s.Listeners, api.Listening{Protocol: l.Protocol, Address: l.Path})
 	}
-	if h.cfg.Page.Listen != "" {
-		s.Listeners = append(s.Listeners, api.Listening{Protocol: "page", Address: h.cfg.Page.Listen})
+	if cfg.Page.Listen != "" {
+		s.Listeners = append(s.Listeners, api.Listening{Protocol: "page", Address: cfg.Page.Listen})
 	}
-	if h.cfg.Metrics != "" {
-		s.Listeners = append(s.Listeners, api.Listening{Protocol: "metrics", Address: h.cfg.Metrics})
+	if cfg.Metrics != "" {
+		s.Listeners = append(s.Listeners, api.Listening{Protocol: "metrics", Address: cfg.Metrics})
 	}
-	if st, err := os.Stat(h.cfg.Store); err == nil {
+	if st, err := os.Stat(cfg.Store); err == nil {
 		s.Store.Bytes = st.Size()
 	}
 	census, err := h.store.Census(ctx)
@@ -89,7 +92,7 @@ func (h *House) Ready(ctx context.Context) error {
 	if !h.clock.Safe() {
 		return errors.New("the clock jumped and has not settled yet")
 	}
-	for _, p := range h.plugins.Status() {
+	for _, p := range h.duty.Now().Plugins.Status() {
 		if !p.Up {
 			return fmt.Errorf("plugin %s is down", p.Kind)
 		}

@@ -35,6 +35,7 @@ type Status struct {
 	Plugins    []Plugin    `json:"plugins"`
 	Store      Store       `json:"store"`
 	Clock      Clock       `json:"clock"`
+	Config     ConfigState `json:"config"`
 	Enrollment Enrollment  `json:"enrollment"`
 	Listeners  []Listening `json:"listeners"`
 }
@@ -85,6 +86,13 @@ type Store struct {
 
 // Clock says whether the daemon trusts its clock.
 type Clock struct {
+	OK   bool   `json:"ok"`
+	Note string `json:"note,omitempty"`
+}
+
+// ConfigState says what became of the last reload of the config.
+type ConfigState struct {
+	// OK is false while the daemon goes on with an older config than the file's.
 	OK   bool   `json:"ok"`
 	Note string `json:"note,omitempty"`
 }

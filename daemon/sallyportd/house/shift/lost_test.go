@@ -1,4 +1,4 @@
-package house
+package shift
 
 import (
 	"testing"
@@ -26,9 +26,9 @@ func TestEmergencyCodesOpenThePage(t *testing.T) {
 		"with the phone only":     {[][]string{{"recovery", "totp", "directory"}}, both, "recovery", false},
 		"none configured":         {bare, bare, "", false},
 	} {
-		h := &House{cfg: &config.Config{Page: config.Page{Service: "page"},
+		s := &Shift{Config: &config.Config{Page: config.Page{Service: "page"},
 			Services: []config.Service{{Name: "web", Accept: ways(c.other...)}, {Name: "page", Accept: ways(c.page...)}}}}
-		if got := h.codesOpen(c.recovery, "totp"); got != c.want {
+		if got := s.codesOpen(c.recovery, "totp"); got != c.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}

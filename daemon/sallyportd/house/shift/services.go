@@ -1,0 +1,44 @@
+package shift
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/check"
+	"github.com/sallyport/sallyport/daemon/check/way"
+	"github.com/sallyport/sallyport/daemon/config"
+)
+
+// services are what people log in to, as the engine takes it.
+func (s *Shift) services() (all []check.Service) {
+	for _, from := range s.Config.Services {
+		svc := check.Service{Name: from.Name, SingleFactor: from.SingleFactor, Config: from.Config,
+			Ways: ways(from.Accept), Bridge: check.Way(from.Bridge)}
+		for _, g := range from.Groups {
+			svc.Groups = append(svc.Groups, way.Group{Groups: g.Groups, Ways: ways(g.Accept), Config: g.Config})
+		}
+		all = append(all, svc)
+	}
+	return all
+}
+
+func ways(from []config.Way) (all []check.Way) {
+	for _, w := range from {
+		all = append(all, check.Way(w))
+	}
+	return all
+}
+
+// over is a time that has been, whatever the clock says now: it may have been set
+// back while the daemon did not run.
+func (s *Shift) over(ctx context.Context) (time.Time, error) {
+	swept, err := s.Store.Swept(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading when it was last: %w", err)
+	}
+	if swept.Before(s.Floor) {
+		swept = s.Floor
+	}
+	return swept, nil
+}
