@@ -61,6 +61,17 @@ func (p Page) NextPlace() string {
 	return p.T("round.next", "n", n, "of", len(p.Tour.Steps))
 }
 
+// StepLabel is the name that a step's app password was given, or the step in
+// words where it has none.
+func (p Page) StepLabel(s round.Step) string {
+	for _, r := range p.View.AppPasswords {
+		if r.ID == s.Record {
+			return r.Label
+		}
+	}
+	return p.StepName(s)
+}
+
 // StepState says how far a step is.
 func (p Page) StepState(s round.Step) string {
 	for _, r := range p.View.AppPasswords {

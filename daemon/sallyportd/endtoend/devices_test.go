@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // TestEachDeviceHasItsAppPassword is somebody who connects two programs in a real
@@ -23,8 +25,11 @@ func TestEachDeviceHasItsAppPassword(t *testing.T) {
 			c := newChromium(t, s.url, dev)
 			s.must("starting", s.start())
 			o := &owner{visitor: &visitor{chromium: c, site: s, name: "alice", texts: textsOf(dev.lang)}}
+			o.comes("iOS/17.1 (21B74) dataaccessd/1.0", o.name+"-password", http.StatusUnauthorized)
+			o.comes("vdirsyncer/0.19.2", o.name+"-password", http.StatusUnauthorized)
 			o.signInFirst()
 			o.setUp()
+			o.oneAfterTheOther()
 			o.android()
 			o.thunderbird()
 			o.tidy()
@@ -39,6 +44,71 @@ func (o *owner) in(de, en string) string {
 		return de
 	}
 	return en
+}
+
+// comes is a program that syncs, or tries to.
+func (o *owner) comes(agent, password string, want int) {
+	o.t.Helper()
+	r := &http.Request{Header: http.Header{}}
+	r.SetBasicAuth(o.name, password)
+	a, err := o.site.check().ask(request{method: http.MethodGet, path: "/v1/auth", headers: []string{
+		"Authorization: " + r.Header.Get("Authorization"), "X-Sallyport-Service: dav", "X-Forwarded-For: 192.0.2.7", "User-Agent: " + agent}})
+	o.must("asking the socket", err)
+	o.must("asking the socket", expectStatus(a, want))
+}
+
+// oneAfterTheOther is what follows the emergency codes: the programs that came
+// with the normal password are ticked, one is added, and each gets its own.
+func (o *owner) oneAfterTheOther() {
+	o.look("devices")
+	o.expect("h1", o.in("Ihren Kalender?", "your calendar?"))
+	if got := ask[string](o.chromium, `[...document.querySelectorAll("input[name=device]:checked")].map(e => e.value).join(" ")`); got != "other:vdirsyncer iphone" {
+		o.t.Errorf("%s: ticked are %q", o.dev.name, got)
+	}
+	o.do("ticking the Mac", o.finger(`label:has(input[value="mac"])`))
+	o.press(`form[action="/devices"] button.main`)
+
+	o.expect("h1", o.in("Gerät 1 von 3: vdirsyncer", "Device 1 of 3: vdirsyncer"))
+	o.look("devices-1")
+	o.press(`form[action="/passwords/new"] button.main`)
+	o.look("devices-1-issued")
+	o.expect("main", o.in("Gerät 1 von 3: vdirsyncer", "Device 1 of 3: vdirsyncer"))
+	o.comes("vdirsyncer/0.19.2", o.chromium.read("#app-password"), http.StatusNoContent)
+	if o.dev.noScript {
+		o.press(`main a[href="/devices/step?n=1"]`)
+		o.look("devices-1-wait")
+	}
+	o.arrives(o.in("„vdirsyncer“ hat sich gemeldet: heute", "“vdirsyncer” was seen: today"))
+	o.press(`main a.button.main`)
+
+	// The iPhone is not at hand.
+	o.expect("h1", o.in("Gerät 2 von 3: iPhone", "Device 2 of 3: iPhone"))
+	o.press(`.aside a[href="/devices/step?n=3"]`)
+	o.expect("h1", o.in("Gerät 3 von 3: Mac", "Device 3 of 3: Mac"))
+	o.write("#label", "Mac im Büro")
+	o.press(`form[action="/passwords/new"] button.main`)
+	o.expect(`form[action="/passwords/profile"] button`, o.in("Profil laden", "Download the profile"))
+	secret := o.chromium.read("#app-password")
+
+	// Going back and loading again make no second one, and show none again.
+	o.leave("going back", chromedp.Action[chromedp.Void](chromedp.NavigateBack()))
+	if strings.Contains(o.words(), secret) || ask[bool](o.chromium, `!!document.querySelector("#app-password")`) {
+		o.t.Errorf("%s: an app password is shown a second time", o.dev.name)
+	}
+	o.open("/devices/step?n=3")
+	o.look("devices-3-wait")
+	o.expect("#seen", o.in("Noch nichts angekommen", "Nothing has arrived yet"))
+	o.press(`main a.button.main`)
+	o.look("devices-end")
+	o.expect(".lead", o.in("Ein Gerät hat noch kein App-Passwort", "One device has no app password yet"))
+	o.press(`main a.button.main`)
+	o.look("devices-home")
+	if n := strings.Count(o.words(), "Mac im Büro"); n != 1 {
+		o.t.Errorf("%s: there are %d app passwords for the Mac", o.dev.name, n)
+	}
+	o.press(`main a[href="/devices/step?n=2"]`)
+	o.expect("h1", o.in("Gerät 2 von 3: iPhone", "Device 2 of 3: iPhone"))
+	o.press(`.aside a[href="/home"]`)
 }
 
 // android connects DAVx5: by the link on the phone, by the picture on a computer.
@@ -88,7 +158,7 @@ func (o *owner) thunderbird() {
 	o.look("device-thunderbird")
 	o.expect("main", o.in("Löschen Sie zuerst das gespeicherte alte Passwort", "First delete the saved old password"))
 	o.open("/home")
-	o.expect("main", o.in("Gilt bis", "Good until"))
+	o.expect("main", o.in("Gilt bis", "Works until"))
 }
 
 // tidy renames the first and removes it.
