@@ -253,52 +253,32 @@ func (s *site) resets(name string) error {
 	return err
 }
 
-// TestAProgramOpensARealBrowser: what DAVx5 opens, on a phone in German without
-// scripts and at a desk in English with them.
-func TestAProgramOpensARealBrowser(t *testing.T) {
-	t.Parallel()
-	for _, dev := range []device{
-		{name: "de-phone-noscript", lang: "de", width: 360, height: 740, mobile: true, noScript: true},
-		{name: "en-desktop", lang: "en", width: 1280, height: 900},
-	} {
-		t.Run(dev.name, func(t *testing.T) {
-			t.Parallel()
-			s := pageSite(t, false).withFlow()
-			c := newChromium(t, s.url, dev)
-			s.must("starting", s.start())
-			by, err := newBrowser(s.url, "")
-			s.must("opening a browser", err)
-			alice, err := s.enroll(by, "alice", "")
-			s.must("setting up", err)
-			p := &program{client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
-			s.must("asking", p.begin(s.url))
-			v := &visitor{chromium: c, site: s, name: "alice", texts: textsOf(dev.lang)}
-			v.open(strings.TrimPrefix(p.login, s.url))
-			v.look("flow")
-			v.expect(".cost", map[string]string{"de": "Hat Ihnen jemand diesen Link geschickt?", "en": "Did somebody send you this link?"}[dev.lang])
-			v.press(`form[action="/login/v2/flow"] button.main`)
-			v.password("alice-password")
-			code, err := s.phones.code(alice.key)
-			s.must("computing a code", err)
-			v.write("#code", code)
-			v.press(`form[action="/code"] button.main`)
-			v.look("grant")
-			v.expect(".give", "Android (DAVx5)")
-			s.must("before the button", p.waits())
-			v.do("ticking", v.finger(`label.tick`))
-			v.press(`form[action="/login/v2/grant"] button.main`)
-			v.look("granted")
-			v.expect(".lead", "Android (DAVx5)")
-			got, status, err := p.fetch()
-			if err != nil || status != http.StatusOK {
-				t.Fatalf("fetching: %d, %v", status, err)
-			}
-			v.answers(204, got.AppPassword)
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			for _, what := range c.trouble {
-				t.Error(what)
-			}
-		})
+// programWalk is what DAVx5 opens.
+func (o *owner) programWalk() {
+	person := o.enrolled()
+	p := &program{client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	o.must("asking", p.begin(o.site.url))
+	link := strings.TrimPrefix(p.login, o.site.url)
+	o.open(link)
+	o.look("flow")
+	o.says(".cost", "flow.warn")
+	o.press(`form[action="/login/v2/flow"] button.main`)
+	o.password(o.name + "-password")
+	o.write("#code", o.next(person.key))
+	o.press(`form[action="/code"] button.main`)
+	o.look("grant")
+	o.expect(".give", "Android (DAVx5)")
+	o.must("before the button", p.waits())
+	o.do("ticking", o.finger(`label.tick`))
+	o.press(`form[action="/login/v2/grant"] button.main`)
+	o.look("granted")
+	o.expect(".lead", "Android (DAVx5)")
+	got, status, err := p.fetch()
+	if err != nil || status != http.StatusOK {
+		o.t.Fatalf("%s: fetching: %d, %v", o.dev.name, status, err)
 	}
+	o.answers(http.StatusNoContent, got.AppPassword)
+	o.open(link)
+	o.look("flow-over")
+	o.says("main", "flow.over")
 }

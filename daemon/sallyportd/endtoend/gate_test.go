@@ -18,37 +18,20 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestApplicationBehindNginx is somebody who opens a web application that knows
-// nothing of signing in: the real nginx asks about the real browser, with the
-// recipe as it is, and browsers' own rules for cookies decide whether it works.
-func TestApplicationBehindNginx(t *testing.T) {
-	t.Parallel()
-	for _, dev := range []device{
-		{name: "de-desktop", lang: "de", width: 1280, height: 900},
-		{name: "en-phone-noscript", lang: "en", width: 360, height: 740, mobile: true, noScript: true},
-	} {
-		t.Run(dev.name, func(t *testing.T) {
-			t.Parallel()
-			s := pageSite(t, false)
-			app := behindNginx(t, s)
-			const services = `services = ["web", "dav", "files"]`
-			s.change(services, fmt.Sprintf("%s\norigins = [%q]", services, app))
-			c := newChromium(t, s.url, dev)
-			c.app = app
-			s.must("starting", s.start())
-			v := &visitor{chromium: c, site: s, name: "alice", texts: textsOf(dev.lang)}
-			v.visit(app + "/mail?folder=1")
-			v.must("coming to the sign-in", within(patience, func() error { return v.at("/") }))
-			v.password(v.name + "-password")
-			key := v.setUp()
-			v.look("wish-with-way-back")
-			v.press(`.onward a`)
-			v.arrives("/mail?folder=1")
-			v.greeted()
-			v.again(key)
-			c.untroubled()
-		})
-	}
+// gateWalk is somebody who opens a web application that knows nothing of signing
+// in: the real nginx asks about the real browser, with the recipe as it is, and
+// browsers' own rules for cookies decide whether it works.
+func (o *owner) gateWalk() {
+	v := o.visitor
+	v.visit(v.app + "/mail?folder=1")
+	v.must("coming to the sign-in", within(patience, func() error { return v.at("/") }))
+	v.password(v.name + "-password")
+	key := v.setUp()
+	v.look("wish-with-way-back")
+	v.press(`.onward a`)
+	v.arrives("/mail?folder=1")
+	v.greeted()
+	v.again(key)
 }
 
 // again opens the application without its cookie, which costs nothing, and after

@@ -7,39 +7,25 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"testing"
 )
 
-// TestTwoPhonesAndALostOne is somebody with two phones in a real browser: the page
-// watches a calendar that sends the wrong thing, and a lost phone goes with the
-// app password on it; then the other one is lost, too.
-func TestTwoPhonesAndALostOne(t *testing.T) {
-	t.Parallel()
-	for _, dev := range []device{
-		{name: "de-desktop", lang: "de", width: 1280, height: 900},
-		{name: "en-phone-noscript", lang: "en", width: 360, height: 740, mobile: true, dark: true, noScript: true},
-	} {
-		t.Run(dev.name, func(t *testing.T) {
-			t.Parallel()
-			s := pageSite(t, false)
-			c := newChromium(t, s.url, dev)
-			s.must("starting", s.start())
-			o := &owner{visitor: &visitor{chromium: c, site: s, name: "alice", texts: textsOf(dev.lang)}}
-			o.signInFirst()
-			o.first = o.setUp()
-			o.second = o.more("Tablet", "/phone/add")
-			o.calendar()
-			o.watch()
-			o.lose()
-			o.loseTheLast()
-			c.untroubled()
-		})
-	}
+// phonesWalk is somebody with two phones: the page watches a calendar that sends
+// the wrong thing, and a lost phone goes with the app password on it; then the
+// other one is lost, too.
+func (o *owner) phonesWalk() {
+	o.signInFirst()
+	o.first = o.setUp()
+	o.second = o.more("Tablet", "/phone/add")
+	o.calendar()
+	o.watch()
+	o.lose()
+	o.loseTheLast()
 }
 
 // owner is somebody with phones, whose keys these are.
 type owner struct {
 	*visitor
+	stage                    *stage
 	first, second, calendars string
 }
 
@@ -59,13 +45,6 @@ func (o *owner) more(label, path string) string {
 	return key
 }
 
-func (o *owner) next(key string) string {
-	o.t.Helper()
-	code, err := o.site.phones.code(key)
-	o.must("computing a code", err)
-	return code
-}
-
 // calendar makes an app password and marks it as on the first phone.
 func (o *owner) calendar() {
 	o.open("/passwords/new")
@@ -77,7 +56,7 @@ func (o *owner) calendar() {
 	o.calendars = o.chromium.read("#app-password")
 	o.open("/home")
 	o.look("home-phones")
-	o.expect("main", map[string]string{"de": "App-Passwörter darauf: Kalender", "en": "App passwords on it: Kalender"}[o.dev.lang])
+	o.expect("main", o.sentence("list.holds")+" Kalender")
 }
 
 // sync is the calendar on the phone.
@@ -104,13 +83,13 @@ func (o *owner) watch() {
 	}
 	ask[bool](o.chromium, `(document.documentElement.dataset.same = "1") === "1"`)
 	o.sync(o.name+"-password", http.StatusUnauthorized)
-	o.arrives(map[string]string{"de": "kein App-Passwort, sondern wohl Ihr normales Passwort", "en": "no app password, but probably your normal password"}[o.dev.lang])
+	o.arrives(o.sentence("try.why.app_password_required"))
 	if same := ask[bool](o.chromium, `document.documentElement.dataset.same === "1"`); same == o.dev.noScript {
 		o.t.Errorf("%s: the page was loaded again: %t", o.dev.name, !same)
 	}
 	o.look("watch-refused")
 	o.sync(o.calendars, http.StatusNoContent)
-	o.arrives(map[string]string{"de": "Es klappt.", "en": "It works."}[o.dev.lang])
+	o.arrives(o.sentence("try.why.ok"))
 	o.look("watch-works")
 	if n := ask[int](o.chromium, `document.querySelectorAll("#told li").length`); n != 1 {
 		o.t.Errorf("%s: the calendar that works stands there %d times", o.dev.name, n)
@@ -173,7 +152,7 @@ func (o *owner) loseTheLast() {
 	if at := ask[string](o.chromium, `location.pathname`); at != "/phone/add" {
 		o.t.Errorf("%s: it leads to %s", o.dev.name, at)
 	}
-	b, err := newBrowser(o.site.url, "")
+	b, err := o.site.another()
 	o.must("opening another browser", err)
 	o.must("the password alone", errors.Join(b.get("/"), b.submit("/sign-in", url.Values{"name": {o.name}, "password": {o.name + "-password"}})))
 	if b.at.Path != "/code" {

@@ -45,6 +45,11 @@ func withBinaries(m *testing.M) int {
 		return 1
 	}
 	bin = dir
+	defer func() {
+		if shared.end != nil {
+			shared.end()
+		}
+	}()
 	return m.Run()
 }
 

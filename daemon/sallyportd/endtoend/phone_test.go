@@ -3,6 +3,7 @@ package endtoend
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -51,31 +52,40 @@ func (p *phones) code(key string) (string, error) {
 	return codeAt(key, at)
 }
 
-// codeAt asks oathtool; the key travels over stdin, as it should.
 func codeAt(key string, at int64) (string, error) {
-	cmd := exec.Command("oathtool", "--totp", "-b", "-N", fmt.Sprintf("@%d", at*step), "-")
+	codes, err := codesAt(key, at, 1)
+	return strings.Join(codes, ""), err
+}
+
+// codesAt asks oathtool for the codes of some steps; the key travels over stdin, as
+// it should.
+func codesAt(key string, at int64, count int) ([]string, error) {
+	cmd := exec.Command("oathtool", "--totp", "-b", "-N", fmt.Sprintf("@%d", at*step), "-w", fmt.Sprint(count-1), "-")
 	cmd.Stdin = strings.NewReader(key + "\n")
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("computing a code: %w", err)
+		return nil, fmt.Errorf("computing codes: %w", err)
 	}
-	return strings.TrimSpace(string(out)), nil
+	codes := strings.Fields(string(out))
+	if len(codes) != count {
+		return nil, fmt.Errorf("oathtool computed %d codes, not %d", len(codes), count)
+	}
+	return codes, nil
 }
 
 // wrongCode is six digits that fit no step near now.
 func wrongCode(key string) (string, error) {
-	good := map[string]bool{}
-	now := time.Now().Unix() / step
-	for d := int64(-25); d <= 25; d++ {
-		c, err := codeAt(strings.ReplaceAll(key, " ", ""), now+d)
-		if err != nil {
-			return "", err
-		}
-		good[c] = true
-	}
-	for n := 0; ; n++ {
-		if c := fmt.Sprintf("%06d", (n*7919+123456)%1000000); !good[c] {
-			return c, nil
+	wrong, err := wrongCodes(key, 1)
+	return strings.Join(wrong, ""), err
+}
+
+// wrongCodes are several of them.
+func wrongCodes(key string, count int) (wrong []string, err error) {
+	good, err := codesAt(strings.ReplaceAll(key, " ", ""), time.Now().Unix()/step-25, 51)
+	for n := 0; err == nil && len(wrong) < count; n++ {
+		if c := fmt.Sprintf("%06d", (n*7919+123456)%1000000); !slices.Contains(good, c) {
+			wrong = append(wrong, c)
 		}
 	}
+	return wrong, err
 }

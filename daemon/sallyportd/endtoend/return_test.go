@@ -13,30 +13,10 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestThereAndBack is somebody who only wants to read mail: the web application
-// asks sallyport, sends the browser to the set-up, and has it back at its end.
-// The application is on another site, for which browsers are strictest.
-func TestThereAndBack(t *testing.T) {
-	t.Parallel()
-	for _, dev := range []device{
-		{name: "de-desktop", lang: "de", width: 1280, height: 900},
-		{name: "en-phone-noscript", lang: "en", width: 360, height: 740, mobile: true, noScript: true},
-	} {
-		t.Run(dev.name, func(t *testing.T) {
-			t.Parallel()
-			s := pageSite(t, false)
-			app := mailApp(t, s)
-			s.change("[page.support]", fmt.Sprintf("return_to = [%q]\n[page.support]", app+"/mail"))
-			c := newChromium(t, s.url, dev)
-			c.app = app
-			s.must("starting", s.start())
-			v := &visitor{chromium: c, site: s, name: "alice", texts: textsOf(dev.lang)}
-			key := v.fromTheApp()
-			v.straightBack(key)
-			c.untroubled()
-		})
-	}
-}
+// returnWalk is somebody who only wants to read mail: the web application asks
+// sallyport, sends the browser to the set-up, and has it back at its end. The
+// application is on another site, for which browsers are strictest.
+func (o *owner) returnWalk() { o.straightBack(o.fromTheApp()) }
 
 // mailApp is a web application with a form for name and password. It keeps
 // nobody signed in: every visit is a sign-in.
@@ -97,7 +77,7 @@ func (v *visitor) fromTheApp() string {
 	key := v.setUp()
 	v.look("wish-with-way-back")
 	v.stays("before the app password")
-	want := map[string]string{"de": "Weiter zu localhost", "en": "Continue to localhost"}[v.dev.lang]
+	want := v.sentence("onward.go", "localhost")
 	v.expect(".onward a", want)
 	v.open("/home")
 	v.look("home-with-way-back")

@@ -2,9 +2,11 @@ package endtoend
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -13,54 +15,70 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// texts are the few sentences by which the tour knows that it reads the right
-// language.
-type texts struct{ signIn, refused, wrongCode, once, gone, invite, stray string }
+// texts are the page's own sentences in a language, by name. The walks read them
+// from its files: what they want to see is the right sentence in the right language,
+// and not how it is put today.
+type texts map[string]any
 
+// textsOf reads the texts of a language.
 func textsOf(lang string) texts {
-	if lang == "de" {
-		return texts{"Anmelden", "Anmeldename oder Passwort stimmt nicht", "Dieser Code passt nicht",
-			"nur jetzt", "Das App-Passwort ist entfernt", "Freischaltcode", "benutzen noch Ihr normales Passwort"}
+	b, err := os.ReadFile(filepath.Join("..", "..", "..", "enrollweb", "words", "texts", lang+".json"))
+	var all texts
+	if err = errors.Join(err, json.Unmarshal(b, &all)); err != nil {
+		return texts{"": err.Error()} // and every sentence is missing
 	}
-	return texts{"Sign in", "The login name or the password is not right", "This code does not fit",
-		"We show it only now", "The app password is removed", "unlock code", "still use your normal password"}
+	return all
 }
 
-// TestTour does the whole way in a real browser, on several devices.
-func TestTour(t *testing.T) {
-	t.Parallel()
-	for name, dev := range map[string]device{
-		"alice":  {name: "de-desktop", lang: "de", width: 1280, height: 900},
-		"bert":   {name: "en-phone-dark", lang: "en", width: 360, height: 740, mobile: true, dark: true},
-		"carla":  {name: "de-phone-noscript", lang: "de", width: 360, height: 740, mobile: true, noScript: true},
-		"müller": {name: "en-desktop-tls", lang: "en", width: 1024, height: 768},
-	} {
-		t.Run(dev.name, func(t *testing.T) {
-			t.Parallel()
-			s := pageSite(t, strings.HasSuffix(dev.name, "tls"))
-			c := newChromium(t, s.url, dev)
-			s.must("starting", s.start())
-			v := &visitor{chromium: c, site: s, name: name, texts: textsOf(dev.lang)}
-			v.signInFirst()
-			key := v.setUp()
-			v.appPassword()
-			v.comeBack(key)
-			v.elsewhere()
-			v.reset()
-			c.untroubled()
-		})
+// says wants a sentence of the page where the selector means. What it has from
+// elsewhere, as a name or a number, is given in its order.
+func (v *visitor) says(sel, key string, given ...string) {
+	v.t.Helper()
+	v.expect(sel, v.sentence(key, given...))
+}
+
+// sentence is one that the page has for this; of several for different numbers the
+// one for many.
+func (v *visitor) sentence(key string, given ...string) string {
+	v.t.Helper()
+	one := v.texts[key]
+	if forms, ok := one.(map[string]any); ok {
+		one = forms["other"]
 	}
+	text, ok := one.(string)
+	if !ok {
+		v.t.Fatalf("%s: there is no text %s: %v", v.dev.name, key, v.texts[""])
+	}
+	for _, g := range given {
+		before, rest, _ := strings.Cut(text, "{")
+		_, after, _ := strings.Cut(rest, "}")
+		text = before + g + after
+	}
+	return text
+}
+
+// tourWalk does the whole way.
+func (o *owner) tourWalk() {
+	o.signInFirst()
+	key := o.setUp()
+	o.appPassword()
+	o.comeBack(key)
+	o.elsewhere()
+	o.reset()
 }
 
 // pageSite is a site whose page listens on a port of loopback.
-func pageSite(t *testing.T, encrypted bool) *site {
+func pageSite(t *testing.T, encrypted bool) *site { return pageSiteOf(t, encrypted, 0) }
+
+// pageSiteOf has more people.
+func pageSiteOf(t *testing.T, encrypted bool, more int) *site {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	_ = l.Close()
-	o := options{listen: fmt.Sprintf("127.0.0.1:%d", port), url: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	o := options{listen: fmt.Sprintf("127.0.0.1:%d", port), url: fmt.Sprintf("http://127.0.0.1:%d", port), more: more}
 	if encrypted {
 		o.url, o.tlsCert, o.tlsKey = fmt.Sprintf("https://localhost:%d", port), "tls-cert.pem", "tls-key.pem"
 	}
@@ -73,6 +91,7 @@ type visitor struct {
 	site  *site
 	name  string
 	texts texts
+	sheet []string // the emergency codes that the set-up showed
 }
 
 func (v *visitor) expect(sel, words string) {
@@ -93,10 +112,10 @@ func (v *visitor) password(word string) {
 func (v *visitor) signInFirst() {
 	v.open("/")
 	v.look("sign-in")
-	v.expect("h1", v.texts.signIn)
+	v.says("h1", "signin.title")
 	v.password("wrong-password")
 	v.look("sign-in-refused")
-	v.expect("[role=alert]", v.texts.refused)
+	v.says("[role=alert]", "signin.refused")
 	v.write("#password", v.name+"-password")
 	v.press(`form[action="/sign-in"] button.main`)
 	v.look("begin")
@@ -113,7 +132,7 @@ func (v *visitor) setUp() string {
 	v.write("#code", wrong)
 	v.press(`form[action="/setup/confirm"] button.main`)
 	v.look("confirm-refused")
-	v.expect("[role=alert]", v.texts.wrongCode)
+	v.says("[role=alert]", "code.wrong")
 	if again := v.connect(); again != key {
 		v.t.Errorf("%s: the key changed after a wrong code", v.dev.name)
 	}
@@ -122,13 +141,16 @@ func (v *visitor) setUp() string {
 	v.write("#code", code)
 	v.press(`form[action="/setup/confirm"] button.main`)
 	v.look("codes")
-	if n := ask[int](v.chromium, `document.querySelectorAll("ol.codes li").length`); n != 10 {
-		v.t.Errorf("%s: %d emergency codes", v.dev.name, n)
+	if v.sheet = v.sheetShown(); len(v.sheet) != 10 {
+		v.t.Errorf("%s: %d emergency codes", v.dev.name, len(v.sheet))
 	}
 	v.do("ticking", v.finger("input[name=kept]"))
 	v.press(`form[action="/codes/kept"] button.main`)
 	return key
 }
+
+// sheetShown are the emergency codes on this page.
+func (v *visitor) sheetShown() []string { return strings.Fields(v.chromium.read("ol.codes")) }
 
 // connect returns the key, once picture, text and link agree on it.
 func (v *visitor) connect() string {
@@ -157,12 +179,13 @@ func (v *visitor) connect() string {
 
 // appPassword is made, used over the socket, and removed.
 func (v *visitor) appPassword() {
+	v.open("/passwords/new")
 	v.look("wish")
 	v.do("choosing", v.finger(`label:has(input[value="thunderbird"])`))
 	v.write("#label", "Büro")
 	v.press(`form[action="/passwords/new"] button.main`)
 	v.look("issued")
-	v.expect("main", v.texts.once)
+	v.says("main", "issued.once")
 	v.expect(".lead", "Thunderbird")
 	secret := v.chromium.read("#app-password")
 	v.answers(204, secret)
@@ -176,7 +199,7 @@ func (v *visitor) appPassword() {
 	v.press(`a[href^="/passwords/remove"]`)
 	v.look("remove")
 	v.press(`form[action="/passwords/remove"] button.main`)
-	v.expect(".notice", v.texts.gone)
+	v.says(".notice", "note.removed")
 	v.look("removed")
 	v.answers(401, secret)
 }
@@ -201,7 +224,7 @@ func (v *visitor) strays() {
 		return nil
 	}))
 	v.look("home-strays")
-	v.expect("#astray", v.texts.stray)
+	v.says("#astray", "astray")
 	v.expect("#astray", "2001:db8:1:2::/64")
 }
 
@@ -261,7 +284,8 @@ func (v *visitor) elsewhere() {
 	}
 }
 
-// reset by support ends the session, and the next sign-in wants the code.
+// reset by support ends the session, and the next sign-in wants the code that
+// comes with it, and no other.
 func (v *visitor) reset() {
 	cmd := exec.Command(filepath.Join(bin, "sallyport"), "--socket", v.site.path("run/admin.sock"), "--json",
 		"reset", v.name, "--reason", "lost phone")
@@ -270,11 +294,26 @@ func (v *visitor) reset() {
 	var done struct{ Invite string }
 	v.must("resetting", json.Unmarshal(out, &done))
 	v.open("/home")
+	v.look("over")
 	v.password(v.name + "-password")
 	v.look("invite")
-	v.expect("main", v.texts.invite)
+	v.says("label", "invite.label")
+	v.write("#code", "k7m2x-9qxvd-hz4tx")
+	v.press(`form[action="/setup/invite"] button.main`)
+	v.look("invite-refused")
+	v.says("[role=alert]", "invite.wrong")
 	v.write("#code", done.Invite)
 	v.press(`form[action="/setup/invite"] button.main`)
 	v.press(`form[action="/setup/begin"] button.main`)
-	v.connect()
+	v.write("#code", v.next(v.connect()))
+	v.press(`form[action="/setup/confirm"] button.main`)
+	v.look("codes-after-reset")
+}
+
+// next is a code of a phone that has not been used.
+func (v *visitor) next(key string) string {
+	v.t.Helper()
+	code, err := v.site.phones.code(key)
+	v.must("computing a code", err)
+	return code
 }
