@@ -49,6 +49,9 @@ type tab struct {
 	t   *testing.T
 	ctx context.Context
 	st  *stage
+	dir string // the profile
+	// close ends the browser, once.
+	close func() error
 
 	mu    sync.Mutex
 	asked []string
@@ -58,18 +61,19 @@ type tab struct {
 func newTab(t *testing.T, st *stage) *tab {
 	t.Helper()
 	path := need(t, "chromium", "chromium")
-	fonts := fontsOnly(t)
+	fonts, dir := fontsOnly(t), t.TempDir()
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.Env("FONTCONFIG_FILE="+fonts),
+		chromedp.ExecPath(path), chromedp.UserDataDir(dir), chromedp.Env("FONTCONFIG_FILE="+fonts),
 		chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("ignore-certificate-errors", true), // httptest's own
 		chromedp.Flag("font-render-hinting", "none"), chromedp.Flag("disable-lcd-text", true),
-		chromedp.Flag("force-color-profile", "srgb"))
+		chromedp.Flag("force-color-profile", "srgb"),
+		chromedp.Flag("host-resolver-rules", "MAP "+strings.TrimPrefix(app, "https://")+" "+st.mail))
 	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx); stop() })
-	b := &tab{t: t, ctx: ctx, st: st}
+	b := &tab{t: t, ctx: ctx, st: st, dir: dir, close: sync.OnceValue(func() error { return chromedp.Cancel(ctx) })}
+	t.Cleanup(func() { _ = b.close(); stop() })
 	if err := chromedp.Listen(ctx, b.notice); err != nil {
 		t.Fatalf("watching the browser: %v", err)
 	}

@@ -2,6 +2,7 @@ package look
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/enroll/devices"
 	"github.com/sallyport/sallyport/daemon/enroll/handover"
 	"github.com/sallyport/sallyport/enrollweb"
+	"github.com/sallyport/sallyport/enrollweb/back"
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/recipe"
@@ -25,15 +27,25 @@ import (
 type stage struct {
 	enrollweb.Desk
 	url string
+	// mail is the socket of the web application whose address is app.
+	mail string
 
 	mu   sync.Mutex
 	view enroll.View
 }
 
+// many is the name of one more than there may be.
+const many = "one more"
+
 const (
 	seed = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 	link = "otpauth://totp/Uni%20Musterstadt:alice?secret=" + seed + "&issuer=Uni%20Musterstadt&algorithm=SHA1&digits=6&period=30"
 )
+
+// app is a web application that people come from. It answers that there is
+// nothing to show: so a browser that goes there stays on the page that sent it,
+// and that page can be looked at.
+const app = "https://mail.example.org"
 
 func now() time.Time { return time.Date(2026, 11, 23, 9, 30, 0, 0, time.UTC) }
 
@@ -48,8 +60,11 @@ func newStage(t *testing.T, edit func(*enrollweb.Config)) *stage {
 		Support: look.Support{Phone: "+49 30 123 456", Hours: "Mo–Fr 8–18 Uhr", Mail: "hilfe@example.org"},
 		Servers: []recipe.Server{{Service: "dav", Calendar: "https://dav.example.org/", Contacts: "https://dav.example.org/",
 			Login: "{name}", LoginFlow: "https://cloud.example.org"}},
-		Now: now, Rand: &counter{},
+		ReturnTo: []string{app}, Now: now, Rand: &counter{}, Log: slog.New(slog.DiscardHandler),
 	}
+	mail := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	t.Cleanup(mail.Close)
+	st.mail = mail.Listener.Addr().String()
 	if edit != nil {
 		edit(&cfg)
 	}
@@ -91,6 +106,18 @@ func (st *stage) cookie(t *testing.T, l guard.Level) *http.Cookie {
 	return w.Result().Cookies()[0]
 }
 
+// errand is what a browser holds that came from the web application.
+func (st *stage) errand(t *testing.T) *http.Cookie {
+	t.Helper()
+	site, err := guard.New(st.url, false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	site.SetNote(w, back.Cookie, back.Way{Address: app + "/inbox"}.Pack(), 60)
+	return w.Result().Cookies()[0]
+}
+
 // set is what the person sees from now on.
 func (st *stage) set(l guard.Level, edit func(*enroll.View)) {
 	st.mu.Lock()
@@ -124,6 +151,8 @@ func (st *stage) Check(_ context.Context, a account.Attempt) account.Answer {
 		deny.Reason, deny.Ticket = account.CodeRequired, "proof"
 	case a.Ticket == "proof" && a.Code == "123456":
 		return account.Answer{Verdict: factor.Accept, Reason: account.OK, Ticket: "full"}
+	case a.Ticket == "proof" && a.Code == "222222":
+		deny.Reason, deny.Ticket, deny.Drift = account.CodeWrong, "proof", -12*time.Minute
 	case a.Ticket == "proof":
 		deny.Reason, deny.Ticket = account.CodeWrong, "proof"
 	}
@@ -131,9 +160,12 @@ func (st *stage) Check(_ context.Context, a account.Attempt) account.Answer {
 }
 
 func (st *stage) Open(_ context.Context, ticket account.Secret) (enroll.Session, error) {
-	if ticket == "setup" {
+	switch ticket {
+	case "setup":
 		st.set(guard.Setup, nil)
 		return enroll.Session{Kind: account.TokenSetup, Token: "proof", Expires: now().Add(time.Hour)}, nil
+	case "old":
+		return enroll.Session{}, account.ErrNotFound
 	}
 	st.set(guard.Full, nil)
 	return enroll.Session{Kind: account.TokenSession, Token: "proof", Expires: now().Add(time.Hour)}, nil
@@ -166,6 +198,9 @@ func (st *stage) Codes(context.Context, account.Secret) ([]account.Secret, error
 }
 
 func (st *stage) Issue(_ context.Context, _ account.Secret, w enroll.Wish) (enroll.Issued, error) {
+	if w.Label == many {
+		return enroll.Issued{}, &enroll.Refusal{Reason: account.NotAllowed}
+	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.view.AppPasswords = append(st.view.AppPasswords, account.Record{ID: "new", Label: w.Label, Services: []string{"dav"}, Created: now()})
@@ -176,8 +211,34 @@ func (st *stage) RemovePhone(context.Context, account.Secret, devices.Removal) (
 	return enroll.Session{}, &enroll.Refusal{Reason: account.CodeWrong}
 }
 
-// Tries are two that went wrong, each in its way.
+// LosePhone is about the last one, of somebody without emergency codes.
+func (st *stage) LosePhone(context.Context, account.Secret, string) (enroll.Confirmed, error) {
+	return enroll.Confirmed{Session: enroll.Session{Kind: account.TokenSession, Token: "proof"}, Codes: sheet()}, nil
+}
+
+// Begin refuses a phone more, because of its name or because there are many.
+func (st *stage) Begin(_ context.Context, _ account.Secret, plan devices.Plan) (enroll.View, error) {
+	if plan.Label == many {
+		return enroll.View{}, &enroll.Refusal{Reason: account.NotAllowed}
+	}
+	return enroll.View{}, &enroll.Refusal{Reason: account.Malformed}
+}
+
+func (st *stage) Invite(context.Context, account.Secret, account.Secret) error {
+	return &enroll.Refusal{Reason: account.CodeWrong}
+}
+
+func (st *stage) Rename(context.Context, account.Secret, string, string) error {
+	return &enroll.Refusal{Reason: account.Malformed}
+}
+
+// Tries are two that went wrong, each in its way; none of somebody who has nothing.
 func (st *stage) Tries(context.Context, account.Secret) ([]account.Event, error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if len(st.view.Devices) == 0 {
+		return nil, nil
+	}
 	return []account.Event{
 		{At: now().Add(-3 * time.Minute), Service: "dav", Agent: "iOS/17.1 dataaccessd/1.0", Address: "192.0.2.9", Reason: account.AppPasswordRequired, Count: 4},
 		{At: now().Add(-2 * time.Hour), Service: "dav", Agent: "Thunderbird/128.0", Address: "2001:db8:1:2::3", Reason: account.AppPasswordRevoked},
@@ -188,6 +249,13 @@ func (st *stage) Revoke(context.Context, account.Secret, string) error { return 
 
 func (st *stage) End(context.Context, account.Secret) error { return nil }
 
-func (st *stage) Flow(context.Context, account.Secret) (handover.Asked, error) {
+func (st *stage) Flow(_ context.Context, link account.Secret) (handover.Asked, error) {
+	if link == "old" {
+		return handover.Asked{}, handover.ErrOver
+	}
 	return handover.Asked{Client: account.Client{Addr: netip.MustParseAddr("192.0.2.7"), Agent: "DAVx5/4.3.1-ose"}, At: now().Add(-time.Minute)}, nil
+}
+
+func (st *stage) GrantFlow(context.Context, account.Secret, account.Secret, enroll.Wish) error {
+	return nil
 }
