@@ -43,7 +43,7 @@ func doors() []door {
 		{"github.com/coreos/go-systemd/v22", "socket activation and sd_notify", []string{"daemon/listen", "daemon/sallyportd"}, nil},
 		{"golang.org/x/sys", "what the syscall package lacks", []string{"daemon/listen", "daemon/pluginhost", "daemon/sallyportd"}, []string{"daemon/frontend"}},
 		{"github.com/go-playground/locales", "plural forms and dates as the CLDR has them, on the page and in mail", []string{"enrollweb/words", "plugins/notify/letter"}, nil},
-		{"howett.net/plist", "profiles for Apple's devices", []string{"enrollweb"}, []string{"contrib/nginx"}},
+		{"howett.net/plist", "profiles for Apple's devices; tests of the whole read one", []string{"enrollweb"}, []string{"contrib/nginx", "daemon/sallyportd"}},
 		{"golang.org/x/text", "RFC 8265 names, and which language a browser wants", []string{"daemon/directory", "enrollweb"}, nil},
 		{"golang.org/x/crypto", "argon2: emergency codes at rest, and a directory that hashes with it", []string{"plugins/recovery"}, []string{"daemon/directory"}},
 		{"github.com/hashicorp/golang-lru/v2", "memory of bounded size", []string{"daemon/directory", "daemon/store"}, nil},
