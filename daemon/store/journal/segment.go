@@ -35,11 +35,13 @@ type Entry struct {
 	Left map[string]int `json:"left,omitempty"`
 	// Invite says that the next set-up asks for an invite code.
 	Invite bool `json:"invite,omitempty"`
+	// Synced says that an app password has let the person in.
+	Synced bool `json:"synced,omitempty"`
 }
 
 // entryOf is what of a change must outlive a restore, or nil.
 func entryOf(c account.Change) *Entry {
-	e := &Entry{Subject: c.Subject, Removed: c.Delete, Invite: c.InviteRequired != nil && *c.InviteRequired}
+	e := &Entry{Subject: c.Subject, Removed: c.Delete, Invite: c.InviteRequired != nil && *c.InviteRequired, Synced: c.Synced}
 	for _, r := range c.Put {
 		switch {
 		case !r.Revoked.IsZero():
@@ -51,7 +53,7 @@ func entryOf(c account.Change) *Entry {
 			e.Left[r.ID] = r.Uses
 		}
 	}
-	if len(e.Removed)+len(e.Revoked)+len(e.Left) == 0 && !e.Invite {
+	if len(e.Removed)+len(e.Revoked)+len(e.Left) == 0 && !e.Invite && !e.Synced {
 		return nil
 	}
 	return e

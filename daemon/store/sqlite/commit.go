@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/put"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/reseal"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 )
@@ -170,37 +171,15 @@ func (c *commit) writePerson(b *batch, next *account.Snapshot) error {
 			return fmt.Errorf("deleting a record: %w", err)
 		}
 	}
-	for _, put := range c.Put {
-		at := slices.IndexFunc(next.Records, func(r account.Record) bool { return r.ID == put.ID })
-		if err := writeRecord(b, next.Records[at]); err != nil {
-			return fmt.Errorf("writing %s: %w", put, err)
+	for _, r := range c.Put {
+		at := slices.IndexFunc(next.Records, func(n account.Record) bool { return n.ID == r.ID })
+		if err := put.Record(b, next.Records[at]); err != nil {
+			return fmt.Errorf("writing %s: %w", r, err)
 		}
 	}
-	if err := b.Exec(`INSERT INTO subject (id, version, invite, synced, mac) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id)
-		DO UPDATE SET version = excluded.version, invite = excluded.invite, synced = excluded.synced, mac = excluded.mac`,
-		string(next.Subject), next.Version, next.InviteRequired, next.Synced, b.store.reader.Vault.State(*next)); err != nil {
+	if err := put.Subject(b, next, b.store.reader.Vault.State(*next)); err != nil {
 		return fmt.Errorf("writing a subject: %w", err)
 	}
 	b.people[next.Subject] = next
 	return nil
-}
-
-// writeRecord inserts or replaces. An id that somebody else has is an error of
-// the database, because ids are unique in the installation.
-func writeRecord(b *batch, r account.Record) error {
-	services, err := rows.WriteServices(r.Services)
-	if err != nil {
-		return err
-	}
-	return b.Exec(`INSERT INTO record (subject, id, factor, label, services, created, pending, revoked, expires,
-		uses, last_used, last_from, last_agent, last_service, format, payload, device)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (subject, id) DO UPDATE SET factor = excluded.factor, label = excluded.label,
-		services = excluded.services, created = excluded.created, pending = excluded.pending,
-		revoked = excluded.revoked, expires = excluded.expires, uses = excluded.uses,
-		last_used = excluded.last_used, last_from = excluded.last_from, last_agent = excluded.last_agent,
-		last_service = excluded.last_service, format = excluded.format, payload = excluded.payload, device = excluded.device`,
-		string(r.Subject), r.ID, r.Factor, r.Label, services, store.Nanos(r.Created), r.Pending,
-		store.Nanos(r.Revoked), store.Nanos(r.Expires), r.Uses, store.Nanos(r.LastUsed), r.LastFrom, r.LastAgent,
-		r.LastService, r.Format, r.Payload, r.Device)
 }
