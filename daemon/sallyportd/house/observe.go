@@ -23,6 +23,7 @@ const (
 
 func (h *House) buildMetrics(context.Context) error {
 	h.metrics = metrics.New(h.labels(h.cfg.Load()))
+	h.metrics.Reloaded(true, h.started)
 	return nil
 }
 
