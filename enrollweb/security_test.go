@@ -4,83 +4,12 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
 )
-
-// Every class of answer, errors included, carries every protecting header.
-func TestHeadersOfEveryAnswer(t *testing.T) {
-	w := newWorld()
-	b := signedIn(t, w)
-	css := regexp.MustCompile(`/style-[0-9a-f]{16}\.css`).FindString(b.body)
-	js := regexp.MustCompile(`/script-[0-9a-f]{16}\.js`).FindString(b.body)
-	nonces := map[string]bool{}
-	check := func(class string, cache string) {
-		t.Helper()
-		policy := "default-src 'none'; img-src 'self' data:; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-		if m := regexp.MustCompile(` nonce="([^"]+)"`).FindStringSubmatch(b.body); m != nil {
-			policy += "; script-src 'nonce-" + m[1] + "'; connect-src 'self'"
-			if nonces[m[1]] {
-				t.Errorf("%s: a nonce a second time", class)
-			}
-			nonces[m[1]] = true
-		}
-		for name, want := range map[string]string{
-			"Content-Security-Policy":      policy,
-			"X-Content-Type-Options":       "nosniff",
-			"Referrer-Policy":              "no-referrer",
-			"Cross-Origin-Opener-Policy":   "same-origin",
-			"Cross-Origin-Resource-Policy": "same-origin",
-			"Strict-Transport-Security":    "max-age=31536000",
-			"Cache-Control":                cache,
-		} {
-			if got := b.res.Header.Get(name); got != want {
-				t.Errorf("%s: %s = %q, want %q", class, name, got, want)
-			}
-		}
-	}
-	for class, do := range map[string]func(){
-		"page":      func() { b.get("/home").says(200) },
-		"redirect":  func() { b.post("/setup/begin").says(303) },
-		"not found": func() { b.get("/favicon.ico").says(404, "There is no such page") },
-		"method":    func() { b.send(http.MethodPut, "/home").says(405) },
-		"refused": func() {
-			other := open(t, w).get("/").post("/sign-in", "name", "a", "password", "wrong").says(422)
-			b.res, b.body = other.res, other.body
-		},
-		"forged": func() { b.post("/sign-out", "form", "x").says(403) },
-		"disturbed": func() {
-			w.fail["View"] = account.ErrUnavailable
-			b.get("/home").says(503, "has a problem")
-			delete(w.fail, "View")
-		},
-	} {
-		do()
-		check(class, "no-store")
-	}
-	for _, file := range []string{css, js} {
-		b.get(file).says(200)
-		check(file, "public, max-age=31536000, immutable")
-		if b.send(http.MethodPost, file).res.StatusCode != 405 {
-			t.Errorf("%s takes a POST", file)
-		}
-	}
-	h, err := New(insecure(newWorld()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.h = h
-	if b.get("/"); b.res.Header.Get("Strict-Transport-Security") != "" {
-		t.Error("HSTS over plain http")
-	}
-	if c := b.cookies["sallyport-pre"]; c == nil || c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteStrictMode {
-		t.Errorf("demo cookie = %v", c)
-	}
-}
 
 func insecure(w *world) Config {
 	cfg := w.config()

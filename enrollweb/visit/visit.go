@@ -119,13 +119,13 @@ func (v *Visit) Renew() {
 func (v *Visit) Show(status int, name string, p look.Page) {
 	p.Catalog, p.Operator, p.Support = v.Words, v.Operator, v.Support
 	p.Form, p.Now, p.Nonce = v.Form, v.Now(), v.Random()
-	v.Site.AllowScript(v.W.Header(), p.Nonce)
 	out, err := v.Look.Draw(name, p)
 	if err != nil {
 		v.Log.Error("page could not be drawn", "err", err)
-		http.Error(v.W, "internal error", http.StatusInternalServerError)
+		v.undrawn()
 		return
 	}
+	v.Site.AllowScript(v.W.Header(), p.Nonce)
 	v.W.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.W.Header().Set("Content-Language", p.Lang)
 	v.W.WriteHeader(status)
