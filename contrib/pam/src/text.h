@@ -41,7 +41,7 @@ static const struct sentence sentences[] = {
 	{"code_wrong",
 	 "Dieser Code passt nicht. Warten Sie auf den nächsten Code und tippen Sie ihn gleich ein.",
 	 "Dieser Code passt nicht. Warte auf den nächsten Code und tippe ihn gleich ein.",
-	 "This code does not fit. Wait for the next code and type it right away.",
+	 "This code is not right. Wait for the next code and type it straight away.",
 	 false},
 	{"code_used",
 	 "Dieser Code wurde schon benutzt. Warten Sie auf den nächsten Code.",
@@ -54,14 +54,14 @@ static const struct sentence sentences[] = {
 	 "Too many tries. Please wait a moment, then try again.",
 	 false},
 	{"directory_unavailable", /* and whatever else is an outage */
-	 "Die Anmeldung ist gerade gestört. Ihr Passwort ist nicht falsch. Bitte versuchen Sie es in ein paar Minuten noch einmal.",
-	 "Die Anmeldung ist gerade gestört. Dein Passwort ist nicht falsch. Bitte versuch es in ein paar Minuten noch einmal.",
-	 "Signing in is disturbed right now. Your password is not wrong. Please try again in a few minutes.",
+	 "Die Anmeldung ist gerade gestört. Das liegt nicht an Ihnen und nicht an Ihrem Passwort. Bitte versuchen Sie es in ein paar Minuten noch einmal.",
+	 "Die Anmeldung ist gerade gestört. Das liegt nicht an dir und nicht an deinem Passwort. Bitte versuch es in ein paar Minuten noch einmal.",
+	 "Sign-in has a problem right now. It is not you, and it is not your password. Please try again in a few minutes.",
 	 false},
 	{"wrong_spelling",
 	 "Bitte schreiben Sie Ihren Anmeldenamen genau so, wie Sie ihn von uns bekommen haben, auch die Groß- und Kleinschreibung.",
 	 "Bitte schreib deinen Anmeldenamen genau so, wie du ihn von uns bekommen hast, auch die Groß- und Kleinschreibung.",
-	 "Please write your login name exactly as we gave it to you, capitals and small letters included.",
+	 "Please spell your login name exactly as we gave it to you, capitals and small letters included.",
 	 false},
 };
 

@@ -186,7 +186,7 @@ func plain(id int, name, password string, params ...string) string {
 const (
 	refused = "reason=The login name or the password is not right."
 	helps   = "reason=Only an app password works here. Your normal password and the code from the app do not. https://login.example.org"
-	later   = "reason=Signing in is disturbed right now. Your password is not wrong. Please try again in a few minutes."
+	later   = "reason=Sign-in has a problem right now. It is not you, and it is not your password. Please try again in a few minutes."
 )
 
 // The greeting comes at once, whole, in one write and below 1,024 bytes: there
@@ -237,8 +237,8 @@ func TestConversations(t *testing.T) {
 			"> " + plain(2, "alice", "s"), "< OK\t2\tuser=alice"},
 		"another mechanism": {"> AUTH\t1\tCRAM-MD5\tservice=imap", "< FAIL\t1\treason=The request is incomplete.",
 			"> " + plain(2, "alice", "s"), "< OK\t2\tuser=alice"},
-		"a word that means no service": {"> AUTH\t1\tPLAIN\tservice=xmpp\tresp=" + b64("\x00alice\x00s"), "< FAIL\t1\treason=This login is not allowed here."},
-		"no service at all":            {"> AUTH\t1\tPLAIN\tresp=" + b64("\x00alice\x00s"), "< FAIL\t1\treason=This login is not allowed here."},
+		"a word that means no service": {"> AUTH\t1\tPLAIN\tservice=xmpp\tresp=" + b64("\x00alice\x00s"), "< FAIL\t1\treason=This sign-in is not allowed here."},
+		"no service at all":            {"> AUTH\t1\tPLAIN\tresp=" + b64("\x00alice\x00s"), "< FAIL\t1\treason=This sign-in is not allowed here."},
 		"the newer name of service":    {"> AUTH\t1\tPLAIN\tprotocol=imap\tresp=" + b64("\x00alice\x00s"), "< OK\t1\tuser=alice"},
 		"unknown lines and parameters": {"> GREASE\tx\ty", "> " + plain(1, "alice", "s", "grease", "x=y"), "< OK\t1\tuser=alice"},
 		"cancelled": {"> AUTH\t3\tLOGIN\tservice=smtp", "< CONT\t3\tVXNlcm5hbWU6", "> CANCEL\t3", "> CONT\t3\t" + b64("alice"),
