@@ -67,8 +67,13 @@ func TestKeyboardAlone(t *testing.T) {
 	v.arrive("form button.main")
 	v.goes("Enter", "\r")
 
+	v.titled("Wo benutzen Sie Ihren Kalender?")
+	v.arrive("input[value=iphone]")
+	v.types(" ")
+	v.arrive("form button.main")
+	v.goes("Enter", "\r")
+
 	v.titled("Neues App-Passwort")
-	v.arrive("input[name=program]")
 	v.arrive("#label")
 	v.types("Mein iPhone")
 	v.arrive("form button.main")
@@ -76,9 +81,9 @@ func TestKeyboardAlone(t *testing.T) {
 
 	v.titled("Ihr neues App-Passwort")
 	v.answers(204, v.chromium.read("#app-password"))
-	v.arrive("a.button.main")
+	v.arrive("a[href='/devices/step?n=1']")
 	v.goes("Enter", "\r")
-	v.titled("Warten auf den ersten Abgleich")
+	v.titled("Warten auf das Gerät")
 	v.must("waiting for the first sync", within(patience, func() error {
 		ctx, cancel := context.WithTimeout(v.ctx, patience)
 		defer cancel()
