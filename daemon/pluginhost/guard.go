@@ -66,6 +66,7 @@ func (g guardedFactor) Enroll(ctx context.Context, e factor.Enrollment) (factor.
 }
 
 func (g guardedFactor) Verify(ctx context.Context, r factor.Request) (factor.Result, error) {
+	r.Floor = g.cfg.Floor
 	var result factor.Result
 	err := g.do(ctx, "verify", func(ctx context.Context, p *process) (err error) {
 		result, err = p.factor.Verify(ctx, r)

@@ -52,6 +52,8 @@ type Config struct {
 	Log    *slog.Logger
 	// Setup is what every hook is told at its start, beside its settings.
 	Setup hook.Setup
+	// Floor is passed on with every question to a factor (factor.Request.Floor).
+	Floor time.Time
 	// Observe, if set, hears of every call: its kind or hook name, "enroll",
 	// "verify", "before" or "after", how long it took, and its error.
 	Observe func(kind, call string, took time.Duration, err error)

@@ -26,6 +26,15 @@ func ask(t testing.TB, f factor.Factor, input string) (factor.Result, error) {
 	})
 }
 
+// Whoever asks, each question carries the floor of the installation.
+func TestTheFloorGoesWithEachQuestion(t *testing.T) {
+	_, specs := plugins(t, "echo")
+	h := start(t, pluginhost.Config{Floor: time.Unix(1_700_000_000, 0)}, specs, nil)
+	if got, err := ask(t, h.Factor("echo"), "floor:"); err != nil || got.Reason != "2023-11-14T22:13:20Z" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestAFactorInAnotherProcess(t *testing.T) {
 	for _, mtls := range []bool{true, false} {
 		t.Run(fmt.Sprintf("mtls=%t", mtls), func(t *testing.T) {

@@ -104,6 +104,8 @@ func (e echo) Verify(ctx context.Context, r factor.Request) (factor.Result, erro
 	switch word {
 	case "accept":
 		return factor.Result{Verdict: factor.Accept, Record: arg}, nil
+	case "floor":
+		return factor.Result{Verdict: factor.Deny, Reason: factor.Reason(r.Floor.UTC().Format(time.RFC3339))}, nil
 	case "deny":
 		return factor.Result{Verdict: factor.Deny, Reason: factor.Reason(arg)}, nil
 	case "wait":

@@ -136,6 +136,11 @@ type Request struct {
 	Records []Record
 	// Now is the time of the daemon.
 	Now time.Time
+	// Floor, where it is not zero, is a moment at which the records may have lost
+	// what they remembered, by a restore from a backup: every input that was good
+	// then or before counts as used, for a factor whose inputs are good for a
+	// while and once.
+	Floor time.Time
 }
 
 // Reason explains a Deny. It is told only to those who may know.

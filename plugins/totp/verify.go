@@ -41,7 +41,7 @@ func (Factor) Verify(ctx context.Context, r factor.Request) (factor.Result, erro
 		if err != nil {
 			return factor.Result{}, fmt.Errorf("checking a totp code: record %q: %w", record.ID, err)
 		}
-		devices[i] = d
+		devices[i] = d.spend(r.Floor)
 	}
 	best, err := closest(ctx, r, devices, false)
 	if err == nil && !best.any() {
@@ -53,6 +53,15 @@ func (Factor) Verify(ctx context.Context, r factor.Request) (factor.Result, erro
 		return factor.Result{}, fmt.Errorf("checking a totp code: %w", err)
 	}
 	return best.result(r, devices), nil
+}
+
+// spend gives up every step that may have been accepted at the floor or before:
+// up to the last one that was in the window then.
+func (d device) spend(floor time.Time) device {
+	if at := floor.Unix(); !floor.IsZero() && at >= 0 {
+		d.last = max(d.last, uint64(at/int64(d.period)+window))
+	}
+	return d
 }
 
 // none is the index of no record.

@@ -118,6 +118,7 @@ func requestToWire(r factor.Request) *pb.VerifyRequest {
 		Input:   []byte(r.Input),
 		Records: records,
 		Now:     instant.ToWire(r.Now),
+		Floor:   instant.ToWire(r.Floor),
 	}
 }
 
@@ -130,6 +131,7 @@ func requestFromWire(r *pb.VerifyRequest) factor.Request {
 		Input:   string(r.GetInput()),
 		Records: records,
 		Now:     instant.FromWire(r.Now),
+		Floor:   instant.FromWire(r.Floor),
 	}
 }
 

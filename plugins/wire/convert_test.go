@@ -87,6 +87,7 @@ func TestEveryFieldTravels(t *testing.T) {
 			})
 			want := factor.Request{
 				Input: raw().Draw(t, "input"), Records: rapid.SliceOf(record).Draw(t, "records"), Now: moment().Draw(t, "now"),
+				Floor: moment().Draw(t, "floor"),
 			}
 			same(t, requestFromWire(travel(t, requestToWire(want), &pb.VerifyRequest{})), want)
 		},
@@ -141,7 +142,7 @@ func TestEveryFieldIsCarried(t *testing.T) {
 		value  any
 		fields int
 	}{
-		{factor.Info{}, 8}, {factor.Enrollment{}, 5}, {factor.Issued{}, 6}, {factor.Record{}, 3}, {factor.Request{}, 3},
+		{factor.Info{}, 8}, {factor.Enrollment{}, 5}, {factor.Issued{}, 6}, {factor.Record{}, 3}, {factor.Request{}, 4},
 		{factor.Result{}, 7}, {hook.Attempt{}, 5}, {hook.Veto{}, 2}, {hook.Event{}, 14}, {hook.Setup{}, 7}, {hook.Problem{}, 3},
 	} {
 		if n := reflect.TypeOf(c.value).NumField(); n != c.fields {

@@ -503,7 +503,10 @@ type VerifyRequest struct {
 	Input     []byte    `protobuf:"bytes,3,opt,name=input,proto3" json:"input,omitempty"`
 	Records   []*Record `protobuf:"bytes,4,rep,name=records,proto3" json:"records,omitempty"`
 	// Nanoseconds since 1970 in UTC; absent where the time is not known.
-	Now           *int64 `protobuf:"varint,5,opt,name=now,proto3,oneof" json:"now,omitempty"`
+	Now *int64 `protobuf:"varint,5,opt,name=now,proto3,oneof" json:"now,omitempty"`
+	// The same; every input that was good at this moment or before it counts as
+	// used. Absent where nothing was restored from a backup.
+	Floor         *int64 `protobuf:"varint,6,opt,name=floor,proto3,oneof" json:"floor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -569,6 +572,13 @@ func (x *VerifyRequest) GetRecords() []*Record {
 func (x *VerifyRequest) GetNow() int64 {
 	if x != nil && x.Now != nil {
 		return *x.Now
+	}
+	return 0
+}
+
+func (x *VerifyRequest) GetFloor() int64 {
+	if x != nil && x.Floor != nil {
+		return *x.Floor
 	}
 	return 0
 }
@@ -770,15 +780,17 @@ const file_factor_proto_rawDesc = "" +
 	"\x06format\x18\x02 \x01(\rR\x06format\x12\x18\n" +
 	"\apayload\x18\x03 \x01(\fR\apayload\"P\n" +
 	"\x0eVerifyRequests\x12>\n" +
-	"\brequests\x18\x01 \x03(\v2\".sallyport.factor.v1.VerifyRequestR\brequests\"\xaa\x01\n" +
+	"\brequests\x18\x01 \x03(\v2\".sallyport.factor.v1.VerifyRequestR\brequests\"\xcf\x01\n" +
 	"\rVerifyRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1d\n" +
 	"\n" +
 	"timeout_ms\x18\x02 \x01(\rR\ttimeoutMs\x12\x14\n" +
 	"\x05input\x18\x03 \x01(\fR\x05input\x125\n" +
 	"\arecords\x18\x04 \x03(\v2\x1b.sallyport.factor.v1.RecordR\arecords\x12\x15\n" +
-	"\x03now\x18\x05 \x01(\x03H\x00R\x03now\x88\x01\x01B\x06\n" +
-	"\x04_now\"K\n" +
+	"\x03now\x18\x05 \x01(\x03H\x00R\x03now\x88\x01\x01\x12\x19\n" +
+	"\x05floor\x18\x06 \x01(\x03H\x01R\x05floor\x88\x01\x01B\x06\n" +
+	"\x04_nowB\b\n" +
+	"\x06_floor\"K\n" +
 	"\rVerifyReplies\x12:\n" +
 	"\areplies\x18\x01 \x03(\v2 .sallyport.factor.v1.VerifyReplyR\areplies\"\x88\x02\n" +
 	"\vVerifyReply\x12\x0e\n" +
