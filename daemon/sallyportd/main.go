@@ -13,6 +13,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sallyport/sallyport/daemon/sallyportd/upkeep"
 )
 
 // version is what the build was made from: a tag, or a commit and its time.
@@ -53,6 +55,10 @@ func main() {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "sallyportd:", err)
+	var failed upkeep.Failure
+	if errors.As(err, &failed) {
+		os.Exit(failed.Status)
+	}
 	var usage usageError
 	if errors.As(err, &usage) {
 		os.Exit(exitUsage)
@@ -81,6 +87,7 @@ To try it without a directory: sallyportd demo`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
 	})
+	root.AddCommand(upkeep.Commands(version())...)
 	root.AddCommand(serveCommand(), checkConfigCommand(), initCommand(), demoCommand(), manCommand())
 	return root
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/check"
 	"github.com/sallyport/sallyport/daemon/enroll"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
+	"github.com/sallyport/sallyport/daemon/frontend/admin/keeping"
 	"github.com/sallyport/sallyport/daemon/listen"
 )
 
@@ -67,6 +68,8 @@ type Config struct {
 	Support Support
 	Engine  Engine
 	System  System
+	// Keeper copies the state and changes its keys.
+	Keeper keeping.Keeper
 	// Text says a reason to people.
 	Text func(account.Reason) account.Text
 	// Desk and Operators name who holds the two roles, as listen.ParseAllow
@@ -144,6 +147,8 @@ func (h *handler) routes() []route {
 		{"POST /v1/check", desk, h.check},
 		{"GET /v1/audit", operator, h.audit},
 		{"GET /v1/audit/verify", operator, h.verify},
+		{"POST /v1/backup", operator, h.backup},
+		{"POST /v1/keys/rotate", operator, h.rotate},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
+	"github.com/sallyport/sallyport/daemon/frontend/admin/keeping"
 	"github.com/sallyport/sallyport/daemon/listen/strictjson"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
@@ -219,6 +220,18 @@ func (h *handler) audit(w http.ResponseWriter, r *http.Request, _ string) {
 		out.Next = max(out.Next, e.Seq)
 	}
 	send(w, http.StatusOK, out)
+}
+
+func (h *handler) backup(w http.ResponseWriter, r *http.Request, operator string) {
+	if err := keeping.Backup(h.Keeper, operator, w, r); err != nil {
+		h.fail(w, "the backup", err)
+	}
+}
+
+func (h *handler) rotate(w http.ResponseWriter, r *http.Request, operator string) {
+	if err := keeping.Rotate(h.Keeper, operator, w, r); err != nil {
+		h.fail(w, "changing the keys", err)
+	}
 }
 
 func (h *handler) verify(w http.ResponseWriter, r *http.Request, _ string) {

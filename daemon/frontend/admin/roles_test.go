@@ -18,6 +18,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
+	"github.com/sallyport/sallyport/daemon/frontend/admin/keeping"
 	"github.com/sallyport/sallyport/daemon/listen"
 )
 
@@ -57,6 +58,8 @@ func asks() map[string]string {
 		"POST /v1/check":                     "POST /v1/check\n" + `{"service":"web","username":"alice","password":"pass"}`,
 		"GET /v1/audit":                      "GET /v1/audit",
 		"GET /v1/audit/verify":               "GET /v1/audit/verify",
+		"POST /v1/backup":                    "POST /v1/backup",
+		"POST /v1/keys/rotate":               "POST /v1/keys/rotate",
 	}
 }
 
@@ -100,11 +103,25 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 			t.Errorf("%s without a peer: %d, done %v", route, status, d.done)
 		}
 	}
-	for _, route := range []string{"GET /v1/audit", "GET /v1/audit/verify"} {
+	for _, route := range []string{"GET /v1/audit", "GET /v1/audit/verify", "POST /v1/backup", "POST /v1/keys/rotate"} {
 		if !want[route] {
 			t.Errorf("%s is open to the desk", route)
 		}
 	}
+}
+
+// keeperOf notes what it was asked for, and by whom.
+type keeperOf struct{ d *desk }
+
+func (k keeperOf) Backup(_ context.Context, operator string, w io.Writer) error {
+	k.d.done = append(k.d.done, "backup by "+operator)
+	_, err := io.WriteString(w, "copy")
+	return err
+}
+
+func (k keeperOf) Rotate(_ context.Context, operator string, tell func(keeping.Progress) error) error {
+	k.d.done = append(k.d.done, "rotate by "+operator)
+	return tell(keeping.Progress{Stage: "done"})
 }
 
 func (d *desk) touched() bool { return len(d.done) > 0 || d.tried.Name != "" }
@@ -113,7 +130,7 @@ func (d *desk) touched() bool { return len(d.done) > 0 || d.tried.Name != "" }
 func askAs(t *testing.T, ask string, p listen.Peer, known bool) (int, *desk) {
 	t.Helper()
 	d := &desk{}
-	h, err := admin.NewFor(admin.Config{Support: d, Engine: d, System: d, Text: said(t), Now: time.Now,
+	h, err := admin.NewFor(admin.Config{Support: d, Engine: d, System: d, Keeper: keeperOf{d}, Text: said(t), Now: time.Now,
 		Desk: []string{"@4343"}, Operators: []string{"4242"}},
 		func(context.Context) (listen.Peer, bool) { return p, known })
 	if err != nil {

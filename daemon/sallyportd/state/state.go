@@ -13,7 +13,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -32,6 +34,8 @@ type Config struct {
 	// Alarm and Observe are as sqlite.Config has them.
 	Alarm   func(account.Event)
 	Observe func(op string, took time.Duration, err error)
+	// Record is told of each finished act once it is audited; nil is nobody.
+	Record func(account.Event)
 }
 
 // State is open. This process alone has it.
@@ -40,8 +44,12 @@ type State struct {
 	DB    *sqlite.DB
 	Ring  *seal.Ring
 	Store *sqlite.Store
+	// Floor is the moment up to which every code counts as used; zero where
+	// nothing was ever restored.
+	Floor time.Time
 
 	journal *journal.Journal
+	open    bool
 	// Busy is held by whoever copies the state or changes its keys: a copy that
 	// is made while the keys change would be under keys that are not in it.
 	Busy sync.Mutex
@@ -74,6 +82,11 @@ func Open(ctx context.Context, c Config) (*State, error) {
 	if s.Ring, err = OpenRing(ctx, kek, s.DB); err != nil {
 		return nil, errors.Join(err, s.DB.Close())
 	}
+	for _, left := range []string{"backup.tmp", "restore.tmp"} { // by a crash
+		if err := os.RemoveAll(filepath.Join(filepath.Dir(c.Path), left)); err != nil {
+			return nil, errors.Join(fmt.Errorf("removing what a crash has left: %w", err), s.DB.Close())
+		}
+	}
 	if c.Journal != "" {
 		if s.journal, err = journal.Open(s.journalConfig()); err != nil {
 			return nil, errors.Join(err, s.DB.Close())
@@ -82,7 +95,11 @@ func Open(ctx context.Context, c Config) (*State, error) {
 	if s.Ring.Rotating() {
 		c.Log.Warn("a change of the keys has begun and not ended; run: sallyportd keys rotate")
 	}
+	if s.Floor, err = s.DB.File().Floor(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	s.Store = s.DB.Store(s.Ring)
+	s.open = true
 	return s, nil
 }
 
@@ -111,7 +128,10 @@ func (s *State) journalConfig() journal.Config {
 	return journal.Config{
 		Folder: s.Config.Journal, Instance: s.DB.Instance(), Keys: s.Ring, Now: s.Now,
 		Alarm: func(note string) {
-			s.Alarm(account.Event{At: s.Now(), Act: account.ActAlarm, Actor: "daemon", Note: note})
+			s.Log.Error("alarm: " + note)
+			if s.open { // before that nobody is there to be told
+				s.Alarm(account.Event{At: s.Now(), Act: account.ActAlarm, Actor: "daemon", Note: note})
+			}
 		},
 	}
 }
@@ -123,6 +143,13 @@ func (s *State) note(c account.Change) (func(), error) {
 	return s.journal.Note(c)
 }
 
+// Told has the log and the counters hear of an act that was audited.
+func (s *State) Told(e account.Event) {
+	if s.Record != nil {
+		s.Record(e)
+	}
+}
+
 // Position is where the journal is: what a copy of the state that is begun now
 // has behind it.
 func (s *State) Position() journal.Position {
@@ -132,13 +159,17 @@ func (s *State) Position() journal.Position {
 	return s.journal.Here()
 }
 
-// Sweep removes notes of the journal that have had their time.
-func (s *State) Sweep(now time.Time) error {
-	if s.journal == nil {
-		return nil
+// Sweep removes what has had its time, from the store and from the journal.
+func (s *State) Sweep(ctx context.Context, now time.Time) error {
+	if err := s.Store.Sweep(ctx, now); err != nil || s.journal == nil {
+		return err
 	}
 	return s.journal.Prune(now)
 }
+
+// Swept is the newest time that Sweep was ever called with, as Store.Swept has
+// it.
+func (s *State) Swept(ctx context.Context) (time.Time, error) { return s.Store.Swept(ctx) }
 
 // Close lets everything go.
 func (s *State) Close() error {
@@ -147,4 +178,21 @@ func (s *State) Close() error {
 		err = errors.Join(err, s.journal.Close())
 	}
 	return err
+}
+
+// Give gives a file that root has made to whom its folder belongs to: the daemon
+// could not use it otherwise. For anybody else it does nothing.
+func Give(path, like string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(like)
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return os.Lchown(path, int(owner.Uid), int(owner.Gid))
 }
