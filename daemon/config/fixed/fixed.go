@@ -45,6 +45,7 @@ func changed(now, next *config.Config) (keys []string) {
 		{"issuer", now.Issuer, next.Issuer},
 		{"state", now.State, next.State},
 		{"store.path", now.Store, next.Store},
+		{"store.journal", now.Journal, next.Journal},
 		{"keys.kek", now.KEK, next.KEK},
 		{"page.listen", now.Page.Listen, next.Page.Listen},
 		{"page.tls_cert", now.Page.TLSCert == "", next.Page.TLSCert == ""},

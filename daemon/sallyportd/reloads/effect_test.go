@@ -101,7 +101,7 @@ func TestWhatAReloadChanges(t *testing.T) {
 		t.Errorf("dovecot, on a kept connection: %t, %v, %d", ok, err, kept.reconnects)
 	}
 	s.must(os.Mkdir(s.path("texts"), 0o755))
-	s.write("texts/en.json", `{"signin.title": "A greeting of our own"}`, 0o644)
+	s.write("texts/de.json", `{"signin.title": "A greeting of our own"}`, 0o644)
 	s.edit("operator = ", "texts = \"texts\"\noperator = ", "failure_grid", "source_per_minute = 1\nfailure_grid")
 	s.reload(taken)
 	if page := s.get("page.sock", "/"); !strings.Contains(page, "A greeting of our own") {
