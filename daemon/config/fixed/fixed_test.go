@@ -55,6 +55,7 @@ func TestWhatTakesARestart(t *testing.T) {
 		"issuer":               {func(c *config.Config) { c.Issuer = "x" }, 1},
 		"state":                {func(c *config.Config) { c.State = "x" }, 2},
 		"store.path":           {func(c *config.Config) { c.Store = "x" }, 4},
+		"store.journal":        {func(c *config.Config) { c.Journal = "x" }, 3},
 		"keys.kek":             {func(c *config.Config) { c.KEK = "x" }, 6},
 		"listen":               {func(c *config.Config) { c.Listeners = c.Listeners[:1] }, 1},
 		"listen[0].protocol":   {func(c *config.Config) { c.Listeners[0].Protocol = "dovecot" }, 8},

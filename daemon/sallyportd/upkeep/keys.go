@@ -97,7 +97,8 @@ between, the file that lies there opens the state.
 
 Backups from before need the old master key: keep it as long as you keep those.`,
 		Example: `  systemctl stop sallyportd
-  sallyportd keys rewrap --to /etc/sallyport/kek.new
+  sudo -u sallyport sallyportd keys rewrap --to /var/lib/sallyport/kek.new
+  install -o sallyport -m 0400 /var/lib/sallyport/kek.new /etc/sallyport/kek.new
   mv /etc/sallyport/kek.new /etc/sallyport/kek
   systemctl start sallyportd`,
 		RunE: func(c *cobra.Command, _ []string) error {
