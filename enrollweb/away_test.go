@@ -42,6 +42,8 @@ func awaySteps() map[string]step {
 		"POST /setup/begin":        {change + codeApp, atBegin, "/setup"},
 		"GET /setup/confirm":       {"", atBegin, "/setup"},
 		"POST /setup/confirm":      {change + codeApp + recovers, atConfirm, "Your emergency codes"},
+		"GET /later":               {"", atBegin, "/setup"},
+		"POST /later":              {see, atBegin, "/setup"}, // she owes it
 		"GET /phone":               {see, isHome, "Until that is done"},
 		"GET /phone/add":           {see, isHome, "Connect another phone"},
 		"GET /phone/begin":         {"", isHome, "/phone"},

@@ -240,10 +240,13 @@ func TestAnOldDeviceAtAClosedBridgeCostsNothingElsewhere(t *testing.T) {
 	_, app := s.enroll("alice", apppassword.Factor{}, nil)
 	_, key := s.enroll("alice", totp.Factor{}, nil)
 	want(t, s.try("dav", "alice", account.Secret(app), ""), factor.Accept, account.OK)
+	want(t, s.try("dav", "alice", "alice-password", ""), factor.Deny, account.AppPasswordRequired)
+	want(t, s.try("web", "alice", "alice-password", ""), factor.Deny, account.CodeRequired) // nothing says that it is wrong
+	s.people.bound = nil
 	for i := range 40 {
 		s.try("dav", "alice", account.Secret(fmt.Sprint("wrong-", i)), "")
 	}
-	want(t, s.try("dav", "alice", "alice-password", ""), factor.Deny, account.Throttled)
+	want(t, s.try("dav", "alice", "another", ""), factor.Deny, account.Throttled)
 	if len(s.people.bound) > 0 {
 		t.Errorf("bound were %q", s.people.bound)
 	}

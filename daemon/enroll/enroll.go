@@ -66,6 +66,10 @@ type View struct {
 	// Astray are the newest tries, one for each program and service, that came
 	// without an app password where only one helps, and have not been mended.
 	Astray []account.Event
+	// Leave is why the person needs no second factor now, Bridged the newest tries
+	// of programs that were let in with the normal password.
+	Leave   records.Leave
+	Bridged []account.Event
 	// Programs are the User-Agents of those tries, each once. A set-up session
 	// sees these, too, and nothing else of them.
 	Programs []string

@@ -42,10 +42,12 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
+	v.Leave = d.cfg.LeaveOf(s.who.Subject, snap)
+	v.Bridged = tries.Bridged(own, v.Leave, now)
 	if s.kind != account.TokenSession {
 		// Nothing of what is enrolled, and of the tries which programs came: they
 		// are what the set-up will cost.
-		v.Programs = tries.Programs(tries.Astray(own, nil, now))
+		v.Programs = tries.Programs(tries.Astray(own, nil, now), v.Bridged)
 		return v, nil
 	}
 	v.Devices, v.MostDevices, v.MayLoseLast = d.phones.Phones(snap), d.phones.Most(), d.phones.MayLoseLast()
@@ -57,7 +59,7 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 		return b.Created.Compare(a.Created)
 	})
 	v.Astray = tries.Astray(own, v.AppPasswords, now)
-	v.Programs = tries.Programs(v.Astray)
+	v.Programs = tries.Programs(v.Astray, v.Bridged)
 	if d.cfg.Recovery != "" {
 		v.CodesLeft = 0
 		for _, r := range records.ActiveOf(snap, d.cfg.Recovery, now) {

@@ -214,6 +214,9 @@ func (l *Look) Draw(name string, p Page) ([]byte, error) {
 // MadeOn says when a record was made.
 func (p Page) MadeOn(r account.Record) string { return p.Day(r.Created.In(p.Now.Location())) }
 
+// Due is the last day on which no second factor is owed.
+func (p Page) Due() time.Time { return p.View.Leave.Due.AddDate(0, 0, -1) }
+
 // ServiceNames lists services in words.
 func (p Page) ServiceNames(names []string) string {
 	words := make([]string, 0, len(names))

@@ -1,10 +1,12 @@
 package signin
 
 import (
+	"net/http"
 	"net/url"
 
 	"github.com/sallyport/sallyport/enrollweb/back"
 	"github.com/sallyport/sallyport/enrollweb/guard"
+	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/visit"
 )
 
@@ -63,4 +65,43 @@ func (ps *Pages) taken(v *visit.Visit, way back.Way) (string, bool) {
 		return "", false
 	}
 	return way.Gate + "/.sallyport/enter?code=" + url.QueryEscape(code.Reveal()), true
+}
+
+// later leaves the set-up undone, which only who needs no second factor now can
+// do. They go on to where they came from; a host that takes them over does so
+// with this session, which must stay for that.
+func (ps *Pages) later(v *visit.Visit) {
+	view, ok := v.View()
+	if !ok {
+		return
+	}
+	if view.Leave.Why == "" {
+		v.To("/setup")
+		return
+	}
+	way, onward := v.Onward()
+	if onward {
+		where, ok := ps.taken(v, way)
+		if !ok {
+			return
+		}
+		way.Address = where
+		v.Forget()
+	}
+	if !onward || way.Proof == "" {
+		if _, ok := v.Failed(v.Sessions.End(v.R.Context(), v.Session)); !ok {
+			return
+		}
+		v.Site.DropCookie(v.W, guard.Setup)
+		v.Renew()
+	}
+	if onward {
+		v.Through(way.Address, way.Host)
+		return
+	}
+	p := look.Page{Title: "later.title", Notice: v.Words.T("later.exempt"), View: view}
+	if view.Leave.DaysLeft > 0 {
+		p.Notice = v.Words.T("later.grace", "day", v.Words.Day(p.Due()))
+	}
+	v.Show(http.StatusOK, "message", p)
 }

@@ -54,6 +54,7 @@ func (ps *Pages) Routes() map[string]visit.Route {
 		"/enroll":  {Level: guard.Pre, Get: ps.linkForm, Post: ps.link},
 		"/back":    {Level: guard.Pre, Get: ps.back},
 		"/code":    {Level: guard.Code, Get: ps.codeForm, Post: ps.code},
+		"/later":   {Level: guard.Setup, Get: func(v *visit.Visit) { v.To("/setup") }, Post: ps.later},
 	}
 }
 

@@ -71,12 +71,36 @@ type Config struct {
 	CodesOpen bool
 	// AppServices are the services that an app password can be made for.
 	AppServices []string
+	// Leave says whether somebody may come in without a second factor, and how long
+	// still; nil means that nobody may.
+	Leave func(who account.Subject, snap account.Snapshot) Leave
 	// Issuer is the operator's name as an authenticator app shows it.
 	Issuer string
 	// MAC is a keyed hash of 32 bytes, separate for every purpose.
 	MAC  func(purpose string, data []byte) []byte
 	Rand io.Reader
 	Now  func() time.Time
+}
+
+// Leave is what the policy allows somebody.
+type Leave struct {
+	// Why is "grace" or "exempt" where no second factor is owed now, as in
+	// account.Answer.
+	Why string
+	// Bridge says that the normal password is still good for programs.
+	Bridge bool
+	// Due is when a second factor is owed, DaysLeft how many days that are; zero
+	// where there is no such day, or it is over.
+	Due      time.Time
+	DaysLeft int
+}
+
+// LeaveOf is the leave that somebody has.
+func (c *Config) LeaveOf(who account.Subject, snap account.Snapshot) Leave {
+	if c.Leave == nil {
+		return Leave{}
+	}
+	return c.Leave(who, snap)
 }
 
 // Refusal is an answer with no, or with not now. Everything else that a method

@@ -19,6 +19,8 @@ import (
 const (
 	// astrayFor is for how long a try without an app password is spoken of.
 	astrayFor = 7 * 24 * time.Hour
+	// directory is the factor of a login with the normal password.
+	directory = "directory"
 	// last is how many last tries are looked through.
 	last = 20
 )
@@ -65,10 +67,23 @@ func Astray(own []account.Event, apps []account.Record, now time.Time) []account
 	return out
 }
 
+// Bridged finds the programs that were let in with the normal password, while it
+// is still good for them.
+func Bridged(own []account.Event, leave records.Leave, now time.Time) []account.Event {
+	var out []account.Event
+	for _, e := range own {
+		same := func(o account.Event) bool { return o.Service == e.Service && o.Agent == e.Agent }
+		if leave.Bridge && e.Reason == account.OK && e.Factor == directory && now.Sub(e.At) < astrayFor && !slices.ContainsFunc(out, same) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 // Programs are the User-Agents of these tries, each once.
-func Programs(events []account.Event) []string {
+func Programs(events ...[]account.Event) []string {
 	var agents []string
-	for _, e := range events {
+	for _, e := range slices.Concat(events...) {
 		if e.Agent != "" && !slices.Contains(agents, e.Agent) {
 			agents = append(agents, e.Agent)
 		}

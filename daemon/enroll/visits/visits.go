@@ -5,7 +5,8 @@
 // opens nothing on the page, and is over the moment the session is, however that
 // ended. So signing out, a reset and another phone need not know of visits. It
 // says that somebody passed both doors, and is neither a password nor a ticket
-// anywhere else.
+// anywhere else. Where no second factor is owed, the session that may only set up
+// does as well, as long as that is so.
 //
 // The browser carries a code from the page to the application. It works once,
 // within a minute, for that origin, and only in the browser that was sent to the
@@ -76,11 +77,15 @@ func Proof(secret account.Secret) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Hand makes a code for the owner of a full session to carry to the origin. The
+// Hand makes a code for the owner of a session to carry to the origin. The
 // proof is what the origin's host has hashed of a secret in the same browser.
 func (v *Visits) Hand(ctx context.Context, token account.Secret, origin, proof string) (account.Secret, error) {
 	ref := v.ref(account.TokenSession, token)
 	s, err := v.session(ctx, ref.Hash)
+	if errors.Is(err, account.ErrNotFound) {
+		ref = v.ref(account.TokenSetup, token)
+		s, err = v.session(ctx, ref.Hash)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -196,9 +201,13 @@ func (v *Visits) renew(ctx context.Context, s session) error {
 	return err
 }
 
-// session reads a full session of the page that is not over.
+// session reads a session of the page that is not over and opens doors: a full
+// one, or that of somebody who has leave.
 func (v *Visits) session(ctx context.Context, hash [32]byte) (session, error) {
 	tok, err := v.alive(ctx, account.TokenRef{Kind: account.TokenSession, Hash: hash})
+	if errors.Is(err, account.ErrNotFound) {
+		tok, err = v.alive(ctx, account.TokenRef{Kind: account.TokenSetup, Hash: hash})
+	}
 	if err != nil {
 		return session{}, err
 	}
@@ -206,7 +215,30 @@ func (v *Visits) session(ctx context.Context, hash [32]byte) (session, error) {
 	if err := json.Unmarshal(tok.Data, &s); err != nil {
 		return session{}, fmt.Errorf("reading the session: %w", errors.Join(err, account.ErrUnavailable))
 	}
+	if tok.Kind == account.TokenSetup {
+		return s, v.onLeave(ctx, s)
+	}
 	return s, nil
+}
+
+// onLeave tells whether the owner of a session that may only set up needs no
+// second factor, asked anew each time.
+func (v *Visits) onLeave(ctx context.Context, s session) error {
+	who, err := v.cfg.Directory.Find(ctx, s.Name)
+	if errors.Is(err, account.ErrNotFound) || err == nil && who.ID != s.tok.Subject {
+		return errOver
+	}
+	if err != nil {
+		return fmt.Errorf("finding the owner of the session: %w", err)
+	}
+	snap, err := v.cfg.Store.Load(ctx, who.ID)
+	if err != nil {
+		return fmt.Errorf("loading the records: %w", err)
+	}
+	if v.cfg.LeaveOf(who.Subject, snap).Why == "" {
+		return errOver
+	}
+	return nil
 }
 
 func (v *Visits) read(ctx context.Context, ref account.TokenRef) (tok account.Token, h held, err error) {

@@ -3,11 +3,14 @@ package shift
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check"
 	"github.com/sallyport/sallyport/daemon/check/way"
 	"github.com/sallyport/sallyport/daemon/config"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 )
 
 // services are what people log in to, as the engine takes it.
@@ -41,4 +44,17 @@ func (s *Shift) over(ctx context.Context) (time.Time, error) {
 		swept = s.Floor
 	}
 	return swept, nil
+}
+
+// allowed is what the policy allows somebody, as the page takes it.
+func (s *Shift) allowed(who account.Subject, snap account.Snapshot) records.Leave {
+	c := s.Engine.Leave(who)
+	marked := c.Mark(account.Answer{}, c.Why(snap))
+	return records.Leave{Why: marked.Leave, Due: marked.Due, DaysLeft: marked.DaysLeft, Bridge: c.Open(snap) && s.bridged()}
+}
+
+// bridged tells whether some service takes the normal password of people whose
+// first app password is not in use.
+func (s *Shift) bridged() bool {
+	return slices.ContainsFunc(s.Config.Services, func(from config.Service) bool { return len(from.Bridge.Factors) > 0 })
 }
