@@ -40,7 +40,7 @@ func (t *try) judgeClaimed(ctx context.Context) (claimed bool, ans account.Answe
 // formed, and so nothing that the factor has ever issued.
 func (t *try) judgeAppPassword(ctx context.Context, kind string) (ans account.Answer, formed bool) {
 	for range rounds {
-		snap, got, silent := t.hints.Match(hint.Query{
+		snap, got, silent := t.Hints.Match(hint.Query{
 			Place: t.fingerprint("record:"+kind, t.Password), Kind: kind, Now: t.started,
 			Load: func(open string) (account.Snapshot, error) { return t.load(ctx, open) },
 			Ask: func(records []account.Record) (witness.Testimony, error) {

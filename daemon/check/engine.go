@@ -15,12 +15,11 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/explain"
-	"github.com/sallyport/sallyport/daemon/check/hint"
+	"github.com/sallyport/sallyport/daemon/check/memory"
 	"github.com/sallyport/sallyport/daemon/check/parts"
 	"github.com/sallyport/sallyport/daemon/check/patience"
 	"github.com/sallyport/sallyport/daemon/check/policy"
 	"github.com/sallyport/sallyport/daemon/check/roster"
-	"github.com/sallyport/sallyport/daemon/check/stale"
 	"github.com/sallyport/sallyport/daemon/check/telling"
 	"github.com/sallyport/sallyport/daemon/check/ticket"
 	"github.com/sallyport/sallyport/daemon/check/veto"
@@ -60,7 +59,7 @@ type Factor = roster.Factor
 type Hook = veto.Hook
 
 // Config is everything that an Engine is built from. All fields but Hooks
-// are needed.
+// and Memory are needed.
 type Config struct {
 	Services []Service
 	Factors  []Factor
@@ -85,13 +84,13 @@ type Config struct {
 	// nothing; 250 ms unless the config says otherwise.
 	Grid time.Duration
 	Log  *slog.Logger
+	// Memory is that of the engine before this one; nil begins anew.
+	Memory *memory.Memory
 }
 
 const (
 	// webFrontEnd is that of web applications, which can show a link.
 	webFrontEnd = "http"
-	// auditAgain is how often a code that cost nothing is audited for one person.
-	auditAgain = time.Minute
 	// maxGrid leaves the last point of the grid within the time of an answer.
 	maxGrid = time.Second
 )
@@ -100,13 +99,8 @@ const (
 type Engine struct {
 	cfg    Config
 	roster roster.Roster
-	// stale are passwords that the directory refused, strangers those of nobody,
-	// sent what has slowed down its source; audited whose uncounted code has left
-	// its row. None can push out another's.
-	stale, strangers, sent, audited *stale.Secrets
-
-	hints  *hint.Memory
 	office ticket.Office
+	*memory.Memory
 }
 
 // New checks the ways and returns the engine. It refuses every combination
@@ -123,10 +117,10 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, roster: known, hints: hint.New(), office: ticket.Office{Rand: cfg.Rand, MAC: cfg.MAC}}
-	e.stale, e.strangers = stale.New(stale.Life), stale.New(stale.Life)
-	e.sent, e.audited = stale.New(stale.Life), stale.New(auditAgain)
-	return e, nil
+	if cfg.Memory == nil {
+		cfg.Memory = memory.New()
+	}
+	return &Engine{cfg: cfg, roster: known, office: ticket.Office{Rand: cfg.Rand, MAC: cfg.MAC}, Memory: cfg.Memory}, nil
 }
 
 // Check is the verdict on one attempt. It always answers, within four seconds,

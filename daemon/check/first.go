@@ -35,14 +35,14 @@ func (t *try) judgePassword(ctx context.Context) (account.Answer, bool) {
 	if t.closed { // nor is it one elsewhere, or a try that counts there
 		place, counted = "bridge", "bridge:"+t.facts.ID
 	}
-	memory := t.stale
+	refused := t.Stale
 	if t.barred == account.UnknownUser { // no noise pushes out what devices of people send
-		memory = t.strangers
+		refused = t.Strangers
 	}
 	door := first.Door{Directory: t.cfg.Directory, Throttle: t.cfg.Throttle, Log: t.cfg.Log}
 	ans, number, right := door.Judge(ctx, first.Password{
 		Facts: t.facts, Secret: t.Password, Now: t.started, Counted: counted, Decoy: t.barred != "" || t.closed,
-		Memory: memory, Refused: t.fingerprint(place, t.Password), Familiar: t.recognise, Slow: t.slow,
+		Memory: refused, Refused: t.fingerprint(place, t.Password), Familiar: t.recognise, Slow: t.slow,
 	})
 	if number != 0 {
 		t.refund = append(t.refund, number)

@@ -99,7 +99,7 @@ func (t *try) judgeCode(ctx context.Context, kind string, snap account.Snapshot,
 func (t *try) refuse(ctx context.Context, found map[string]verdict.Finding) account.Answer {
 	ans, refund := verdict.Refusal(t.codeKinds(), found)
 	t.refund = append(t.refund, refund...)
-	wrong := ans.Reason == account.CodeWrong && (verdict.Counted(found) || t.audited.First(t.fingerprint("audited", ""), t.started))
+	wrong := ans.Reason == account.CodeWrong && (verdict.Counted(found) || t.Audited.First(t.fingerprint("audited", ""), t.started))
 	if t.service.HasDirectory() && (wrong || ans.Reason == account.CodeUsed) {
 		t.audit = append(t.audit, t.event(ans, t.cfg.Clock.Now().Sub(t.started)))
 	}

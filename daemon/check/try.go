@@ -209,7 +209,7 @@ func (t *try) maySend() (account.Answer, bool) {
 // slow counts a wrong secret against its source, the same secret only once.
 func (t *try) slow() {
 	f := t.fingerprint("source:"+t.Service+":"+t.who(), t.Password+"\x00"+t.Code+"\x00"+t.Ticket)
-	if t.sent.First(f, t.started) {
+	if t.Sent.First(f, t.started) {
 		t.cfg.Throttle.Slow(t.Client, t.Service, t.who())
 	}
 }

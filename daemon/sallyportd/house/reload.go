@@ -60,7 +60,7 @@ func (h *House) Reload(ctx context.Context, path string, next *config.Config) er
 		err = h.throttle.Limit(limits(next.Throttle))
 	}
 	if err != nil {
-		return errors.Join(err, following.Retire(former, closed(), 0))
+		return errors.Join(err, following.Discard(former))
 	}
 	h.metrics.Know(h.labels(next))
 	admit()
@@ -138,11 +138,4 @@ func (h *House) reloadNote() (note string, ok bool) {
 	default:
 		return fmt.Sprintf("reloaded at %s", h.reloads.at.Format("15:04")), true
 	}
-}
-
-// closed is a channel on which nobody waits.
-func closed() <-chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/enroll/visits"
 )
 
-func (s *Shift) buildEngine(ctx context.Context, _ *Shift) (err error) {
+func (s *Shift) buildEngine(ctx context.Context, former *Shift) (err error) {
 	cfg := check.Config{
 		Services: s.services(), Policy: s.Config.Policy,
 		Directory: s.Directory, Store: s.Store, Throttle: s.Throttle, Waits: s.Throttle, Journal: s.Bus,
@@ -34,6 +34,10 @@ func (s *Shift) buildEngine(ctx context.Context, _ *Shift) (err error) {
 		}
 		cfg.Hooks = append(cfg.Hooks, check.Hook{Name: k.Name, Hook: s.Plugins.Hook(k.Name), AllowOnError: k.AllowOnError, Config: k.Config})
 	}
+	if former != nil && former.Directory == s.Directory {
+		// What another directory has refused, this one may take.
+		cfg.Memory = former.Engine.Memory
+	}
 	s.Engine, err = check.New(cfg)
 	return err
 }
@@ -45,7 +49,7 @@ func (s *Shift) buildEngine(ctx context.Context, _ *Shift) (err error) {
 func (s *Shift) buildEnrollment(context.Context, *Shift) (err error) {
 	cfg := enroll.Config{
 		Store: s.Store, Directory: s.Directory, Throttle: s.Throttle, Journal: s.Bus,
-		Factors: map[string]enroll.Factor{}, Issuer: s.Config.Issuer,
+		Factors: map[string]enroll.Factor{}, Issuer: s.Config.Issuer, Leave: s.allowed,
 		MAC: s.Ring.MAC, Rand: rand.Reader, Now: s.Clock.Now,
 	}
 	for _, f := range s.Config.Factors {

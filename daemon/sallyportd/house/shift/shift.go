@@ -163,6 +163,9 @@ func (s *Shift) Retire(next *Shift, told <-chan struct{}, most time.Duration) er
 	return s.end(next)
 }
 
+// Discard ends a shift that does not take over from the former one.
+func (s *Shift) Discard(former *Shift) error { return s.end(former) }
+
 // Close ends the shift at the end of the daemon.
 func (s *Shift) Close() error { return s.end(nil) }
 
