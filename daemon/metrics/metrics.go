@@ -88,7 +88,7 @@ func New(b Build) *Metrics {
 		seen:     map[[4]string]bool{}, gauges: map[string]prometheus.Gauge{},
 	}
 	m.checks = m.counter("checks_total", "Finished attempts to log in.", "service", "front_end", "verdict", "reason")
-	m.acts = m.counter("acts_total", "Finished acts other than logins: enroll, add, issue, revoke, reset, unlock, sign_out, replace, new_network, alarm.", "act")
+	m.acts = m.counter("acts_total", "Finished acts other than logins: enroll, add, issue, revoke, reset, unlock, sign_out, replace, new_network, backup, restore, keys, alarm.", "act")
 	m.appPassword = m.counter("app_password_required_total", "Directory passwords and other secrets seen on a service that takes app passwords only.", "service")
 	m.throttled = m.counter("throttled_total", "Tries that had to wait, by what they would have guessed.", "bucket")
 	m.refused = m.counter("refused_peers_total", "Local programs that were sent away at a socket.", "front_end")
@@ -267,7 +267,7 @@ func durations() []string {
 func losses() []string { return []string{"tries", "uses", "log_lines", "alarms"} }
 
 func acts() []string {
-	return words(account.ActEnroll, account.ActAdd, account.ActIssue, account.ActRevoke, account.ActRename, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActReplace, account.ActNewNetwork, account.ActAlarm)
+	return words(account.ActEnroll, account.ActAdd, account.ActIssue, account.ActRevoke, account.ActRename, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActReplace, account.ActNewNetwork, account.ActBackup, account.ActRestore, account.ActKeys, account.ActAlarm)
 }
 
 func reasons() []string {

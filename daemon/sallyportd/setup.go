@@ -67,44 +67,33 @@ func asRoot(problems config.Problems, command, path string) string {
 }
 
 func initCommand() *cobra.Command {
-	var kek, state, owner string
+	var f first
 	c := &cobra.Command{
 		Use:   "init",
-		Short: "Make the master key and the state folder",
+		Short: "Make the master key, the state folder and a first config",
 		Long: `init makes what the daemon will not make by itself: the master key (32 random
-bytes, mode 0400) and the state folder (mode 0700). What is there already stays
-as it is; with --user, root gives both to the user who will run the daemon.
+bytes, mode 0400) and the state folder (mode 0700); with --config also a first
+config, with a word on what you have to fill in. What is there already stays as
+it is; with --user, root gives key and state to the user who will run the daemon.
+It asks nothing.
 
 Keep a copy of the master key where the backups of the state are not: without
 it nobody can read the sealed records, and everybody has to set up anew.`,
+		Example: `  sallyportd init --user sallyport --config /etc/sallyport/sallyport.toml \
+    --ldap-url ldaps://ldap.example.org --base ou=people,dc=example,dc=org
+  sallyportd init --dir try      # everything in one folder`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			give, err := giver(owner)
-			if err != nil {
-				return err
-			}
-			for _, step := range []struct {
-				what, path string
-				make       func(string) error
-				given      bool
-			}{
-				{"state folder", state, machine.OwnFolder, true},
-				{"folder of the master key", filepath.Dir(kek), func(p string) error { return os.MkdirAll(p, 0o755) }, false},
-				{"master key", kek, createKEK, true},
-			} {
-				did, err := makeOnce(step.path, step.make, give, step.given)
-				if err != nil {
-					return fmt.Errorf("making the %s: %w", step.what, err)
-				}
-				cmd.Printf("%-8s %s: %s\n", did, step.what, step.path)
-			}
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	c.SetOut(os.Stdout)
-	c.Flags().StringVar(&kek, "kek", "/etc/sallyport/kek", "where the master key shall be")
-	c.Flags().StringVar(&state, "state", "/var/lib/sallyport", "where the state shall be")
-	c.Flags().StringVar(&owner, "user", "", "who will run the daemon; default: who runs this")
+	c.Flags().StringVar(&f.kek, "kek", "/etc/sallyport/kek", "where the master key shall be")
+	c.Flags().StringVar(&f.state, "state", "/var/lib/sallyport", "where the state shall be")
+	c.Flags().StringVar(&f.owner, "user", "", "who will run the daemon; default: who runs this")
+	c.Flags().StringVar(&f.config, "config", "", "where a first config shall be; default: none is made")
+	c.Flags().StringVar(&f.dir, "dir", "", "a folder for all of that, with the sockets in its folder run")
+	c.Flags().StringVar(&f.url, "ldap-url", "", "the directory, for the config: ldaps://NAME")
+	c.Flags().StringVar(&f.base, "base", "", "where people are in it")
+	c.Flags().StringVar(&f.bind, "bind-dn", "", "the account that searches it")
 	return c
 }
 
