@@ -80,9 +80,10 @@ type Event struct {
 	Took time.Duration
 	// Count is how many alike tries this event stands for; 0 reads as 1.
 	Count int
-	// Leave is that of the answer. It is for the counters: what is kept says it in
-	// the Note.
-	Leave string
+	// Leave is that of the answer, Owes what the policy says of the subject:
+	// "required", "grace", "exempt" or "machine". Both are for the counters: what is
+	// kept says it in the Note.
+	Leave, Owes string
 }
 
 // Answer is the verdict on an Attempt.

@@ -143,7 +143,7 @@ func (e *Engine) Check(ctx context.Context, a account.Attempt) account.Answer {
 // event tells of the attempt without its secrets.
 func (t *try) event(ans account.Answer, took time.Duration) account.Event {
 	return telling.Event(telling.Attempt{Attempt: t.Attempt, At: t.started, Took: took, Who: t.facts.Subject,
-		Nobody: t.barred == account.UnknownUser, Used: t.used, Noted: t.noted, Note: t.note}, ans)
+		Nobody: t.barred == account.UnknownUser, Used: t.used, Noted: t.noted, Note: t.note, Owes: t.owes()}, ans)
 }
 
 // Step is one line of an explanation.

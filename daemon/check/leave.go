@@ -12,6 +12,9 @@ import (
 // leave is what the policy says of the person, by the time of this check.
 func (t *try) leave() leave.Case { return t.Leave(t.facts.Subject) }
 
+// owes is what it says in a word.
+func (t *try) owes() string { c := t.leave(); return string(c.Line.At(c.Now)) }
+
 // Leave is what the policy says of somebody now. No deadline is judged by a time
 // that is over: a clock that was set back opens nothing again.
 func (e *Engine) Leave(who account.Subject) leave.Case {

@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/plugins/factor"
 )
 
 const (
@@ -75,6 +76,9 @@ type Metrics struct {
 	serverUp    *prometheus.GaugeVec
 	pluginUp    *prometheus.GaugeVec
 	restarts    *prometheus.CounterVec
+	leave       *prometheus.CounterVec
+	policy      *prometheus.GaugeVec
+	muster      muster
 	gauges      map[string]prometheus.Gauge
 
 	mu   sync.Mutex
@@ -86,6 +90,7 @@ func New(b Build) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		seen:     map[[4]string]bool{}, gauges: map[string]prometheus.Gauge{},
+		muster: muster{seen: map[account.ID]seen{}},
 	}
 	m.checks = m.counter("checks_total", "Finished attempts to log in.", "service", "front_end", "verdict", "reason")
 	m.acts = m.counter("acts_total", "Finished acts other than logins: enroll, add, issue, revoke, reset, unlock, sign_out, replace, new_network, backup, restore, keys, alarm.", "act")
@@ -94,6 +99,8 @@ func New(b Build) *Metrics {
 	m.refused = m.counter("refused_peers_total", "Local programs that were sent away at a socket.", "front_end")
 	m.lost = m.counter("events_lost_total", "Events that could not be written down, and log lines left out as repetitions.", "what")
 	m.restarts = m.counter("plugin_restarts_total", "Times that a dead plugin was started again.", "plugin")
+	m.leave = m.counter("logins_without_second_factor_total", "Logins that were let in with the normal password alone where more will be needed: grace, exempt, or over a bridge.", "leave")
+	m.policy = m.gaugeVec("policy_subjects", "People who tried to log in during the last 24 hours, by what the policy said of them then; bridge are those of them whose normal password was let in on a service of app passwords.", "state")
 	m.serverUp = m.gaugeVec("directory_server_up", "Whether the directory server, by its place in the config, answers.", "server")
 	m.pluginUp = m.gaugeVec("plugin_up", "Whether the plugin answers.", "plugin")
 	m.took = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -143,6 +150,12 @@ func (m *Metrics) prepare() {
 	for _, w := range durations() {
 		m.took.WithLabelValues(w)
 	}
+	for _, l := range leaves() {
+		m.leave.WithLabelValues(l)
+	}
+	for _, s := range states() {
+		m.policy.WithLabelValues(s)
+	}
 	for _, l := range losses() {
 		m.lost.WithLabelValues(l)
 	}
@@ -165,6 +178,12 @@ func (m *Metrics) Observe(e account.Event) {
 	m.checks.WithLabelValues(m.bounded(labels)...).Add(n)
 	if e.Reason == account.AppPasswordRequired {
 		m.appPassword.WithLabelValues(service).Add(n)
+	}
+	if e.Leave != "" && e.Verdict == factor.Accept {
+		m.leave.WithLabelValues(among(leaves(), e.Leave)).Add(n)
+	}
+	if e.Owes != "" && e.Subject != "" {
+		m.muster.note(e)
 	}
 	if e.Took > 0 {
 		m.took.WithLabelValues("check").Observe(e.Took.Seconds())

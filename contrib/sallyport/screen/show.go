@@ -109,6 +109,22 @@ func (s *Screen) Status(d api.Status) {
 		rows = append(rows, []string{kind, fmt.Sprint(d.Enrollment.Records[kind])})
 	}
 	s.table(rows)
+	s.policy(d.Enrollment.Policy)
+}
+
+// policy tells of the people who tried lately, and says that there are others.
+func (s *Screen) policy(counted map[string]int) {
+	var rows [][]string
+	for _, p := range [][2]string{{"required", "owe a second factor"}, {"grace", "will owe one"}, {"exempt", "owe none"}, {"machine", "are machines"},
+		{"bridge", "still use the normal password in a program"}} {
+		if n := counted[p[0]]; n > 0 {
+			rows = append(rows, []string{fmt.Sprint(n), p[1]})
+		}
+	}
+	if len(rows) > 0 {
+		s.printf("\nPolicy, of those who tried to log in during the last 24 hours (others are not known here):\n")
+		s.table(rows)
+	}
 }
 
 func people(n int) string {

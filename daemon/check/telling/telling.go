@@ -27,6 +27,8 @@ type Attempt struct {
 	// Noted is the reason for audit and log, where a stranger is told less.
 	Noted account.Reason
 	Note  string
+	// Owes is what the policy says of the person.
+	Owes string
 }
 
 // Event tells of the attempt.
@@ -45,6 +47,9 @@ func Event(t Attempt, ans account.Answer) account.Event {
 	}
 	if t.Nobody {
 		ev.Subject = ""
+	}
+	if ev.Subject != "" {
+		ev.Owes = t.Owes
 	}
 	if ev.Name == "" {
 		ev.Name = t.Name

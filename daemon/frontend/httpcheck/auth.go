@@ -73,6 +73,9 @@ func (h *handler) reflect(w http.ResponseWriter, a account.Answer) {
 	case http.StatusOK:
 		told.Who(out, a.Subject)
 		out["X-Sallyport-Scope"] = []string{told.List(a.Scope)}
+		if a.DaysLeft > 0 {
+			out["X-Sallyport-Days-Left"] = []string{strconv.Itoa(a.DaysLeft)}
+		}
 		out["Cache-Control"] = []string{"no-store"}
 		w.WriteHeader(http.StatusNoContent)
 	case http.StatusUnauthorized:

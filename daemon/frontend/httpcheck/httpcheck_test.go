@@ -316,3 +316,35 @@ func TestConfigsThatWouldSurpriseAreRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Who is let in before the day is told how long that will be so, and a web
+// application gets the link that it can offer with a "later".
+func TestLeaveOnTheWire(t *testing.T) {
+	let := func(leave string, days int, ticket account.Secret) account.Answer {
+		a := alice()
+		a.Leave, a.DaysLeft, a.Ticket = leave, days, ticket
+		if days > 0 {
+			a.Due = time.Date(2027, 2, 1, 0, 0, 0, 0, time.FixedZone("CET", 3600))
+		}
+		return a
+	}
+	for _, c := range []struct {
+		answer account.Answer
+		tail   string // what follows the person
+		header string
+	}{
+		{let("grace", 12, "t1"), `,"enroll_url":"https://page.example.org/enroll?ticket=t1","leave":"grace","required_from":"2027-02-01","days_left":12}`, "12"},
+		{let("bridge", 1, ""), `,"leave":"bridge","required_from":"2027-02-01","days_left":1}`, "1"},
+		{let("exempt", 0, "t1"), `,"enroll_url":"https://page.example.org/enroll?ticket=t1","leave":"exempt"}`, ""},
+		{let("", 0, "entry"), "}", ""}, // a ticket for anything else stays here
+	} {
+		path := serve(t, &fake{answer: c.answer}, nil)
+		if resp, body := post(t, path, `{"service":"web","username":"alice","password":"x"}`); resp.StatusCode != 200 || !strings.HasSuffix(body, `"Sales, EU"]}`+c.tail) {
+			t.Errorf("%+v: %d %s", c.answer, resp.StatusCode, body)
+		}
+		resp, _ := say(t, path, "GET /v1/auth HTTP/1.1\nHost: x\nX-Sallyport-Service: web\nAuthorization: Basic YWxpY2U6eA==\n\n")
+		if resp.StatusCode != 204 || resp.Header.Get("X-Sallyport-Days-Left") != c.header {
+			t.Errorf("%+v: %d %v", c.answer, resp.StatusCode, resp.Header)
+		}
+	}
+}

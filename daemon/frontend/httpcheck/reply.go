@@ -37,6 +37,11 @@ type reply struct {
 	User       *user          `json:"user,omitempty"`
 	RetryAfter int            `json:"retry_after,omitempty"`
 	EnrollURL  string         `json:"enroll_url,omitempty"`
+	// Leave is why somebody without a second factor was let in; the other two say
+	// how long that will be so.
+	Leave        string `json:"leave,omitempty"`
+	RequiredFrom string `json:"required_from,omitempty"`
+	DaysLeft     int    `json:"days_left,omitempty"`
 	Error      string         `json:"error,omitempty"`
 }
 
@@ -84,6 +89,10 @@ func (h *handler) answer(w http.ResponseWriter, a account.Answer) {
 		if s.Groups == nil {
 			s.Groups = []string{}
 		}
+		out.Leave, out.DaysLeft, out.EnrollURL = a.Leave, a.DaysLeft, h.enrollURL(a)
+		if a.DaysLeft > 0 {
+			out.RequiredFrom = a.Due.Format(time.DateOnly)
+		}
 		out.User = &user{ID: s.ID, Name: s.Name, DisplayName: s.DisplayName, Mail: s.Mail, Groups: s.Groups}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		out.RetryAfter = retrySeconds(a.RetryAfter)
@@ -95,10 +104,10 @@ func (h *handler) answer(w http.ResponseWriter, a account.Answer) {
 }
 
 // enrollURL is the one-time link to the set-up; it exists only after a right
-// password. It ends in a query, so that a web application can always append
+// password, where a second factor is owed or will be. It ends in a query, so that a web application can always append
 // "&return=" and its own address; without a ticket it leads to the sign-in.
 func (h *handler) enrollURL(a account.Answer) string {
-	if a.Reason != account.EnrollRequired || h.PageURL == "" {
+	if a.Reason != account.EnrollRequired && (a.Leave == "" || a.Ticket == "") || h.PageURL == "" {
 		return ""
 	}
 	return h.PageURL + "/enroll?ticket=" + url.QueryEscape(a.Ticket.Reveal())

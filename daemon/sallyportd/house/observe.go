@@ -124,6 +124,7 @@ func (h *House) census(ctx context.Context) {
 		}
 	}
 	h.metrics.Set(g)
+	h.metrics.Muster(h.clock.Now())
 }
 
 var _ events.Counters = (*metrics.Metrics)(nil)

@@ -56,7 +56,7 @@ func (h *House) Status(ctx context.Context) (api.Status, error) {
 		return s, nil
 	}
 	s.Store.AuditSeq = census.AuditHead
-	s.Enrollment = api.Enrollment{Subjects: int(census.Subjects), Records: map[string]int{}}
+	s.Enrollment = api.Enrollment{Subjects: int(census.Subjects), Records: map[string]int{}, Policy: h.metrics.Muster(h.clock.Now())}
 	for kind, n := range census.Factors {
 		s.Enrollment.Records[kind] = int(n.Records)
 	}

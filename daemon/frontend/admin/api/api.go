@@ -103,6 +103,11 @@ type Enrollment struct {
 	Subjects int `json:"subjects"`
 	// Records counts active records by factor.
 	Records map[string]int `json:"records"`
+	// Policy counts who tried to log in during the last 24 hours, as long as the
+	// daemon runs, by what the policy said of them: "required", "grace", "exempt",
+	// "machine"; "bridge" are those of them whose normal password was let in on a
+	// service of app passwords. Who has not tried is not known here.
+	Policy map[string]int `json:"policy"`
 }
 
 // Listening is one open socket.
