@@ -223,13 +223,13 @@ func (h *handler) audit(w http.ResponseWriter, r *http.Request, _ string) {
 }
 
 func (h *handler) backup(w http.ResponseWriter, r *http.Request, operator string) {
-	if err := keeping.Backup(h.Keeper, operator, w, r); err != nil {
+	if err := (keeping.Call{Keeper: h.Keeper, Operator: operator, Now: h.Now}).Backup(w, r); err != nil {
 		h.fail(w, "the backup", err)
 	}
 }
 
 func (h *handler) rotate(w http.ResponseWriter, r *http.Request, operator string) {
-	if err := keeping.Rotate(h.Keeper, operator, w, r); err != nil {
+	if err := (keeping.Call{Keeper: h.Keeper, Operator: operator, Now: h.Now}).Rotate(w, r); err != nil {
 		h.fail(w, "changing the keys", err)
 	}
 }

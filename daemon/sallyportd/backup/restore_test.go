@@ -49,11 +49,20 @@ func TestRestore(t *testing.T) {
 
 // The database of before is whole, with what was only in its log.
 func TestTheOldDatabaseGoesAsideWhole(t *testing.T) {
-	h := scene(t)
+	first := scene(t)
+	var h home
+	first.use(func(s *state.State) {
+		first.commit(s, person("last"))
+		h = first.twin(t) // as after a power cut
+	})
+	if log, err := os.Stat(h.path("state.db-wal")); err != nil || log.Size() == 0 {
+		t.Fatalf("there is no log: %v", err)
+	}
 	r := h.restore()
+	h.restored()
 	h.must(os.Rename(r.Aside, h.path("state.db")))
 	h.use(func(s *state.State) {
-		if len(h.load(s, "late")) != 4 || len(h.load(s, "bert")) != 0 {
+		if len(h.load(s, "late")) != 4 || len(h.load(s, "last")) != 4 || len(h.load(s, "bert")) != 0 {
 			t.Error("it is not the one of before")
 		}
 	})

@@ -43,9 +43,20 @@ type Progress struct {
 // ErrNone means that this daemon has no Keeper.
 var ErrNone = errors.New("this daemon keeps no state of its own")
 
+// Call is one request to a Keeper.
+type Call struct {
+	// Keeper may be nil.
+	Keeper   Keeper
+	Operator string
+	// Now is the clock: a peer that takes nothing for long is given up, or the
+	// next operator would wait for it.
+	Now func() time.Time
+}
+
 // stream is an answer that may take as long as each step of it is in time.
 type stream struct {
 	w     http.ResponseWriter
+	now   func() time.Time
 	kind  string
 	begun bool
 }
@@ -59,7 +70,7 @@ func (s *stream) Write(b []byte) (int, error) {
 		s.w.Header().Set("Cache-Control", "no-store")
 	}
 	// A server without deadlines, as in tests, has none to move.
-	_ = control.SetWriteDeadline(time.Time{})
+	_ = control.SetWriteDeadline(s.now().Add(stepTimeout))
 	n, err := s.w.Write(b)
 	if err == nil {
 		_ = control.Flush()
@@ -69,12 +80,12 @@ func (s *stream) Write(b []byte) (int, error) {
 
 // Backup answers with a backup. An error means that nothing was sent yet, so
 // that the caller can say so; an answer that is cut off shows by its length.
-func Backup(k Keeper, operator string, w http.ResponseWriter, r *http.Request) error {
-	if k == nil {
+func (c Call) Backup(w http.ResponseWriter, r *http.Request) error {
+	if c.Keeper == nil {
 		return ErrNone
 	}
-	s := &stream{w: w, kind: "application/octet-stream"}
-	if err := k.Backup(r.Context(), operator, s); err != nil {
+	s := &stream{w: w, now: c.Now, kind: "application/octet-stream"}
+	if err := c.Keeper.Backup(r.Context(), c.Operator, s); err != nil {
 		if !s.begun {
 			return err
 		}
@@ -85,13 +96,13 @@ func Backup(k Keeper, operator string, w http.ResponseWriter, r *http.Request) e
 
 // Rotate answers with the steps of a change of keys. An error means that nothing
 // was sent yet; later ones are the last line.
-func Rotate(k Keeper, operator string, w http.ResponseWriter, r *http.Request) error {
-	if k == nil {
+func (c Call) Rotate(w http.ResponseWriter, r *http.Request) error {
+	if c.Keeper == nil {
 		return ErrNone
 	}
-	s := &stream{w: w, kind: "application/jsonl"}
+	s := &stream{w: w, now: c.Now, kind: "application/jsonl"}
 	lines := json.NewEncoder(s)
-	err := k.Rotate(r.Context(), operator, func(p Progress) error { return lines.Encode(p) })
+	err := c.Keeper.Rotate(r.Context(), c.Operator, func(p Progress) error { return lines.Encode(p) })
 	if err == nil || !s.begun {
 		return err
 	}
