@@ -105,6 +105,7 @@ func TestDrainLetsWorkFinish(t *testing.T) {
 		}
 		_ = c.Close()
 	}
+	<-time.After(200 * time.Millisecond) // a slow program needs that long to ask
 	if status, err := ask(fresh, "/"); status != http.StatusOK || err != nil {
 		t.Errorf("somebody who had just connected: %d, %v", status, err)
 	}
