@@ -53,7 +53,7 @@ func TestTheListSaysWhereEachIsUsed(t *testing.T) {
 		t.Errorf("%d app passwords are marked as unused", n)
 	}
 	b.lang = "en"
-	b.get("/passwords/remove?id=1").says(200, "Last used: today, 08:30 · Calendar and contacts · Android (DAVx5) · network\u00a0192.0.2.7")
+	b.get("/passwords/remove?id=1").says(200, "Last used: today, 08:30 ·\u00a0Calendar and contacts ·\u00a0Android (DAVx5) ·\u00a0network\u00a0192.0.2.7")
 }
 
 // The calendar that fell silent is named on the page, calmly, with when, what

@@ -310,7 +310,7 @@ func (p *parts) shown() {
 	if m := regexp.MustCompile(`secret=([A-Z2-7]{32,})`).FindStringSubmatch(p.b.body); m != nil {
 		p.key = account.Secret(m[1])
 	}
-	for _, m := range regexp.MustCompile(`<li class="secret">([^<]+)</li>`).FindAllStringSubmatch(p.b.body, -1) {
-		p.codes = append(p.codes, m[1])
+	for _, m := range regexp.MustCompile(`<li class="secret">(.+?)</li>`).FindAllStringSubmatch(p.b.body, -1) {
+		p.codes = append(p.codes, regexp.MustCompile(`<[^>]+>`).ReplaceAllString(m[1], ""))
 	}
 }

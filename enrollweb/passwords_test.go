@@ -31,7 +31,7 @@ func TestEachProgramIsToldWhatItNeeds(t *testing.T) {
 		w.servers = []recipe.Server{{Service: "dav", Calendar: "https://dav.example.org/{name}/", Login: "{name}@example.org"}}
 		b := signedIn(t, w).make(program, "label", "mine")
 		b.says(200, "https://dav.example.org/alice/", "alice@example.org", "Address of the calendar")
-		if got := plain(b.body); !strings.Contains(got, "k7m2 - 9qxv - dhz4 - tw3c - 8fnr - 5jbp") || strings.Contains(got, "Address of the contacts") {
+		if got := plain(b.body); !strings.Contains(got, "k7m2- 9qxv- dhz4- tw3c- 8fnr- 5jbp") || strings.Contains(got, "Address of the contacts") {
 			t.Errorf("%s: the page reads\n%s", program, got)
 		}
 		_, how, _ := strings.Cut(b.body, ">How to do it</h")

@@ -87,7 +87,7 @@ func TestWhyADeviceDoesNotSync(t *testing.T) {
 	want := "Renamed today, 09:29 · Calendar and contacts · 4 times This app password was made for something else, not for “Calendar and contacts”. Make an app password for “Calendar and contacts” and enter it on the device. " +
 		"A device without a valid app password today, 09:28 · Calendar and contacts · network 192.0.2.9 This device does not use an app password, but probably your normal password. Make an app password and enter it on the device. Do you not know the device? It was not let in. " +
 		"Lost one today, 09:27 · Calendar and contacts · iPhone or iPad The app password on this device has been removed. Make a new app password and enter it on the device. If it should no longer sync, remove the account there. " +
-		"A device without a valid app password today, 08:40 · Calendar and contacts · Thunderbird There is a typing mistake in the app password. Type it again on the device. Do you no longer have it? Then make a new app password. " +
+		"Thunderbird without a valid app password today, 08:40 · Calendar and contacts There is a typing mistake in the app password. Type it again on the device. Do you no longer have it? Then make a new app password. " +
 		"Fairphone today, 08:30 · Calendar and contacts · Android (DAVx5) The last time it worked. There is nothing to do here. " +
 		"Office 19 November 2026, 09:30 · Calendar and contacts · Thunderbird The last time it worked. There is nothing to do here. " +
 		"Never No device has tried this app password yet. Enter it on the device, or remove it if you do not need it. "

@@ -15,3 +15,6 @@ func (p Page) Copy(of string, what ...string) Button {
 	}
 	return Button{Of: of, Say: p.T("copy"), Name: name, Done: p.T("copy.done")}
 }
+
+// Parts are the groups of a code, each with its dash: a line may break after it.
+func (p Page) Parts(code string) []string { return strings.SplitAfter(code, "-") }

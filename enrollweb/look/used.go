@@ -48,6 +48,13 @@ func (p Page) AnyAsleep() bool { return slices.ContainsFunc(p.View.AppPasswords,
 // Until says when a record ends by itself.
 func (p Page) Until(r account.Record) string { return p.Day(r.Expires.In(p.Now.Location())) }
 
+// dot parts what stands in one line. Where the line breaks, it stays with what
+// comes after it.
+const dot = " ·\u00a0"
+
+// Dot parts what stands in one line of a template.
+func (p Page) Dot() string { return dot }
+
 // place is a list, each part after a dot; it may be empty.
 func (p Page) place(service, agent, address string) string {
 	var parts []string
@@ -62,7 +69,7 @@ func (p Page) place(service, agent, address string) string {
 	}
 	var out strings.Builder
 	for _, part := range parts {
-		out.WriteString(" · " + part)
+		out.WriteString(dot + part)
 	}
 	return out.String()
 }

@@ -30,9 +30,9 @@ func TestLastUse(t *testing.T) {
 	}{
 		{"en", account.Record{}, "never"},
 		{"de", account.Record{LastUsed: at, LastService: "dav", LastAgent: "DAVx5/4.3.1-ose okhttp", LastFrom: "192.0.2.7"},
-			"heute, 08:15 Uhr · Kalender und Kontakte · Android (DAVx5) · Netz\u00a0192.0.2.7"},
+			"heute, 08:15 Uhr ·\u00a0Kalender und Kontakte ·\u00a0Android (DAVx5) ·\u00a0Netz\u00a0192.0.2.7"},
 		{"en", account.Record{LastUsed: at.AddDate(0, 0, -1), LastService: "wiki", LastAgent: "iOS/17.1 (21B74) dataaccessd/1.0", LastFrom: "2001:db8:1:2:3::4"},
-			"22 November 2026, 08:15 · wiki · iPhone or iPad · network\u00a02001:db8:1:2::/64"},
+			"22 November 2026, 08:15 ·\u00a0wiki ·\u00a0iPhone or iPad ·\u00a0network\u00a02001:db8:1:2::/64"},
 		{"de", account.Record{LastUsed: at.AddDate(0, -2, 0)}, "23. September 2026, 08:15 Uhr"},
 		// Just before midnight in Greenwich is the next day here.
 		{"en", account.Record{LastUsed: time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC), LastFrom: "not an address"}, "today, 00:30"},
@@ -43,7 +43,7 @@ func TestLastUse(t *testing.T) {
 		}
 	}
 	e := account.Event{At: at, Service: "dav", Agent: "Thunderbird/128.0", Address: "::ffff:192.0.2.9"}
-	if got, want := page(t, "en").Strayed(e), "today, 08:15 · Calendar and contacts · Thunderbird · network\u00a0192.0.2.9"; got != want {
+	if got, want := page(t, "en").Strayed(e), "today, 08:15 ·\u00a0Calendar and contacts ·\u00a0Thunderbird ·\u00a0network\u00a0192.0.2.9"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
