@@ -223,7 +223,8 @@ func TestTheSessionEndsOnTheWay(t *testing.T) {
 
 	w.edit(func(v *enroll.View) { v.AppPasswords = apps })
 	clear(w.sessions)
-	b.post("/passwords/new").leads("/?over=1")
+	b.post("/passwords/new").leads("/?next=%2Fdevices%2Fstep%3Fn%3D3&over=1").says(200, "no longer signed in")
+	b.fields["next"] = ""
 	b.post("/sign-in", "name", "alice", "password", "right").leads("/code").post("/code", "code", "123456").leads("/home")
 	w.edit(func(v *enroll.View) { v.AppPasswords = apps })
 	b.get("/home").says(200, `href="/devices/step?n=2">Go on with your devices`)

@@ -174,8 +174,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	rt, ok := h.routes[r.URL.Path]
 	if !ok {
+		v.Retry = "/" // not a path that only a stranger has chosen
 		v.Message(http.StatusNotFound, "not_found")
 		return
+	}
+	if rt.Get == nil {
+		v.Retry = "/"
 	}
 	serve := rt.Get
 	switch {

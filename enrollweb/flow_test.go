@@ -71,11 +71,11 @@ func TestOnlyAFreshSessionGrants(t *testing.T) {
 	}
 	clear(w.sessions)
 	b.get(link).post("/login/v2/flow").leads("/?next=/login/v2/grant").says(200, "Your normal password")
-	b.repeat("/login/v2/grant", form, "label", "x", "mine", "yes").leads("/?over=1")
+	b.repeat("/login/v2/grant", form, "label", "x", "mine", "yes").leads("/?next=%2Flogin%2Fv2%2Fgrant&over=1")
 	owes := open(t, w)
 	owes.get(link).post("/login/v2/flow").leads("/?next=/login/v2/grant")
 	owes.post("/sign-in", "name", "alice", "password", "owes").leads("/setup")
-	owes.get("/login/v2/grant").leads("/?over=1")
+	owes.get("/login/v2/grant").leads("/?next=%2Flogin%2Fv2%2Fgrant").leads("/setup")
 	if w.asks[0].granted != nil {
 		t.Error("somebody has granted")
 	}

@@ -66,7 +66,7 @@ func TestHandOverNeedsAProof(t *testing.T) {
 func TestHandOverAfterTheSetUp(t *testing.T) {
 	w := newWorld()
 	b := fromGate(t, w, "&bind="+proof).post("/sign-in", "name", "alice", "password", "owes").leads("/setup")
-	b.get("/back").leads("/").says(200) // not yet
+	b.get("/back").leads("/").leads("/setup").says(200) // not yet
 	b.get("/setup").post("/setup/begin").leads("/setup").post("/setup/confirm", "code", "123456").says(200, "k7m20").stays()
 	if count(w.did, "Hand") != 0 {
 		t.Fatal("somebody was handed over in the middle of the set-up")

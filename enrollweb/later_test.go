@@ -33,7 +33,7 @@ func TestLaterOnlyWhileTheGraceRuns(t *testing.T) {
 	if len(w.sessions) != 0 || b.cookie("pending") != "" {
 		t.Errorf("left behind: %v, %v", w.sessions, b.cookies)
 	}
-	b.get("/setup").leads("/?over=1")
+	b.get("/setup").leads("/")
 
 	withLeave(t, newWorld(), grace(1)).says(200, "Today, 23 November 2026, is the last day")
 

@@ -98,6 +98,7 @@ func (ps *Pages) issue(v *visit.Visit) {
 	if n, err := strconv.Atoi(f.Get("step")); err == nil {
 		here, past = round.At(n), round.At(n)+"&note=once"
 	}
+	v.Retry = here
 	view, ok := v.FreshView(here)
 	if !ok {
 		return
@@ -165,11 +166,11 @@ func life(days string) time.Duration {
 }
 
 func (ps *Pages) removeForm(v *visit.Visit) {
-	view, ok := v.FreshView("/home")
+	id := v.R.URL.Query().Get("id")
+	view, ok := v.FreshView(visit.One("/passwords/remove", id))
 	if !ok {
 		return
 	}
-	id := v.R.URL.Query().Get("id")
 	rec, found := appPassword(view, id)
 	if !found {
 		v.To("/home?note=removed")
@@ -180,11 +181,11 @@ func (ps *Pages) removeForm(v *visit.Visit) {
 }
 
 func (ps *Pages) remove(v *visit.Visit) {
-	view, ok := v.FreshView("/home")
+	id := v.R.PostForm.Get("id")
+	view, ok := v.FreshView(visit.One("/passwords/remove", id))
 	if !ok {
 		return
 	}
-	id := v.R.PostForm.Get("id")
 	if _, found := appPassword(view, id); found {
 		if no, ok := v.Failed(ps.Maker.Revoke(v.R.Context(), v.Session, id)); !ok {
 			if no != nil {

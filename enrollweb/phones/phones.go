@@ -84,7 +84,7 @@ func (ps *Pages) rename(v *visit.Visit) {
 // removable is a phone that is not the last one. Where it returns false it has
 // answered.
 func removable(v *visit.Visit, id string) (look.Page, bool) {
-	view, ok := v.FreshView("/home")
+	view, ok := v.FreshView(visit.One("/phones/remove", id))
 	if !ok {
 		return look.Page{}, false
 	}
@@ -140,11 +140,11 @@ func (ps *Pages) remove(v *visit.Visit) {
 // lostForm names what will end before anything does: the phone that is asked for,
 // or the only one; of several it asks which.
 func (ps *Pages) lostForm(v *visit.Visit) {
-	view, ok := v.FreshView(lostPath)
+	id := v.R.URL.Query().Get("id")
+	view, ok := v.FreshView(visit.One(lostPath, id))
 	if !ok {
 		return
 	}
-	id := v.R.URL.Query().Get("id")
 	if id == "" && len(view.Devices) == 1 {
 		id = view.Devices[0].ID
 	}
@@ -167,7 +167,7 @@ func (ps *Pages) lostForm(v *visit.Visit) {
 // lost ends the phone. After the last one the way leads on to a new one, past the
 // emergency codes if there had to be new ones.
 func (ps *Pages) lost(v *visit.Visit) {
-	view, ok := v.FreshView(lostPath)
+	view, ok := v.FreshView(visit.One(lostPath, v.R.PostForm.Get("id")))
 	if !ok {
 		return
 	}

@@ -37,7 +37,7 @@ type Pages struct{ SetUp SetUp }
 // Routes are the paths of the set-up.
 func (ps *Pages) Routes() map[string]visit.Route {
 	toSetup := func(v *visit.Visit) { v.To("/setup") }
-	toPhone := func(v *visit.Visit) { v.To("/phone") }
+	toPhone := func(v *visit.Visit) { v.To(visit.One("/phone", v.R.URL.Query().Get("id"))) }
 	return map[string]visit.Route{
 		"/setup":         {Level: guard.Setup, Get: ps.setup},
 		"/setup/invite":  {Level: guard.Setup, Get: toSetup, Post: ps.invite},
@@ -75,11 +75,11 @@ func (ps *Pages) setup(v *visit.Visit) {
 // phone is the same for somebody who has a phone and wants another in its place:
 // the one named, the only one, or that for which a key waits.
 func (ps *Pages) phone(v *visit.Visit) {
-	view, ok := v.FreshView("/phone")
+	id := v.R.URL.Query().Get("id")
+	view, ok := v.FreshView(visit.One("/phone", id))
 	if !ok {
 		return
 	}
-	id := v.R.URL.Query().Get("id")
 	switch {
 	case id == "" && view.Setup.URI != "":
 		id = view.Setup.Plan.Replaces
@@ -137,6 +137,7 @@ func (ps *Pages) showStage(v *visit.Visit, status int, p look.Page) {
 }
 
 func (ps *Pages) invite(v *visit.Visit) {
+	v.Retry = "/setup"
 	code := account.Secret(visit.Compact(v.R.PostForm.Get("code")))
 	var err error = &enroll.Refusal{Reason: account.CodeWrong}
 	if code != "" {
@@ -181,19 +182,32 @@ func (ps *Pages) begin(v *visit.Visit) {
 	v.To(ps.start(v, p))
 }
 
+// about is the page that a form of the set-up belongs to.
+func about(v *visit.Visit) string {
+	switch id := v.R.PostForm.Get("id"); {
+	case v.Level != guard.Full:
+		return "/setup"
+	case id == "":
+		return "/phone/add"
+	default:
+		return visit.One("/phone", id)
+	}
+}
+
 // wanted reads which phone a form is about. Where it returns false it has
 // answered.
 func (ps *Pages) wanted(v *visit.Visit) (p look.Page, ok bool) {
 	p.Catalog, p.Name = v.Words, v.R.PostForm.Get("label")
 	id := v.R.PostForm.Get("id")
+	v.Retry = about(v)
 	switch {
 	case v.Level != guard.Full:
 		p.View, ok = v.View()
 	case id == "":
 		p.Adds = true
-		p.View, ok = v.FreshView("/phone/add")
+		p.View, ok = v.FreshView(v.Retry)
 	default:
-		if p.View, ok = v.FreshView("/phone"); !ok {
+		if p.View, ok = v.FreshView(v.Retry); !ok {
 			return p, false
 		}
 		if p.Record, ok = p.View.Device(id); !ok {
@@ -206,8 +220,9 @@ func (ps *Pages) wanted(v *visit.Visit) (p look.Page, ok bool) {
 // confirm ends the set-up. The codes are in this one answer and nowhere else;
 // a reload finds the old session dead and leads home.
 func (ps *Pages) confirm(v *visit.Visit) {
+	v.Retry = about(v)
 	if v.Level == guard.Full {
-		if _, ok := v.FreshView("/phone"); !ok {
+		if _, ok := v.FreshView(v.Retry); !ok {
 			return
 		}
 	}

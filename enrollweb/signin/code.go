@@ -11,6 +11,19 @@ import (
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
+// codeNote says that a ticket in the browser may still be good, and codeFor for
+// how long, in seconds; that is as long as tickets are.
+const (
+	codeNote = "sallyport-code"
+	codeFor  = 5 * 60
+)
+
+// atCode puts the browser between the two doors.
+func atCode(v *visit.Visit, ticket account.Secret) {
+	v.Site.SetCookie(v.W, guard.Code, ticket)
+	v.Site.SetNote(v.W, codeNote, "1", codeFor)
+}
+
 func codePath(next string, emergency bool) string {
 	path, sep := "/code", "?"
 	if emergency {
@@ -47,7 +60,7 @@ func (ps *Pages) code(v *visit.Visit) {
 	ans := ps.Judge.Check(v.R.Context(), a)
 	if ans.Verdict == factor.Deny && ans.Reason != account.EnrollRequired && ans.Ticket != "" {
 		v.Session, v.Form = ans.Ticket, guard.FormToken(guard.Code, ans.Ticket)
-		v.Site.SetCookie(v.W, guard.Code, ans.Ticket)
+		atCode(v, ans.Ticket)
 	}
 	switch {
 	case ans.Verdict == factor.Unavailable:

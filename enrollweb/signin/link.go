@@ -28,5 +28,6 @@ func (ps *Pages) link(v *visit.Visit) {
 		v.Message(http.StatusGone, "link.gone")
 		return
 	}
+	v.Ticket = ticket
 	ps.enter(v, account.Secret(ticket), "")
 }

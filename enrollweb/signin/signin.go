@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
@@ -74,11 +75,31 @@ func (ps *Pages) signInForm(v *visit.Visit) {
 		p.Notice = v.Words.T("bye")
 	case q.Has("again"):
 		p.Notice = v.Words.T("again")
-	case v.Cookie(guard.Full) != "":
-		v.To("/home")
-		return
+	case q.Has("other"): // on purpose, from the middle of a sign-in
+	default:
+		if where := ps.standing(v, p.Next); where != "" {
+			v.To(where)
+			return
+		}
 	}
 	v.Show(http.StatusOK, "signin", p)
+}
+
+// standing is how far the browser has come, as its page, or "" for the start. A
+// new sign-in in the middle of the set-up would make a new key, and the one that
+// the phone has by now would be wrong.
+func (ps *Pages) standing(v *visit.Visit, next string) string {
+	switch {
+	case v.Cookie(guard.Full) != "" && next != "":
+		return next
+	case v.Cookie(guard.Full) != "":
+		return "/home"
+	case v.Cookie(guard.Setup) != "":
+		return "/setup"
+	case v.Cookie(guard.Code) != "" && v.Site.Taste(v.R, codeNote) != "":
+		return codePath(next, false)
+	}
+	return ""
 }
 
 func (ps *Pages) attempt(v *visit.Visit) account.Attempt {
@@ -90,11 +111,15 @@ func (ps *Pages) signIn(v *visit.Visit) {
 	f, a := v.R.PostForm, ps.attempt(v)
 	a.Name, a.Password = f.Get("name"), account.Secret(f.Get("password"))
 	next := visit.Next(f)
-	refused := func(status int, key string) {
-		v.Show(status, "signin", look.Page{Title: "signin.title", Here: "/", Name: a.Name, Next: next, Error: v.Words.T(key)})
+	v.Retry = "/"
+	if next != "" {
+		v.Retry += "?next=" + url.QueryEscape(next)
+	}
+	refused := func(status int, says string) {
+		v.Show(status, "signin", look.Page{Title: "signin.title", Here: "/", Name: a.Name, Next: next, Error: says})
 	}
 	if a.Name == "" || a.Password == "" {
-		refused(http.StatusUnprocessableEntity, "signin.missing")
+		refused(http.StatusUnprocessableEntity, v.Words.T("signin.missing"))
 		return
 	}
 	ans := ps.Judge.Check(v.R.Context(), a)
@@ -103,16 +128,16 @@ func (ps *Pages) signIn(v *visit.Visit) {
 		v.Disturbed(ans.RetryAfter, nil)
 	case ans.Ticket != "" && ans.Reason == account.CodeRequired:
 		v.Renew()
-		v.Site.SetCookie(v.W, guard.Code, ans.Ticket)
+		atCode(v, ans.Ticket)
 		v.To(codePath(next, false))
 	case ps.mayEnter(v, ans):
 		ps.enter(v, ans.Ticket, next)
 	case ans.Reason == account.Throttled:
 		v.Wait(ans.RetryAfter)
-		refused(http.StatusTooManyRequests, "throttled")
+		refused(http.StatusTooManyRequests, v.Words.Wait(ans.RetryAfter))
 	default:
 		// One sentence for all: a stranger must not learn which it was.
-		refused(http.StatusUnprocessableEntity, "signin.refused")
+		refused(http.StatusUnprocessableEntity, v.Words.T("signin.refused"))
 	}
 }
 
@@ -134,8 +159,7 @@ func (ps *Pages) enter(v *visit.Visit, ticket account.Secret, next string) {
 		v.Over()
 		return
 	case errors.As(err, &no) && no.Reason == account.Throttled:
-		v.Wait(no.RetryAfter)
-		v.Message(http.StatusTooManyRequests, "throttled")
+		v.Slow(no.RetryAfter)
 		return
 	case err != nil:
 		v.Disturbed(0, err)

@@ -34,11 +34,17 @@ func (v *Visit) Failed(err error) (*enroll.Refusal, bool) {
 
 // Refused is a no to something that has no field to explain it at.
 func (v *Visit) Refused(no *enroll.Refusal) {
-	key := "refused"
 	if no.Reason == account.Throttled {
-		key = "throttled"
+		v.Slow(no.RetryAfter)
+		return
 	}
-	v.Message(v.RefusalStatus(no), key)
+	v.Message(v.RefusalStatus(no), "refused")
+}
+
+// Slow says how long to wait after too many tries.
+func (v *Visit) Slow(wait time.Duration) {
+	v.Wait(wait)
+	v.again(http.StatusTooManyRequests, "throttled", v.Words.Wait(wait))
 }
 
 // RefusalStatus is the status of an answer that says no, and tells how long to
@@ -78,7 +84,7 @@ func (v *Visit) Disturbed(wait time.Duration, err error) {
 		wait = 10 * time.Second
 	}
 	v.Wait(wait)
-	v.Message(http.StatusServiceUnavailable, "disturbed")
+	v.again(http.StatusServiceUnavailable, "disturbed", v.Words.T("disturbed"))
 }
 
 // Wait tells programs how long to wait: whole seconds, at least one.

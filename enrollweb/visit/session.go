@@ -3,6 +3,7 @@ package visit
 import (
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
@@ -65,16 +66,31 @@ func (v *Visit) Admit(s enroll.Session) {
 // Over leads back to the sign-in with a sentence. Somebody whose set-up was
 // finished meanwhile (a reload, a second click) has a full session and goes on.
 // A cookie that was not sent is left alone: under SameSite=Strict a link from
-// elsewhere brings none, and must not end a session.
+// elsewhere brings none, and must not end a session. Who brings none and sends no
+// form was perhaps never signed in, and is not told that they no longer are.
 func (v *Visit) Over() {
+	q := url.Values{}
 	if v.Session != "" {
 		v.Site.DropCookie(v.W, v.Level)
+	}
+	if v.Session != "" || v.R.Method == http.MethodPost {
+		q.Set("over", "1")
 	}
 	if v.Level != guard.Full && v.Cookie(guard.Full) != "" {
 		v.To("/home")
 		return
 	}
-	v.To("/?over=1")
+	for _, next := range []string{v.R.PostForm.Get("next"), v.retry(), v.R.URL.Path} {
+		if next = Next(url.Values{"next": {next}}); next != "" {
+			q.Set("next", next)
+			break
+		}
+	}
+	if len(q) == 0 {
+		v.To("/")
+		return
+	}
+	v.To("/?" + q.Encode())
 }
 
 // ToStanding leads to where somebody of this level is.
@@ -94,5 +110,5 @@ func (v *Visit) stale() {
 			Name: v.R.PostForm.Get("name"), Next: Next(v.R.PostForm)})
 		return
 	}
-	v.Message(http.StatusForbidden, "stale")
+	v.again(http.StatusForbidden, "stale", v.Words.T("stale"))
 }

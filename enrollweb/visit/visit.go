@@ -77,6 +77,10 @@ type Visit struct {
 	// forms of this level carry.
 	Session account.Secret
 	Form    string
+	// Retry is where the button of an outage leads; empty is the page that was
+	// asked for. Ticket goes with that button, in a form, where there is one.
+	Retry  string
+	Ticket string
 }
 
 // Identify reads the cookie of the route's level and, on POST, compares the
@@ -134,7 +138,35 @@ func (v *Visit) Show(status int, name string, p look.Page) {
 
 // Message is a page of one sentence; key names it, key.title its heading.
 func (v *Visit) Message(status int, key string) {
-	v.Show(status, "message", look.Page{Title: key + ".title", Notice: v.Words.T(key)})
+	v.Show(status, "message", look.Page{Title: key + ".title", Notice: v.Words.T(key), Here: v.retry()})
+}
+
+// again is the same about what passes: its button tries again.
+func (v *Visit) again(status int, key, says string) {
+	v.Show(status, "message", look.Page{Title: key + ".title", Notice: says, Here: v.retry(), Next: v.retry(), Once: v.Ticket})
+}
+
+// retry is where somebody was: the page that they asked for, or the one that a
+// form belongs to. Of a form only what says which page comes along.
+func (v *Visit) retry() string {
+	if v.Retry != "" {
+		return v.Retry
+	}
+	q := v.R.URL.Query()
+	q.Del("lang")
+	q.Del("ticket") // whoever holds it has it in the form
+	if v.R.Method == http.MethodPost {
+		q = url.Values{}
+		for _, name := range []string{"id", "next", "emergency"} {
+			if value := v.R.PostForm.Get(name); value != "" {
+				q.Set(name, value)
+			}
+		}
+	}
+	if len(q) == 0 {
+		return v.R.URL.Path
+	}
+	return v.R.URL.Path + "?" + q.Encode()
 }
 
 // Brand names the organisation.
@@ -150,16 +182,42 @@ func (v *Visit) To(where string) { http.Redirect(v.W, v.R, where, http.StatusSee
 
 // Next reads where to go after signing in: one of our own pages, or "".
 func Next(form url.Values) string {
-	switch next := form.Get("next"); next {
-	case "/phone", "/phone/add", "/phones/lost", "/passwords/new", "/devices", "/codes", GrantPath:
-		return next
-	default:
-		n, err := strconv.Atoi(next[strings.LastIndex(next, "=")+1:])
-		if err == nil && n > 0 && next == round.At(n) {
+	next := form.Get("next")
+	path, id, one := strings.Cut(next, "?id=")
+	switch path {
+	case "/phone", "/phones/lost":
+		if !one || plain(id) {
 			return next
 		}
-		return ""
+	case "/phone/add", "/passwords/new", "/devices", "/codes", GrantPath:
+		if !one {
+			return next
+		}
+	case "/phones/remove", "/passwords/remove":
+		if one && plain(id) {
+			return next
+		}
 	}
+	n, err := strconv.Atoi(next[strings.LastIndex(next, "=")+1:])
+	if err == nil && n > 0 && next == round.At(n) {
+		return next
+	}
+	return ""
+}
+
+// One is the page about one record, for Next.
+func One(path, id string) string {
+	if id == "" {
+		return path
+	}
+	return path + "?id=" + url.QueryEscape(id)
+}
+
+// plain tells whether an id can be one of ours: it goes into addresses.
+func plain(id string) bool {
+	return id != "" && len(id) <= 64 && !strings.ContainsFunc(id, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-'
+	})
 }
 
 // Random is a text that nobody can guess.
