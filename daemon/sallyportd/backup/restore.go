@@ -87,6 +87,7 @@ func (r *restore) run(ctx context.Context) error {
 		{"replayed", r.replay},
 		{"closed", r.finish},
 		{"settled", r.settle},
+		{"aside", r.keep},
 		{"swapped", r.swap},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -207,15 +208,18 @@ func (r *restore) settle(ctx context.Context) error {
 	return syncFolder(filepath.Dir(path))
 }
 
-// swap puts the copy in place. The old database gets its second name before it
-// loses the first, so that there is one at every moment.
+// keep gives the old database a second name before it loses the first, so that
+// there is one at every moment.
+func (r *restore) keep(context.Context) error {
+	if r.Aside == "" {
+		return nil
+	}
+	return os.Link(r.State.Path, r.Aside)
+}
+
+// swap puts the copy in place.
 func (r *restore) swap(context.Context) error {
 	path := r.State.Path
-	if r.Aside != "" {
-		if err := os.Link(path, r.Aside); err != nil {
-			return err
-		}
-	}
 	if err := state.Give(r.path(), filepath.Dir(path)); err != nil {
 		return err
 	}

@@ -185,7 +185,7 @@ func TestRestoreSurvivesKill(t *testing.T) {
 		t.Fatalf("it lived: %v", err)
 	}
 	first := scene(t)
-	for _, step := range []string{"copied", "opened", "verified", "replayed", "closed", "settled", "swapped"} {
+	for _, step := range []string{"copied", "opened", "verified", "replayed", "closed", "settled", "aside", "swapped"} {
 		t.Run(step, func(t *testing.T) {
 			h := first.twin(t)
 			c := exec.Command(os.Args[0], "-test.run=^TestRestoreSurvivesKill$")

@@ -61,7 +61,8 @@ func fill(t testing.TB, s *state.State, people int) {
 		all.Go(func() {
 			for n := range next {
 				c := account.Change{Subject: id(n), PutTokens: []account.Token{session(n)}, Put: []account.Record{{
-					ID: fmt.Sprint("record-", n), Subject: id(n), Factor: "totp", Created: now(), Uses: -1, Payload: fmt.Append(nil, "payload ", n)}},
+					ID: fmt.Sprint("record-", n), Subject: id(n), Factor: "totp", Created: now(), Uses: -1, Payload: fmt.Append(nil, "payload ", n)},
+					{ID: fmt.Sprint("second-", n), Subject: id(n), Factor: "app-password", Created: now().Add(1), Uses: -1, Payload: fmt.Append(nil, "second ", n)}},
 					Events: []account.Event{{At: now(), Act: account.ActEnroll, Subject: id(n)}}}
 				if err := s.Store.Commit(context.Background(), c); err != nil {
 					t.Error(err)
@@ -90,8 +91,8 @@ func whole(t testing.TB, s *state.State, people int) {
 
 func check(t testing.TB, s *state.State, n int) {
 	t.Helper()
-	p, err := s.Store.Load(context.Background(), id(n), "totp")
-	if err != nil || len(p.Records) != 1 || !strings.HasPrefix(string(p.Records[0].Payload), fmt.Sprint("payload ", n)) {
+	p, err := s.Store.Load(context.Background(), id(n), "totp", "app-password")
+	if err != nil || len(p.Records) != 2 || string(p.Records[0].Payload) != fmt.Sprint("payload ", n) || string(p.Records[1].Payload) != fmt.Sprint("second ", n) {
 		t.Errorf("person %d: %v, %v", n, p.Records, err)
 	}
 	ref := session(n)
@@ -141,6 +142,20 @@ func underLoad(t testing.TB, s *state.State, people int, do func()) (logins int6
 	return done.Load()
 }
 
+// rename changes a record without its payload, from what memory holds.
+func rename(t testing.TB, s *state.State, n int) {
+	t.Helper()
+	p, err := s.Store.Load(context.Background(), id(n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := p.Records[1]
+	r.Label, r.Payload = "another name", nil
+	if err := s.Store.Commit(context.Background(), account.Change{Subject: id(n), Version: p.Version, Put: []account.Record{r}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func rotate(t testing.TB, s *state.State) (stages []string) {
 	t.Helper()
 	err := keeper.Keeper{State: s}.Rotate(context.Background(), "anna(1)", func(p keeping.Progress) error {
@@ -184,6 +199,9 @@ func TestRotateUnderLoad(t *testing.T) {
 			t.Errorf("stages: %s", got)
 		}
 		whole(t, s, people)
+		for n := 0; n < people; n += 50 {
+			rename(t, s, n)
+		}
 		closed(t, s)
 		s = open(t, dir)
 		whole(t, s, people)

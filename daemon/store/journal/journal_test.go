@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -249,21 +248,16 @@ func TestHereWaitsForWhatIsUnderWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var mu sync.Mutex
-	written := false
-	here := make(chan bool)
-	go func() {
-		j.Here()
-		mu.Lock()
-		defer mu.Unlock()
-		here <- written
-	}()
-	mu.Lock()
-	written = true
-	mu.Unlock()
-	done()
-	if !<-here {
+	here := make(chan journal.Position, 1)
+	go func() { here <- j.Here() }()
+	select {
+	case <-here:
 		t.Error("it did not wait")
+	case <-time.After(100 * time.Millisecond):
+	}
+	done()
+	if got := <-here; got.Number != 1 {
+		t.Errorf("it is at note %d", got.Number)
 	}
 }
 

@@ -19,13 +19,18 @@ func TestAWriteThatIsLaterThanItsKey(t *testing.T) {
 	ctx, path, kek := context.Background(), filepath.Join(t.TempDir(), "state.db"), bytes.Repeat([]byte{1, 2}, 16)
 	sealed, release := make(chan bool), make(chan bool)
 	hold := false
+	var s *sqlite.Store
 	open := func() *sqlite.DB {
 		db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Now: storetest.Now, Journal: func(account.Change) (func(), error) {
 			if hold {
 				sealed <- true
 				<-release
 			}
-			return func() {}, nil
+			return func() { // the change is written by now
+				if p, err := s.Load(ctx, "anna"); err != nil || len(p.Records) == 0 {
+					t.Errorf("done before it is written: %v, %v", p.Records, err)
+				}
+			}, nil
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -37,7 +42,7 @@ func TestAWriteThatIsLaterThanItsKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := db.Store(ring)
+	s = db.Store(ring)
 	first, late := token(account.TokenSession, "anna", 1), token(account.TokenSession, "anna", 2)
 	if err := s.Commit(ctx, account.Change{Subject: "anna", Put: []account.Record{record("anna", "1", "totp", 1)}, PutTokens: []account.Token{first}}); err != nil {
 		t.Fatal(err)
