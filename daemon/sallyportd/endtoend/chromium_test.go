@@ -297,6 +297,12 @@ func (c *chromium) read(sel string) string {
 // look checks what holds for every page, and keeps a picture if asked to.
 func (c *chromium) look(name string) {
 	c.t.Helper()
+	c.must("waiting for the page", within(patience, func() error {
+		if !ask[bool](c, `!!document.documentElement && document.readyState === "complete"`) {
+			return errors.New("it is not there yet")
+		}
+		return nil
+	}))
 	if got := ask[string](c, `document.documentElement.lang`); got != c.dev.lang {
 		c.t.Errorf("%s: %s is in %q", c.dev.name, name, got)
 	}

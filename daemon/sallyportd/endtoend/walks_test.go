@@ -142,7 +142,7 @@ func (o *owner) sheetWalk() {
 	o.look("replace")
 	o.press(`form[action="/phone/begin"] button.main`)
 	o.look("replace-confirm")
-	o.says(".cost", "phone.cost")
+	o.says("main", "phone.cost")
 	fresh := o.connect()
 	o.write("#code", o.next(fresh))
 	o.press(`form[action="/phone/confirm"] button.main`)
