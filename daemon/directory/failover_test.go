@@ -62,7 +62,13 @@ func TestTLS(t *testing.T) {
 			if tt.ok {
 				wantBind(t, d, find(t, d, "alice"), "alice-password", account.OK)
 				wantBind(t, d, find(t, d, "alice"), "wrong", account.BadCredentials)
+				if got := d.Status(context.Background())[0].CertificateEnds; !got.Equal(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)) {
+					t.Errorf("the certificate is said to end at %v", got)
+				}
 				return
+			}
+			if got := d.Status(context.Background())[0].CertificateEnds; !got.IsZero() {
+				t.Errorf("a certificate that was refused is said to end at %v", got)
 			}
 			_, err := d.Find(context.Background(), "alice")
 			wantUnavailable(t, "find", "", err)

@@ -50,6 +50,6 @@ func (m *Metrics) Know(b Build) {
 func (m *Metrics) Reloaded(ok bool, at time.Time) {
 	m.gauges["config_reload_success"].Set(number(ok))
 	if ok {
-		m.gauges["config_reload_timestamp_seconds"].Set(float64(at.UnixNano()) / 1e9)
+		m.gauges["config_reload_timestamp_seconds"].Set(seconds(at))
 	}
 }

@@ -58,6 +58,11 @@ type Gauges struct {
 	AuditHead int64
 	// ClockSkew is how far the daemon's clocks are apart.
 	ClockSkew time.Duration
+	// AuditLast is when the newest audit entry was made, Counted when all this
+	// was counted, Deadline the next day from which a second factor will be owed.
+	AuditLast, Counted, Deadline time.Time
+	// StoreBytes is the size of the store's file.
+	StoreBytes int64
 }
 
 // Metrics counts. Its methods may be called from anywhere and never block.
@@ -79,6 +84,7 @@ type Metrics struct {
 	leave       *prometheus.CounterVec
 	policy      *prometheus.GaugeVec
 	muster      muster
+	upkeep      upkeep
 	gauges      map[string]prometheus.Gauge
 
 	mu   sync.Mutex
@@ -122,6 +128,7 @@ func New(b Build) *Metrics {
 		m.gauges[name] = prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_" + name, Help: help})
 		m.registry.MustRegister(m.gauges[name])
 	}
+	m.newUpkeep()
 	info := m.gaugeVec("build_info", "Always 1; the version is the label.", "version")
 	info.WithLabelValues(b.Version).Set(1)
 	m.prepare()
@@ -256,6 +263,8 @@ func (m *Metrics) Set(g Gauges) {
 	for name, v := range map[string]float64{
 		"subjects": float64(g.Subjects), "enrolled_subjects": float64(g.Enrolled), "app_passwords": float64(g.AppPasswords),
 		"sessions": float64(g.Sessions), "audit_head": float64(g.AuditHead), "clock_skew_seconds": g.ClockSkew.Seconds(),
+		"audit_last_timestamp_seconds": seconds(g.AuditLast), "counted_timestamp_seconds": seconds(g.Counted),
+		"next_deadline_timestamp_seconds": seconds(g.Deadline), "store_bytes": float64(g.StoreBytes),
 	} {
 		m.gauges[name].Set(v)
 	}

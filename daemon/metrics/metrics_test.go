@@ -129,7 +129,13 @@ func TestHostile(t *testing.T) {
 		m.Throttled(evil)
 		m.RefusedPeer(evil)
 		m.Lost(evil, 1)
+		m.StoreFailed(evil)
 	}
+	ends := map[string]time.Time{"evil": time.Unix(1, 0)}
+	for _, c := range certificates() {
+		ends[c] = time.Unix(1, 0)
+	}
+	m.Certificates(ends)
 	body, n := scrape(t, m)
 	if n > 400 || strings.Contains(body, "evil") {
 		t.Errorf("%d series, at most 400 are allowed", n)

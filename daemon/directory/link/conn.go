@@ -50,7 +50,9 @@ func (s *Server) dial(ctx context.Context) (*Conn, error) {
 	}
 	if err == nil && s.TLS != nil {
 		client := tls.Client(raw, s.TLS)
-		err, wire = client.HandshakeContext(ctx), client
+		if err, wire = client.HandshakeContext(ctx), client; err == nil {
+			s.proved(client.ConnectionState().PeerCertificates)
+		}
 	}
 	if !stop() && err == nil {
 		err = ctx.Err()

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"sync"
@@ -61,6 +62,8 @@ type Server struct {
 	until   time.Time
 	since   time.Time
 	lastErr error
+	// ends is when the certificate ends that the server last proved itself with.
+	ends time.Time
 }
 
 // Status is what is known of one server.
@@ -74,6 +77,9 @@ type Status struct {
 	Error string
 	// Ready is the number of connections that lie ready.
 	Ready int
+	// CertificateEnds is when the first certificate ends of those that the server
+	// last proved itself with; zero before that, and where there is no TLS.
+	CertificateEnds time.Time
 }
 
 // NewServer makes a server; nothing is dialled before Tend or the first call.
@@ -118,6 +124,17 @@ func (s *Server) failed(err error) {
 	s.binds.drop(false)
 	if !was {
 		s.Notify(false)
+	}
+}
+
+// proved notes the certificates that the server has just proved itself with.
+func (s *Server) proved(chain []*x509.Certificate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, c := range chain {
+		if i == 0 || c.NotAfter.Before(s.ends) {
+			s.ends = c.NotAfter
+		}
 	}
 }
 
@@ -212,7 +229,7 @@ func (s *Server) probe(ctx context.Context) error {
 func (s *Server) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	status := Status{Server: s.URL, Up: !s.down, Since: s.since}
+	status := Status{Server: s.URL, Up: !s.down, Since: s.since, CertificateEnds: s.ends}
 	if s.lastErr != nil {
 		status.Error = s.lastErr.Error()
 	}

@@ -3,10 +3,16 @@ package house
 import (
 	"context"
 	"encoding/hex"
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/policy"
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/events"
 	"github.com/sallyport/sallyport/daemon/listen"
@@ -42,9 +48,13 @@ func (h *House) labels(cfg *config.Config) metrics.Build {
 	return b
 }
 
-func (h *House) observeStore(op string, took time.Duration, _ error) {
+func (h *House) observeStore(op string, took time.Duration, err error) {
 	if op == "commit" || op == "fail" {
 		h.metrics.Took("store_commit", took.Seconds())
+	}
+	// Who was overtaken, or went away, has seen no fault of the store.
+	if err != nil && op != "census" && !errors.Is(err, account.ErrConflict) && !errors.Is(err, account.ErrNotFound) && !errors.Is(err, context.Canceled) {
+		h.metrics.StoreFailed(op)
 	}
 }
 
@@ -114,6 +124,7 @@ func (h *House) census(ctx context.Context) {
 		return
 	}
 	g := metrics.Gauges{Subjects: c.Subjects, Sessions: c.Sessions, AuditHead: c.AuditHead, ClockSkew: h.clock.Skew()}
+	h.upkeep(ctx, &g)
 	roles := h.duty.Now().Roles
 	for kind, n := range c.Factors {
 		switch kind {
@@ -125,6 +136,36 @@ func (h *House) census(ctx context.Context) {
 	}
 	h.metrics.Set(g)
 	h.metrics.Muster(h.clock.Now())
+}
+
+// upkeep adds what tells for how long all will go on.
+func (h *House) upkeep(ctx context.Context, g *metrics.Gauges) {
+	now := h.duty.Now()
+	ends := maps.Clone(now.Ends)
+	for i, s := range now.Directory.Status(ctx) {
+		ends["directory_"+strconv.Itoa(i)] = s.CertificateEnds
+	}
+	h.metrics.Certificates(ends)
+	g.Counted = h.clock.Now()
+	g.Deadline = nextDeadline(now.Config.Policy, g.Counted)
+	if st, err := os.Stat(now.Config.Store); err == nil {
+		g.StoreBytes = st.Size()
+	}
+	if g.AuditHead > 0 {
+		if last, err := h.store.Events(ctx, g.AuditHead-1, 1); err == nil && len(last) > 0 {
+			g.AuditLast = last[0].At
+		}
+	}
+}
+
+// nextDeadline is the first one that is still to come, and zero where none is.
+func nextDeadline(p policy.Policy, now time.Time) (next time.Time) {
+	for _, l := range append(slices.Clone(p.Lines), p.Everybody) {
+		if l.At(now) == policy.Grace && (next.IsZero() || l.From.Before(next)) {
+			next = l.From
+		}
+	}
+	return next
 }
 
 var _ events.Counters = (*metrics.Metrics)(nil)

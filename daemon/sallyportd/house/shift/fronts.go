@@ -124,7 +124,7 @@ func (s *Shift) buildPage(context.Context, *Shift) error {
 		if err != nil {
 			return fmt.Errorf("reading the certificate for profiles: %w", err)
 		}
-		signer = &pair
+		signer, s.Ends["profile"] = &pair, pair.Leaf.NotAfter
 	}
 	var logo []byte
 	if p.Brand.Logo != "" {
@@ -148,7 +148,7 @@ func (s *Shift) buildPage(context.Context, *Shift) error {
 		if err != nil {
 			return fmt.Errorf("reading the page's certificate: %w", err)
 		}
-		s.Cert = &cert
+		s.Cert, s.Ends["page"] = &cert, cert.Leaf.NotAfter
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package shift
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -73,6 +75,7 @@ func (s *Shift) buildDirectory(_ context.Context, former *Shift) error {
 			return fmt.Errorf("reading ca_file: %w", err)
 		}
 		made.authorities = string(b)
+		s.Ends["directory_ca"] = firstEnd(b)
 	}
 	p := s.kept(former, made)
 	if p == nil {
@@ -85,6 +88,17 @@ func (s *Shift) buildDirectory(_ context.Context, former *Shift) error {
 	}
 	s.parts, s.Directory = append(s.parts, p), p.directory
 	return nil
+}
+
+// firstEnd is when the first certificate of a PEM file ends.
+func firstEnd(text []byte) (end time.Time) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err == nil && (end.IsZero() || c.NotAfter.Before(end)) {
+			end = c.NotAfter
+		}
+	}
+	return end
 }
 
 func (s *Shift) openDirectory(d directoryMade, silent *atomic.Bool) (*directory.Directory, error) {

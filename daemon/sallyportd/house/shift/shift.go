@@ -79,6 +79,9 @@ type Shift struct {
 	Page http.Handler
 	// Cert is the page's certificate; nil where a proxy does TLS.
 	Cert *tls.Certificate
+	// Ends is when the certificates end that were read from files: "page",
+	// "profile" and "directory_ca".
+	Ends map[string]time.Time
 
 	visits *visits.Visits
 	// text is what answers say to people.
@@ -98,7 +101,7 @@ type Shift struct {
 // be built, those that were are ended again and the former goes on. ctx bounds
 // the building, not the life.
 func Build(ctx context.Context, cfg *config.Config, g *Ground, former *Shift) (_ *Shift, err error) {
-	s := &Shift{Ground: g, Config: cfg, idle: make(chan struct{})}
+	s := &Shift{Ground: g, Config: cfg, Ends: map[string]time.Time{}, idle: make(chan struct{})}
 	s.users.Store(1)
 	defer func() {
 		if err != nil {
