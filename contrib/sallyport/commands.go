@@ -130,6 +130,31 @@ reset removes those.`,
 	return cmd
 }
 
+func (t *tool) appPasswordCommand() *cobra.Command {
+	var body struct {
+		why
+		Label   string `json:"label"`
+		Service string `json:"service,omitempty"`
+	}
+	cmd := &cobra.Command{
+		Use:   "app-password NAME --label TEXT --reason TEXT",
+		Short: "Make an app password for a machine, or for somebody whom the policy exempts",
+		Long: `Make an app password for somebody who has no second factor to make it with: a
+machine, or somebody whom the policy exempts. It is printed once. Everybody else
+makes their own at the page, so that nobody else ever knows it.`,
+		Example: `  sallyport app-password scanner3 --label "Copy room, 3rd floor" --service dav --reason "new scanner"`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.act(cmd.Context(), args[0], "app-password", body)
+		},
+	}
+	body.flags(cmd)
+	cmd.Flags().StringVar(&body.Label, "label", "", "the name by which people will know it (1 to 64 characters; compulsory)")
+	cmd.Flags().StringVar(&body.Service, "service", "", "the one service that it is good for (default: all that take app passwords)")
+	_ = cmd.MarkFlagRequired("label") // as above
+	return cmd
+}
+
 func (t *tool) sessionsCommand() *cobra.Command {
 	var y why
 	var end bool

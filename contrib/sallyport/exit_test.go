@@ -34,7 +34,7 @@ func TestExitStatus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := admin.New(admin.Config{Support: &house{}, Engine: &house{}, System: &house{}, Text: said, Now: time.Now})
+	h, err := admin.New(admin.Config{Support: &house{}, Issuer: &house{}, Engine: &house{}, System: &house{}, Text: said, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ unavailable.`,
 	root.PersistentFlags().StringVar(&t.socket, "socket", "", "the daemon's admin socket")
 	root.PersistentFlags().BoolVar(&t.json, "json", false, "print the daemon's answer as JSON")
 	root.AddCommand(t.statusCommand(), t.userCommand(), t.resetCommand(), t.unlockCommand(), t.revokeCommand(),
-		t.sessionsCommand(), t.explainCommand(), t.checkCommand(), t.auditCommand(), manCommand())
+		t.sessionsCommand(), t.appPasswordCommand(), t.explainCommand(), t.checkCommand(), t.auditCommand(), manCommand())
 	return root
 }
 

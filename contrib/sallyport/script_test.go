@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
 	"github.com/sallyport/sallyport/daemon/listen"
@@ -35,7 +37,7 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			h, err := admin.New(admin.Config{Support: &house{}, Engine: &house{}, System: &house{}, Text: said, Now: time.Now})
+			h, err := admin.New(admin.Config{Support: &house{}, Issuer: &house{}, Engine: &house{}, System: &house{}, Text: said, Now: time.Now})
 			if err != nil {
 				return err
 			}
@@ -128,6 +130,13 @@ func (h *house) Revoke(_ context.Context, o enroll.Order) (int, error) {
 	default:
 		return 0, nil
 	}
+}
+
+func (h *house) Issue(_ context.Context, o enroll.Order, w enroll.Wish) (records.Made, error) {
+	if o.Name != "scanner3" {
+		return records.Made{}, &enroll.Refusal{Reason: account.NotAllowed}
+	}
+	return records.Made{Record: account.Record{ID: "r9 for " + strings.Join(w.Services, ",")}, Secret: "k7m2-9qxv"}, nil
 }
 
 func (h *house) EndSessions(ctx context.Context, o enroll.Order) error { return h.Unlock(ctx, o) }

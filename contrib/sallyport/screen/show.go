@@ -240,6 +240,9 @@ func (s *Screen) Done(name string, d api.Done) {
 		s.printf("At the next sign-in the page asks for the normal password and this code.\n")
 	case "revoke":
 		s.printf("Done: %s of %s revoked. Programs that use them are refused from now on.\n", plural(d.Removed, "record"), name)
+	case "app-password":
+		s.printf("Done: %s has a new app password, %s.\n\n  App password:  %s\n\n", name, Clean(d.Record), Clean(d.AppPassword))
+		s.printf("Enter it on the device now: it is not shown again.\n")
 	case "unlock":
 		s.printf("Done: %s may try again at once.\n", name)
 	default:

@@ -89,6 +89,9 @@ type Leave struct {
 	Why string
 	// Bridge says that the normal password is still good for programs.
 	Bridge bool
+	// ByOperator says that an operator may make their app passwords: a machine, or
+	// somebody exempt.
+	ByOperator bool
 	// Due is when a second factor is owed, DaysLeft how many days that are; zero
 	// where there is no such day, or it is over.
 	Due      time.Time

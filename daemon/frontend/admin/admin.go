@@ -66,6 +66,7 @@ type System interface {
 // Config is what the front end needs.
 type Config struct {
 	Support Support
+	Issuer  Issuer
 	Engine  Engine
 	System  System
 	// Keeper copies the state and changes its keys.
@@ -104,7 +105,7 @@ type handler struct {
 func New(cfg Config) (http.Handler, error) { return build(cfg, listen.PeerOf) }
 
 func build(cfg Config, peerOf func(context.Context) (listen.Peer, bool)) (http.Handler, error) {
-	if cfg.Support == nil || cfg.Engine == nil || cfg.System == nil || cfg.Now == nil || cfg.Text == nil {
+	if cfg.Support == nil || cfg.Issuer == nil || cfg.Engine == nil || cfg.System == nil || cfg.Now == nil || cfg.Text == nil {
 		return nil, errors.New("admin: a part is missing")
 	}
 	if cfg.Log == nil {
@@ -144,6 +145,7 @@ func (h *handler) routes() []route {
 		{"POST /v1/users/{name}/unlock", desk, h.unlock},
 		{"POST /v1/users/{name}/revoke", desk, h.revoke},
 		{"POST /v1/users/{name}/end-sessions", desk, h.endSessions},
+		{"POST /v1/users/{name}/app-password", operator, h.issue},
 		{"POST /v1/check", desk, h.check},
 		{"GET /v1/audit", operator, h.audit},
 		{"GET /v1/audit/verify", operator, h.verify},

@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
 	"github.com/sallyport/sallyport/daemon/listen"
@@ -54,6 +55,10 @@ func (d *desk) Unlock(_ context.Context, o enroll.Order) error { return d.note("
 func (d *desk) Revoke(_ context.Context, o enroll.Order) (int, error) {
 	return 1, d.note("revoke", o)
 }
+func (d *desk) Issue(_ context.Context, o enroll.Order, w enroll.Wish) (records.Made, error) {
+	return records.Made{Record: account.Record{ID: "r9"}, Secret: "k7m2-9qxv"}, d.note("issue "+w.Label+" for "+strings.Join(w.Services, ",")+" to", o)
+}
+
 func (d *desk) EndSessions(_ context.Context, o enroll.Order) error { return d.note("end-sessions", o) }
 
 func (d *desk) Check(_ context.Context, a account.Attempt) account.Answer {
@@ -89,7 +94,7 @@ func said(t testing.TB) func(account.Reason) account.Text {
 
 func serve(t *testing.T, d *desk) string {
 	t.Helper()
-	h, err := admin.New(admin.Config{Support: d, Engine: d, System: d, Keeper: keeperOf{d}, Text: said(t), Now: time.Now, Desk: []string{"@4343"}, Operators: []string{"4242"}})
+	h, err := admin.New(admin.Config{Support: d, Issuer: d, Engine: d, System: d, Keeper: keeperOf{d}, Text: said(t), Now: time.Now, Desk: []string{"@4343"}, Operators: []string{"4242"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -155,20 +155,42 @@ func (o *order) setRevocation(key string, value any) (err error) {
 		o.all = all
 		return nil
 	default:
-		return o.set(key, value)
+		return errNotMine
 	}
 }
 
+// errNotMine says that a key is not one of those that an order has beside its own.
+var errNotMine = errors.New("not a key of this order")
+
 // readOrder reads who wants what done to whom, and why.
 func readOrder(w http.ResponseWriter, r *http.Request, operator string, revocation bool) (order, bool) {
+	if !revocation {
+		return readBody(w, r, operator, nil)
+	}
+	var more order
+	o, ok := readBody(w, r, operator, more.setRevocation)
+	if o.Record, o.all = more.Record, more.all; ok && o.all == (o.Record != "") {
+		bad(w, `one of "record" and "all" is needed, not both`)
+		return order{}, false
+	}
+	return o, ok
+}
+
+// readBody reads an order whose own keys more takes; it answers errNotMine to
+// all others.
+func readBody(w http.ResponseWriter, r *http.Request, operator string, more strictjson.Setter) (order, bool) {
 	o := order{Order: enroll.Order{Operator: operator}}
 	var ok bool
 	if o.Name, ok = personName(w, r); !ok {
 		return order{}, false
 	}
-	set := o.set
-	if revocation {
-		set = o.setRevocation
+	set := func(key string, value any) error {
+		if more != nil {
+			if err := more(key, value); !errors.Is(err, errNotMine) {
+				return err
+			}
+		}
+		return o.set(key, value)
 	}
 	if !readObject(w, r, set) {
 		return order{}, false
@@ -186,9 +208,6 @@ func readOrder(w http.ResponseWriter, r *http.Request, operator string, revocati
 		return order{}, false
 	case utf8.RuneCountInString(o.Ticket) > maxTicket:
 		bad(w, fmt.Sprintf("the ticket is longer than %d characters", maxTicket))
-		return order{}, false
-	case revocation && o.all == (o.Record != ""):
-		bad(w, `one of "record" and "all" is needed, not both`)
 		return order{}, false
 	}
 	return o, true

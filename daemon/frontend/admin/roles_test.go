@@ -55,6 +55,7 @@ func asks() map[string]string {
 		"POST /v1/users/{name}/unlock":       "POST /v1/users/alice/unlock" + why,
 		"POST /v1/users/{name}/revoke":       "POST /v1/users/alice/revoke\n" + `{"reason":"lost phone","all":true}`,
 		"POST /v1/users/{name}/end-sessions": "POST /v1/users/alice/end-sessions" + why,
+		"POST /v1/users/{name}/app-password": "POST /v1/users/alice/app-password\n" + `{"reason":"a new scanner","label":"Copy room"}`,
 		"POST /v1/check":                     "POST /v1/check\n" + `{"service":"web","username":"alice","password":"pass"}`,
 		"GET /v1/audit":                      "GET /v1/audit",
 		"GET /v1/audit/verify":               "GET /v1/audit/verify",
@@ -130,7 +131,7 @@ func (d *desk) touched() bool { return len(d.done) > 0 || d.tried.Name != "" }
 func askAs(t *testing.T, ask string, p listen.Peer, known bool) (int, *desk) {
 	t.Helper()
 	d := &desk{}
-	h, err := admin.NewFor(admin.Config{Support: d, Engine: d, System: d, Keeper: keeperOf{d}, Text: said(t), Now: time.Now,
+	h, err := admin.NewFor(admin.Config{Support: d, Issuer: d, Engine: d, System: d, Keeper: keeperOf{d}, Text: said(t), Now: time.Now,
 		Desk: []string{"@4343"}, Operators: []string{"4242"}},
 		func(context.Context) (listen.Peer, bool) { return p, known })
 	if err != nil {

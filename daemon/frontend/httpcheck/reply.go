@@ -42,7 +42,7 @@ type reply struct {
 	Leave        string `json:"leave,omitempty"`
 	RequiredFrom string `json:"required_from,omitempty"`
 	DaysLeft     int    `json:"days_left,omitempty"`
-	Error      string         `json:"error,omitempty"`
+	Error        string `json:"error,omitempty"`
 }
 
 type user struct {

@@ -207,8 +207,8 @@ type AuditReport struct {
 	Problem string `json:"problem,omitempty"`
 }
 
-// Done is the answer to a reset, an unlock, a revocation or an end of
-// sessions.
+// Done is the answer to a reset, an unlock, a revocation, an end of sessions or a
+// new app password.
 type Done struct {
 	Done string `json:"done"`
 	// Removed is how many records ended.
@@ -216,6 +216,9 @@ type Done struct {
 	// Invite is the code to tell the person; only a reset has one.
 	Invite  string    `json:"invite,omitempty"`
 	Expires time.Time `json:"expires,omitzero"`
+	// AppPassword is a new one, shown once, Record its id; only that act has them.
+	AppPassword string `json:"app_password,omitempty"`
+	Record      string `json:"record,omitempty"`
 }
 
 // Explanation is the walk through a decision without a secret.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check"
+	"github.com/sallyport/sallyport/daemon/check/policy"
 	"github.com/sallyport/sallyport/daemon/check/way"
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/enroll/records"
@@ -50,7 +51,9 @@ func (s *Shift) over(ctx context.Context) (time.Time, error) {
 func (s *Shift) allowed(who account.Subject, snap account.Snapshot) records.Leave {
 	c := s.Engine.Leave(who)
 	marked := c.Mark(account.Answer{}, c.Why(snap))
-	return records.Leave{Why: marked.Leave, Due: marked.Due, DaysLeft: marked.DaysLeft, Bridge: c.Open(snap) && s.bridged()}
+	state := c.Line.At(c.Now)
+	return records.Leave{Why: marked.Leave, Due: marked.Due, DaysLeft: marked.DaysLeft, Bridge: c.Open(snap) && s.bridged(),
+		ByOperator: state == policy.Machine || state == policy.Exempt}
 }
 
 // bridged tells whether some service takes the normal password of people whose
