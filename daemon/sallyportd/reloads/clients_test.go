@@ -155,10 +155,13 @@ func (c *client) overDovecot(name, password string) (bool, error) {
 
 // load are clients at work.
 type load struct {
-	t          *testing.T
-	stop       atomic.Bool
-	all        sync.WaitGroup
-	asked      map[string]*atomic.Int64
+	t     *testing.T
+	stop  atomic.Bool
+	all   sync.WaitGroup
+	asked map[string]*atomic.Int64
+	// outage says that plugins are being killed: then nobody can tell is an answer,
+	// and no is still none.
+	outage     atomic.Bool
 	reconnects atomic.Int64
 }
 
@@ -185,8 +188,12 @@ func begin(t *testing.T, s *servertest.Site, clients int) *load {
 func (l *load) work(c *client, p *servertest.Person) {
 	failed := 0
 	for !l.stop.Load() && failed < 3 {
+		outage := l.outage.Load()
 		ok, err := c.ask(p.Name, p.App)
 		l.asked[c.front].Add(1)
+		if err != nil && (outage || l.outage.Load()) {
+			continue
+		}
 		if err != nil || !ok {
 			failed++
 			l.t.Errorf("at %s %s (kept: %t) was told %t, %v", time.Now().Format("05.000"), c.front, c.keeps, ok, err)

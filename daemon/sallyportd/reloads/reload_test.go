@@ -120,6 +120,7 @@ func TestAStormOfReloads(t *testing.T) {
 		s.edit(fmt.Sprintf("timeout = \"%ds\"", 2+n), fmt.Sprintf("timeout = \"%ds\"", 3+n),
 			"operator = \"Example University", fmt.Sprintf("operator = \"Example University%d", n))
 		old := s.plugins()
+		l.outage.Store(n%2 == 1)
 		var all sync.WaitGroup
 		for range 50 {
 			all.Go(s.hangup)
@@ -136,8 +137,15 @@ func TestAStormOfReloads(t *testing.T) {
 			}
 			return nil
 		})
+		s.within("all plugins", func() error {
+			if up := s.plugins(); len(up) != 3 {
+				return fmt.Errorf("up are %v", up)
+			}
+			return nil
+		})
+		l.outage.Store(false)
+		l.more(10)
 	}
-	l.more(10)
 	l.end()
 	s.within("what is left", func() error {
 		now, err := s.held()

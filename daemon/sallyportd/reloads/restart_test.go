@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,9 +17,6 @@ import (
 	"github.com/sallyport/sallyport/contrib/servertest"
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
-
-// restarts is how often the daemon is restarted under load.
-const restarts = 20
 
 // manager holds the listening sockets, as systemd does, and hands them to one
 // daemon after the other.
@@ -101,9 +99,14 @@ func (m *manager) stop() {
 }
 
 // TestRestartLosesNoRequest: with its sockets held by somebody else, the daemon
-// is ended and started again under load, twenty times. Nobody is refused, and no
-// request that was sent stays without an answer.
+// is ended and started again under load, twenty times, or as often as
+// SALLYPORT_RESTARTS says. Nobody is refused, and no request that was sent stays
+// without an answer.
 func TestRestartLosesNoRequest(t *testing.T) {
+	restarts := 20
+	if n, err := strconv.Atoi(os.Getenv("SALLYPORT_RESTARTS")); err == nil {
+		restarts = n
+	}
 	s := servertest.Start(t, servertest.Options{})
 	s.Stop()
 	m := newManager(t, s)
