@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
 	"github.com/sallyport/sallyport/daemon/enroll/devices"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/recipe"
 	"github.com/sallyport/sallyport/plugins/factor"
@@ -36,6 +37,7 @@ type world struct {
 	asks     []*question
 	apps     []string // where people may be sent back to
 	gates    []string // and whose hosts take them over
+	renewed  int      // how often a session was kept from idling out
 }
 
 const (
@@ -196,12 +198,15 @@ func (w *world) act(what string, session account.Secret) (*enroll.View, error) {
 	return v, nil
 }
 
-func (w *world) View(_ context.Context, session account.Secret) (enroll.View, error) {
+func (w *world) View(ctx context.Context, session account.Secret) (enroll.View, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v, err := w.act("View", session)
 	if err != nil {
 		return enroll.View{}, err
+	}
+	if !records.IsUnasked(ctx) {
+		w.renewed++
 	}
 	return *v, nil
 }

@@ -1,7 +1,9 @@
 package enrollweb
 
 import (
+	"html"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -106,17 +108,47 @@ func TestThePageWaitsForTheFirstSync(t *testing.T) {
 	b := signedIn(t, w).make("android", "label", "Fairphone")
 	id := w.only(t).AppPasswords[0].ID
 	b.get("/passwords/wait?id="+id).says(200, "Nothing has arrived yet", "Fairphone")
-	if b.res.Header.Get("Refresh") != "5" {
-		t.Error("the page does not look again")
+	since := strconv.FormatInt(now().Unix(), 10)
+	again := "/passwords/wait?id=" + id + "&since=" + since
+	b.says(200, `<noscript><meta http-equiv="refresh" content="5; url=`+html.EscapeString(again)+`"></noscript>`, `data-watch="`+html.EscapeString(again)+`"`, `href="/tries/watch"`)
+	if b.res.Header.Get("Refresh") != "" {
+		t.Error("the page is loaded again over a script that does better")
 	}
 	w.edit(func(v *enroll.View) {
 		v.AppPasswords[0].LastUsed, v.AppPasswords[0].LastService = now().Add(-time.Minute), "dav"
 	})
 	b.get("/passwords/wait?id="+id).says(200, "“Fairphone” was seen: today, 09:29", "data-seen")
-	if b.res.Header.Get("Refresh") != "" {
+	if strings.Contains(b.body, "refresh") || strings.Contains(b.body, "data-watch") {
 		t.Error("the page looks for what it has found")
 	}
 	b.get("/passwords/wait?id=p77").leads("/home?note=removed")
+}
+
+// The page stops looking after ten minutes, and what it does by itself keeps no
+// session alive.
+func TestThePageDoesNotWaitForEver(t *testing.T) {
+	w := newWorld()
+	b := signedIn(t, w).make("android", "label", "Fairphone")
+	b.says(200, "I have entered it – continue", `data-look="/passwords/wait?id=p1&amp;since=`)
+	at := func(ago time.Duration) string {
+		return "/passwords/wait?id=p1&since=" + strconv.FormatInt(now().Add(-ago).Unix(), 10)
+	}
+	for path, over := range map[string]bool{at(0): false, at(599 * time.Second): false, at(600 * time.Second): true, at(24 * time.Hour): true, at(-time.Hour): false, "/passwords/wait?id=p1&since=x": false} {
+		b.get(path).says(200, "Waiting for the device", "Find out why")
+		if got := strings.Contains(b.body, "data-over"); got != over || strings.Contains(b.body, `http-equiv="refresh"`) == over || strings.Contains(b.body, "in the last ten minutes") != over {
+			t.Errorf("%s: over %t, want %t:\n%s", path, got, over, b.body)
+		}
+	}
+	w.edit(func(v *enroll.View) { v.Fresh = true })
+	b.get("/devices").post("/devices", "device", "mac").leads("/devices/step?n=1").post("/passwords/new").says(200, made[:4])
+	b.get("/devices/step?n=1").says(200, `url=/devices/step?n=1&amp;since=`, "Find out why")
+	for path, asked := range map[string]int{"/passwords/wait?id=p1": 1, at(0): 0, at(time.Hour): 0, at(-time.Hour): 1, "/devices/step?n=1": 1,
+		"/devices/step?n=1&since=1": 0, "/tries": 1, "/tries?watch=" + strconv.FormatInt(now().Unix(), 10): 0} {
+		before := w.renewed
+		if b.get(path).says(200); w.renewed-before != asked {
+			t.Errorf("%s: the session is kept %d times, want %d", path, w.renewed-before, asked)
+		}
+	}
 }
 
 func TestAnAppPasswordIsRenamed(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 // View shows everything that the owner of the session may see, without any
 // secret but the set-up key that is waiting. It keeps the session from idling
-// out. account.ErrNotFound means that the session is over.
+// out, unless it is records.Unasked. account.ErrNotFound means that the session is over.
 func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 	s, err := d.open(ctx, token)
 	if err != nil {

@@ -155,7 +155,7 @@ func (d *Desk) keep(s *session, c *account.Change) error {
 // session wrote since the person was read.
 func (d *Desk) renew(ctx context.Context, s *session, version int64) error {
 	until := earlier(d.cfg.Now().Add(idleFor), s.state.Ends)
-	if until.Sub(s.token.Expires) < renewAfter {
+	if records.IsUnasked(ctx) || until.Sub(s.token.Expires) < renewAfter {
 		return nil
 	}
 	now, err := d.cfg.Store.Token(ctx, s.ref())

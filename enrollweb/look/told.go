@@ -19,7 +19,9 @@ type Watch struct {
 	On bool
 	// Since is when it began, in seconds of Unix; 0 where it has not.
 	Since int64
-	Seen  []Told
+	// At is the address to look at, where that is not the page's own.
+	At   string
+	Seen []Told
 }
 
 // line is a Told in words. Nothing in it was typed by somebody who tried.

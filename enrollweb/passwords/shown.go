@@ -3,7 +3,9 @@ package passwords
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
@@ -65,6 +67,7 @@ const maxSecret = 128
 // wait tells whether a program has synced with the new app password, and looks
 // again by itself until one has.
 func (ps *Pages) wait(v *visit.Visit) {
+	from := since(v)
 	view, ok := v.View()
 	if !ok {
 		return
@@ -74,5 +77,30 @@ func (ps *Pages) wait(v *visit.Visit) {
 		v.To("/home?note=removed")
 		return
 	}
-	showWait(v, view, look.Page{Record: rec})
+	showWait(v, view, look.Page{Record: rec, Here: visit.One("/passwords/wait", rec.ID), Watch: look.Watch{Since: from}})
+}
+
+// waitFor is how long the page looks by itself whether a program has synced.
+const waitFor = 10 * time.Minute
+
+// since is when the page began to look, in seconds of Unix, as its own address
+// says when it asks again by itself; otherwise it begins now.
+func since(v *visit.Visit) int64 {
+	at, err := strconv.ParseInt(v.R.URL.Query().Get("since"), 10, 64)
+	if now := v.Now().Unix(); err != nil || at > now {
+		return now
+	}
+	v.ByItself()
+	return at
+}
+
+// showWait tells whether the app password of the page's record has been used.
+func showWait(v *visit.Visit, view enroll.View, p look.Page) {
+	p.Title, p.View, p.Signed, p.Onward = "wait.title_seen", view, true, v.OnwardHost()
+	if p.Record.LastUsed.IsZero() {
+		p.Title = "wait.title"
+		p.Watch.On = v.Now().Sub(time.Unix(p.Watch.Since, 0)) < waitFor
+		p.Watch.At = p.Here + "&since=" + strconv.FormatInt(p.Watch.Since, 10)
+	}
+	v.Show(http.StatusOK, "wait", p)
 }

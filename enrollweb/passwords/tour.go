@@ -57,6 +57,7 @@ func (ps *Pages) devices(v *visit.Visit) {
 // or, where it has one, whether it has synced. After the last one there is a list
 // of all.
 func (ps *Pages) step(v *visit.Visit) {
+	from := since(v)
 	view, ok := v.View()
 	if !ok {
 		return
@@ -79,6 +80,7 @@ func (ps *Pages) step(v *visit.Visit) {
 		v.Show(http.StatusOK, "tour", p)
 	case r.Steps[n-1].Record != "" && !p.Tour.Again:
 		p.Record, _ = appPassword(view, r.Steps[n-1].Record)
+		p.Here, p.Watch.Since = round.At(n), from
 		showWait(v, view, p)
 	default:
 		if view, ok = v.FreshView(round.At(n)); !ok {
@@ -130,16 +132,6 @@ func (ps *Pages) made(v *visit.Visit, view enroll.View, t look.Tour, record stri
 		}
 	}
 	return t
-}
-
-// showWait tells whether the app password of the page's record has been used.
-func showWait(v *visit.Visit, view enroll.View, p look.Page) {
-	p.Title, p.View, p.Signed, p.Onward = "wait.title_seen", view, true, v.OnwardHost()
-	if p.Record.LastUsed.IsZero() {
-		p.Title = "wait.title"
-		v.W.Header().Set("Refresh", "5")
-	}
-	v.Show(http.StatusOK, "wait", p)
 }
 
 // appPassword finds a record in the person's own list and nowhere else.

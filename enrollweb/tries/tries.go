@@ -50,6 +50,10 @@ func watch(v *visit.Visit) {
 }
 
 func (ps *Pages) list(v *visit.Visit) {
+	from, watching := since(v)
+	if watching {
+		v.ByItself()
+	}
 	view, ok := v.View()
 	if !ok {
 		return
@@ -62,9 +66,9 @@ func (ps *Pages) list(v *visit.Visit) {
 		return
 	}
 	p := look.Page{Title: "tries.title", Here: "/tries", View: view, Signed: true, Told: devicesOf(view, own)}
-	if since, ok := since(v); ok {
-		p.Watch.Since, p.Watch.On = since.Unix(), v.Now().Sub(since) < watchFor
-		p.Watch.Seen = seen(view, own, since)
+	if watching {
+		p.Watch.Since, p.Watch.On = from.Unix(), v.Now().Sub(from) < watchFor
+		p.Watch.Seen = seen(view, own, from)
 		p.Here += "?watch=" + strconv.FormatInt(p.Watch.Since, 10)
 	}
 	v.Show(http.StatusOK, "tries", p)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/look"
 )
@@ -29,6 +30,10 @@ func (v *Visit) View() (enroll.View, bool) {
 	}
 	return view, true
 }
+
+// ByItself says that the page asks by itself, and perhaps nobody sits before it:
+// the visit keeps no session alive.
+func (v *Visit) ByItself() { v.R = v.R.WithContext(records.Unasked(v.R.Context())) }
 
 // FreshView is View for what only somebody may do who signed in a moment ago;
 // the others are asked to sign in again, and come back to next.
