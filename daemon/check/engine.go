@@ -154,7 +154,7 @@ type Step = explain.Step
 // service that is not in the config, else account.ErrUnavailable.
 func (e *Engine) Explain(ctx context.Context, name, service string) ([]Step, error) {
 	return explain.Walker{Services: e.roster.Services, Find: e.cfg.Directory.Find, Load: e.cfg.Store.Load, Leave: e.Leave,
-		Waits: e.cfg.Waits, Hooks: e.cfg.Hooks, Now: e.cfg.Clock.Now(), Last: e.cfg.Policy.Last()}.Walk(ctx, name, service)
+		Waits: e.cfg.Waits, Hooks: e.cfg.Hooks, Now: e.cfg.Clock.Now()}.Walk(ctx, name, service)
 }
 
 // alarm tells the operator of something that should never happen. The journal

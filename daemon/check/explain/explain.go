@@ -51,9 +51,8 @@ type Walker struct {
 	Find  func(ctx context.Context, name string) (account.Facts, error)
 	Load  func(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
 	Waits Waits
-	// Leave is what the policy says of somebody, Last the last of its deadlines.
+	// Leave is what the policy says of somebody.
 	Leave func(who account.Subject) leave.Case
-	Last  time.Time
 	Hooks []veto.Hook
 	Now   time.Time
 }
@@ -95,15 +94,14 @@ func (w Walker) Walk(ctx context.Context, name, service string) ([]Step, error) 
 		return nil, fmt.Errorf("asking who has to wait: %w", err)
 	}
 	steps = append(append(steps, held...), ways(s, snap, waits, w.Now)...)
-	return w.leave(steps, s, c, snap), nil
+	return onLeave(steps, s, c, snap), nil
 }
 
-// leave corrects the result for who has leave, or never has any.
-func (w Walker) leave(steps []Step, s way.Service, c leave.Case, snap account.Snapshot) []Step {
+// onLeave corrects the result for who has leave, or never has any.
+func onLeave(steps []Step, s way.Service, c leave.Case, snap account.Snapshot) []Step {
 	end := &steps[len(steps)-1]
-	bridged := len(s.Bridge.Factors) > 0 && c.Now.Before(w.Last)
 	_, alone := s.Alone(way.Directory)
-	if bridged {
+	if len(s.Bridge.Factors) > 0 {
 		bridge := Step{Asked: "normal password?", Answer: "no: " + c.Closed(snap), Config: s.Bridge.Config}
 		if c.Open(snap) {
 			bridge.Answer = "yes: until their first app password is in use, or " + c.Line.From.Format(time.DateOnly)

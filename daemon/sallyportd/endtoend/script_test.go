@@ -66,6 +66,8 @@ func verbs() map[string]verb {
 		"spellings": (*story).spellings,
 		"toolong":   (*story).tooLong,
 		"pagepost":  (*story).pagePost,
+		"join":      (*story).joinGroup,
+		"rollout":   (*story).rollout,
 
 		"keepcookies": (*story).keepCookies,
 		"putcookies":  (*story).putCookies,
