@@ -44,6 +44,7 @@ type examination struct {
 func (m Machine) examine(doc *strict.Document, c *Config) {
 	x := examination{m, doc, doc.Refused()}
 	x.ask("state", c.State, m.State)
+	x.ask("store.journal", c.Journal, m.State)
 	x.ask("keys.kek", c.KEK, m.Key)
 	x.file("directory.bind_password_file", c.Directory.BindPasswordFile, files.Secret)
 	x.file("directory.ca_file", c.Directory.CAFile, files.Certificates)

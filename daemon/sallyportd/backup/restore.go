@@ -28,6 +28,8 @@ type Order struct {
 	// Second tells whether a factor is a second one: who loses the last of those
 	// sets up with an invite code only.
 	Second func(factor string) bool
+	// Hooks is the folder where hooks remember how far they have read the audit.
+	Hooks string
 	// Operator is named in the audit.
 	Operator string
 	// Step, if set, is told of each step once it is done; tests end the process
@@ -87,6 +89,7 @@ func (r *restore) run(ctx context.Context) error {
 		{"replayed", r.replay},
 		{"closed", r.finish},
 		{"settled", r.settle},
+		{"told", r.hooks},
 		{"aside", r.keep},
 		{"swapped", r.swap},
 	} {

@@ -131,6 +131,24 @@ func (h home) unchanged() {
 	})
 }
 
+// Hooks hear of what comes after a restore, although they have heard of higher
+// numbers before.
+func TestHooksHearOfWhatComes(t *testing.T) {
+	h := scene(t)
+	for name, seq := range map[string]string{"ahead": "99", "behind": "2", "odd": "many"} {
+		h.must(os.WriteFile(h.path("hook-"+name+".seq"), []byte(seq+"\n"), 0o600))
+	}
+	o := h.order()
+	o.Hooks = h.dir
+	_, err := backup.Restore(context.Background(), o)
+	h.must(err)
+	for name, want := range map[string]string{"ahead": "5\n", "behind": "2\n", "odd": "many\n"} {
+		if got, err := os.ReadFile(h.path("hook-" + name + ".seq")); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
 func TestRestoreWhileTheDaemonRuns(t *testing.T) {
 	h := scene(t)
 	h.use(func(*state.State) {
@@ -185,7 +203,7 @@ func TestRestoreSurvivesKill(t *testing.T) {
 		t.Fatalf("it lived: %v", err)
 	}
 	first := scene(t)
-	for _, step := range []string{"copied", "opened", "verified", "replayed", "closed", "settled", "aside", "swapped"} {
+	for _, step := range []string{"copied", "opened", "verified", "replayed", "closed", "settled", "told", "aside", "swapped"} {
 		t.Run(step, func(t *testing.T) {
 			h := first.twin(t)
 			c := exec.Command(os.Args[0], "-test.run=^TestRestoreSurvivesKill$")

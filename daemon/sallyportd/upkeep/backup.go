@@ -130,7 +130,7 @@ func (t *tool) restore(c *cobra.Command, o backup.Order) error {
 	if o.State, err = t.place(cfg, c.ErrOrStderr()); err != nil {
 		return err
 	}
-	o.Second = seconds(cfg)
+	o.Second, o.Hooks = seconds(cfg), cfg.State
 	r, err := backup.Restore(context.WithoutCancel(c.Context()), o)
 	if err != nil {
 		return asDaemon(err, filepath.Dir(o.State.Path))

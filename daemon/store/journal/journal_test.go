@@ -118,6 +118,9 @@ func TestNotesGoOn(t *testing.T) {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for i, from := range at {
+		if i%4 > 0 {
+			continue
+		}
 		all := since(t, conf, from)
 		if len(all) != 20-i || all[0].Number != int64(i+1) || !strings.HasPrefix(all[0].Removed[0], fmt.Sprint(i, " ")) {
 			t.Errorf("after note %d: %d notes", i, len(all))
