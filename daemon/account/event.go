@@ -41,6 +41,10 @@ const (
 	ActRestore Act = "restore"
 	// ActKeys is a change of the keys that the state is sealed with.
 	ActKeys Act = "keys"
+	// ActCode is a one-time code that support gave out.
+	ActCode Act = "code"
+	// ActRefuse is an order of support that was refused, and not carried out.
+	ActRefuse Act = "refuse"
 	// ActAlarm is something that should never happen, for the operator.
 	ActAlarm Act = "alarm"
 )

@@ -56,6 +56,23 @@ func (r Record) Active(now time.Time) bool {
 		(r.Expires.IsZero() || now.Before(r.Expires))
 }
 
+// fromSupport is the label of a one-time code from support: a record of the factor
+// of emergency codes, with one use and a near end. People cannot give a record of
+// that factor a name.
+const fromSupport = "code from support"
+
+// FromSupport tells whether the record is a one-time code from support, where
+// recovery is the factor of emergency codes.
+func (r Record) FromSupport(recovery string) bool {
+	return r.Factor == recovery && r.Label == fromSupport
+}
+
+// ForSupport returns the record as a one-time code from support.
+func (r Record) ForSupport(expires time.Time) Record {
+	r.Label, r.Expires = fromSupport, expires
+	return r
+}
+
 // Snapshot is everything kept about one subject, read at one moment.
 type Snapshot struct {
 	Subject ID

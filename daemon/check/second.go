@@ -78,12 +78,14 @@ func (t *try) enrolled(snap account.Snapshot) bool {
 
 // judgeCode counts the try of one factor durably, once, then asks it.
 func (t *try) judgeCode(ctx context.Context, kind string, snap account.Snapshot, counted int64) verdict.Finding {
-	count := t.cfg.Throttle.Second
+	count, records := t.cfg.Throttle.Second, witness.Active(snap, kind, t.started)
 	if !t.service.HasDirectory() {
 		count = t.cfg.Throttle.SecondAlone
+		// A code from support is worth nothing without the password.
+		records = slices.DeleteFunc(records, func(r account.Record) bool { return r.FromSupport(kind) })
 	}
 	return codes.Door{
-		Factor: t.roster.Factors[kind], Records: witness.Active(snap, kind, t.started),
+		Factor: t.roster.Factors[kind], Records: records,
 		Service: t.Service, Behind: t.service.HasDirectory(), Safe: t.cfg.Clock.Safe(), Log: t.cfg.Log,
 		Count: func(ctx context.Context) (int64, time.Duration, error) { return count(ctx, t.facts.ID, kind) },
 		Ask: func(ctx context.Context, records []account.Record) (witness.Testimony, error) {

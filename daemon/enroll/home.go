@@ -62,7 +62,7 @@ func (d *Desk) View(ctx context.Context, token account.Secret) (View, error) {
 	v.Programs = tries.Programs(v.Astray, v.Bridged)
 	if d.cfg.Recovery != "" {
 		v.CodesLeft = 0
-		for _, r := range records.ActiveOf(snap, d.cfg.Recovery, now) {
+		for _, r := range d.cfg.Sheets(snap) {
 			v.CodesLeft += max(0, r.Uses)
 		}
 	}

@@ -200,7 +200,7 @@ func (d *Desk) confirm(ctx context.Context, token, code account.Secret) (Confirm
 	if snap.InviteRequired { // invited has seen it
 		c.TakeTokens = append(c.TakeTokens, account.TokenRef{Kind: account.TokenInvite, Hash: [32]byte(s.state.Invite)})
 	}
-	if d.cfg.Recovery != "" && len(records.ActiveOf(snap, d.cfg.Recovery, d.cfg.Now())) == 0 {
+	if d.cfg.Recovery != "" && len(d.cfg.Sheets(snap)) == 0 {
 		if done.Codes, err = d.cfg.Sheet(ctx, o, &c); err != nil {
 			return Confirmed{}, err
 		}

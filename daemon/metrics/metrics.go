@@ -45,6 +45,9 @@ type Build struct {
 	Services []string
 	Plugins  []string
 	Servers  int
+	// Now is the daemon's clock, which is shown beside Prometheus's own. Without it
+	// there is no such series.
+	Now func() time.Time
 }
 
 // Gauges is what is counted from time to time.
@@ -128,7 +131,7 @@ func New(b Build) *Metrics {
 		m.gauges[name] = prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_" + name, Help: help})
 		m.registry.MustRegister(m.gauges[name])
 	}
-	m.newUpkeep()
+	m.newUpkeep(b.Now)
 	info := m.gaugeVec("build_info", "Always 1; the version is the label.", "version")
 	info.WithLabelValues(b.Version).Set(1)
 	m.prepare()
@@ -165,6 +168,12 @@ func (m *Metrics) prepare() {
 	}
 	for _, l := range losses() {
 		m.lost.WithLabelValues(l)
+	}
+	for _, b := range buckets() {
+		m.throttled.WithLabelValues(b)
+	}
+	for _, f := range frontEnds() {
+		m.refused.WithLabelValues(f)
 	}
 }
 
@@ -241,7 +250,7 @@ func (m *Metrics) PluginRestarted(kind string) {
 
 // Throttled counts a try that had to wait: "source", "first" or "second".
 func (m *Metrics) Throttled(bucket string) {
-	m.throttled.WithLabelValues(among([]string{"source", "first", "second"}, bucket)).Inc()
+	m.throttled.WithLabelValues(among(buckets(), bucket)).Inc()
 }
 
 // Attack says whether wrong secrets come in so fast that limits are tight.
@@ -292,10 +301,12 @@ func durations() []string {
 	return []string{"check", "directory_bind", "directory_search", "plugin_call", "store_commit"}
 }
 
+func buckets() []string { return []string{"source", "first", "second"} }
+
 func losses() []string { return []string{"tries", "uses", "log_lines", "alarms"} }
 
 func acts() []string {
-	return words(account.ActEnroll, account.ActAdd, account.ActIssue, account.ActRevoke, account.ActRename, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActReplace, account.ActNewNetwork, account.ActBackup, account.ActRestore, account.ActKeys, account.ActAlarm)
+	return words(account.ActEnroll, account.ActAdd, account.ActIssue, account.ActRevoke, account.ActRename, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActReplace, account.ActNewNetwork, account.ActBackup, account.ActRestore, account.ActKeys, account.ActCode, account.ActRefuse, account.ActAlarm)
 }
 
 func reasons() []string {

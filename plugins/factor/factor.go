@@ -46,6 +46,11 @@ func (v Verdict) String() string {
 const (
 	// MaxPayload is the largest payload of one record, in bytes.
 	MaxPayload = 4 << 10
+	// LoneCode is the setting with which the daemon, and never the config, asks a
+	// factor of emergency codes for a record of one single code, that support
+	// reads out: its value is "true". A factor that makes none fails, as with every
+	// setting that it does not know. Such a record stands beside the MaxRecords.
+	LoneCode = "lone_code"
 	// EntropySize is the number of random bytes an Enrollment carries.
 	EntropySize = 64
 )

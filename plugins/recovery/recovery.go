@@ -23,7 +23,12 @@
 // ordinary passwords, and one in 32 of those would have a fitting check
 // character and never reach the directory.
 //
-// It has no settings.
+// Support can have a single code of ten characters made (9 random, 45 bits), in
+// two groups of five, for somebody who must get in today without their phone. It
+// is a record of its own, with the same hash. That it ends soon is up to the
+// daemon.
+//
+// The config can set nothing; only the daemon sets factor.LoneCode.
 package recovery
 
 import (
@@ -41,16 +46,15 @@ import (
 )
 
 const (
-	kind = "recovery"
 	// codes is how many codes stand on a sheet.
 	codes = 10
 	// random is how many characters of a code are random.
 	random = 14
-	length = random + 1
+	// randomLone is the same of a code of support: it is read out on the phone,
+	// lives for a day at most, and every try is counted.
+	randomLone = 9
 	// group is how many characters are shown together.
 	group = 5
-	// bytesPerCode holds the 70 random bits of one code.
-	bytesPerCode = (random*5 + 7) / 8
 
 	// Cost of one hash; part of format 1, and so fixed for ever.
 	passes    = 1
@@ -62,11 +66,12 @@ const (
 
 	// purpose keeps the codes apart from all else that may ever be derived
 	// from the same entropy.
-	purpose = "sallyport recovery codes, format 1"
+	purpose     = "sallyport recovery codes, format 1"
+	purposeLone = "sallyport support code, format 2"
 
-	// shape is 15 characters of the alphabet or their look-alikes, with blanks
-	// and dashes anywhere.
-	shape = `^[ \t-]*([0-9A-TV-Za-tv-z][ \t-]*){15}$`
+	// shape is 10 or 15 characters of the alphabet or their look-alikes, with
+	// blanks and dashes anywhere.
+	shape = `^[ \t-]*(([0-9A-TV-Za-tv-z][ \t-]*){5}){2,3}$`
 )
 
 // Factor is the factor "recovery", safe for concurrent use. Make it with New.
@@ -86,7 +91,7 @@ func (*Factor) Info(ctx context.Context) (factor.Info, error) {
 		return factor.Info{}, err
 	}
 	return factor.Info{
-		Kind:       kind,
+		Kind:       "recovery",
 		Format:     format,
 		Shape:      shape,
 		MaxRecords: 1,
@@ -94,41 +99,69 @@ func (*Factor) Info(ctx context.Context) (factor.Info, error) {
 	}, nil
 }
 
-// Enroll makes a sheet of ten codes, which Secret lists one a line. It fails
-// on any setting and on too little entropy.
+// Enroll makes a sheet of ten codes, which Secret lists one a line, or the one
+// code that factor.LoneCode asks for. It fails on any other setting and on too
+// little entropy.
 func (f *Factor) Enroll(ctx context.Context, e factor.Enrollment) (factor.Issued, error) {
 	if err := ctx.Err(); err != nil {
 		return factor.Issued{}, err
 	}
-	if len(e.Settings) > 0 {
-		return factor.Issued{}, errors.New("making recovery codes: there are no settings")
+	wanted, info := uint32(format), purpose
+	for name, value := range e.Settings {
+		if name != factor.LoneCode || value != "true" {
+			return factor.Issued{}, errors.New("making recovery codes: there are no settings")
+		}
+		wanted, info = formatLone, purposeLone
 	}
 	if len(e.Entropy) != factor.EntropySize {
 		return factor.Issued{}, fmt.Errorf("making recovery codes: %d bytes of entropy, want %d", len(e.Entropy), factor.EntropySize)
 	}
-	stream, err := hkdf.Key(sha256.New, e.Entropy, nil, purpose, saltSize+codes*bytesPerCode)
+	k, _ := kindOf(wanted)
+	s := sheet{kind: k, entries: make([]entry, k.codes)}
+	shown, err := f.draw(ctx, s, info, e.Entropy)
 	if err != nil {
 		return factor.Issued{}, fmt.Errorf("making recovery codes: %w", err)
 	}
-	var s sheet
-	copy(s.salt[:], stream)
-	shown := make([]string, codes)
-	for i := range codes {
-		code, err := crockford.Encode(stream[saltSize+i*bytesPerCode:][:bytesPerCode], random)
-		if err != nil {
-			return factor.Issued{}, fmt.Errorf("making recovery codes: %w", err)
-		}
-		if s.entries[i].hash, err = f.hash(ctx, code, s.salt); err != nil {
-			return factor.Issued{}, fmt.Errorf("making recovery codes: %w", err)
-		}
-		shown[i] = crockford.Group(code, group)
-	}
 	return factor.Issued{
-		Format:  format,
-		Payload: s.payload(),
-		Secret:  strings.Join(shown, "\n"),
-		Uses:    codes,
+		Format:  wanted,
+		Payload: shown.sheet.payload(),
+		Secret:  strings.Join(shown.codes, "\n"),
+		Uses:    k.codes,
 	}, nil
+}
+
+// drawn is a new sheet, and its codes as they are shown once.
+type drawn struct {
+	sheet sheet
+	codes []string
+}
+
+// String keeps the codes out of logs and test output.
+func (d drawn) String() string { return d.sheet.String() }
+
+// GoString prints the same as String, for %#v.
+func (d drawn) GoString() string { return d.String() }
+
+// draw makes the codes of an empty sheet from entropy.
+func (f *Factor) draw(ctx context.Context, s sheet, info string, entropy []byte) (drawn, error) {
+	size := s.bytesPerCode()
+	stream, err := hkdf.Key(sha256.New, entropy, nil, info, saltSize+s.codes*size)
+	if err != nil {
+		return drawn{}, err
+	}
+	d := drawn{sheet: s}
+	copy(d.sheet.salt[:], stream)
+	for i := range s.entries {
+		code, err := crockford.Encode(stream[saltSize+i*size:][:size], s.random)
+		if err != nil {
+			return drawn{}, err
+		}
+		if d.sheet.entries[i].hash, err = f.hash(ctx, code, d.sheet.salt); err != nil {
+			return drawn{}, err
+		}
+		d.codes = append(d.codes, crockford.Group(code, group))
+	}
+	return d, nil
 }
 
 // Verify accepts a code of the sheet that has not been used; the result
@@ -150,11 +183,14 @@ func (f *Factor) Verify(ctx context.Context, r factor.Request) (factor.Result, e
 		sheets[i] = s
 	}
 	code, ok := crockford.Fold(r.Input)
-	if !ok || len(code) != length || !crockford.Valid(code) {
+	if !ok || len(code) != random+1 && len(code) != randomLone+1 || !crockford.Valid(code) {
 		return factor.Result{Verdict: factor.Deny, Reason: factor.Typo}, nil
 	}
 	answer := factor.Result{Verdict: factor.Deny, Reason: factor.Wrong}
 	for i := range sheets {
+		if sheets[i].length() != len(code) {
+			continue
+		}
 		sum, err := f.hash(ctx, code, sheets[i].salt)
 		if err != nil {
 			return factor.Result{}, fmt.Errorf("checking a recovery code: %w", err)

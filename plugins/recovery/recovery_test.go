@@ -155,13 +155,14 @@ func TestDamagedRecords(t *testing.T) {
 		return p
 	}
 	for name, r := range map[string]factor.Record{
+		"format 3":      {Format: 3, Payload: good.Payload},
 		"format 0":      {Payload: good.Payload},
 		"format 2":      {Format: 2, Payload: good.Payload},
 		"inner format":  {Format: 1, Payload: with(0, 2)},
 		"unknown state": {Format: 1, Payload: with(1+saltSize, 2)},
 		"last state":    {Format: 1, Payload: with(1+saltSize+9*entrySize, 0xff)},
 		"nil":           {Format: 1},
-		"short":         {Format: 1, Payload: good.Payload[:payloadSize-1]},
+		"short":         {Format: 1, Payload: good.Payload[:len(good.Payload)-1]},
 		"long":          {Format: 1, Payload: append(bytes.Clone(good.Payload), 0)},
 	} {
 		for _, input := range []string{line, "no code"} {

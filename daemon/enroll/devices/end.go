@@ -65,7 +65,7 @@ func (b *Book) Lost(ctx context.Context, o records.Owner, record string) (accoun
 		ev.Factor, ev.Record, ev.Label, ev.Note = p.Factor, p.ID, p.Label, "on the lost phone "+record
 		c.Events = append(c.Events, ev)
 	}
-	if !last || len(records.ActiveOf(o.Snapshot, b.cfg.Recovery, b.cfg.Now())) > 0 {
+	if !last || len(b.cfg.Sheets(o.Snapshot)) > 0 {
 		return c, nil, nil
 	}
 	codes, err := b.cfg.Sheet(ctx, o, &c)
@@ -121,7 +121,10 @@ func (b *Book) shown(snap account.Snapshot, r *Removal) (kind string, stay []acc
 		if kind == "" || !b.cfg.Factors[kind].Fits(r.Code) {
 			continue
 		}
-		stay = slices.DeleteFunc(records.ActiveOf(snap, kind, b.cfg.Now()), func(k account.Record) bool { return k.ID == r.Record })
+		stay = slices.DeleteFunc(records.ActiveOf(snap, kind, b.cfg.Now()), func(k account.Record) bool {
+			// A code from support is for signing in, and for nothing else.
+			return k.ID == r.Record || k.FromSupport(b.cfg.Recovery)
+		})
 		if len(stay) > 0 {
 			return kind, stay
 		}

@@ -96,7 +96,7 @@ func (c *Config) Sheet(ctx context.Context, o Owner, ch *account.Change) ([]acco
 	ev.Factor, ev.Record = made.Record.Factor, made.Record.ID
 	ch.Put, ch.Events = append(ch.Put, made.Record), append(ch.Events, ev)
 	for _, r := range o.Snapshot.Records {
-		if r.Factor == c.Recovery {
+		if r.Factor == c.Recovery && !r.FromSupport(c.Recovery) {
 			ch.Delete = append(ch.Delete, r.ID)
 		}
 	}

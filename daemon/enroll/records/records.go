@@ -11,9 +11,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll/bylaws"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -26,6 +28,8 @@ type Store interface {
 	Commit(ctx context.Context, c account.Change) error
 	Token(ctx context.Context, ref account.TokenRef) (account.Token, error)
 	Tries(ctx context.Context, id account.ID, limit int) ([]account.Event, error)
+	// Fail counts what an operator may do only so often.
+	Fail(ctx context.Context, t account.Try) (number int64, wait time.Duration, err error)
 }
 
 // Directory knows people.
@@ -74,6 +78,8 @@ type Config struct {
 	// Leave says whether somebody may come in without a second factor, and how long
 	// still; nil means that nobody may.
 	Leave func(who account.Subject, snap account.Snapshot) Leave
+	// Rules bind the support side.
+	Rules bylaws.Rules
 	// Issuer is the operator's name as an authenticator app shows it.
 	Issuer string
 	// MAC is a keyed hash of 32 bytes, separate for every purpose.
@@ -159,6 +165,11 @@ func (e Made) GoString() string { return e.String() }
 
 // Enroll has the plugin make a record for the subject. It is not stored yet.
 func (c *Config) Enroll(ctx context.Context, kind string, who account.Subject) (Made, error) {
+	return c.EnrollAs(ctx, kind, who, c.Factors[kind].Settings)
+}
+
+// EnrollAs is Enroll with other settings than those of the config.
+func (c *Config) EnrollAs(ctx context.Context, kind string, who account.Subject, settings map[string]string) (Made, error) {
 	f := c.Factors[kind]
 	entropy, err := c.Random(factor.EntropySize)
 	if err != nil {
@@ -169,7 +180,7 @@ func (c *Config) Enroll(ctx context.Context, kind string, who account.Subject) (
 		return Made{}, err
 	}
 	issued, err := f.Plugin.Enroll(ctx, factor.Enrollment{
-		Account: who.Name, Issuer: c.Issuer, Entropy: entropy, Now: c.Now(), Settings: f.Settings,
+		Account: who.Name, Issuer: c.Issuer, Entropy: entropy, Now: c.Now(), Settings: settings,
 	})
 	if err != nil {
 		return Made{}, fmt.Errorf("asking factor %s for a record: %w", kind, errors.Join(err, account.ErrUnavailable))
@@ -206,6 +217,12 @@ func (c *Config) Commit(ctx context.Context, ch account.Change) error {
 		c.Journal.Record(e)
 	}
 	return nil
+}
+
+// Sheets are the subject's active sheets of emergency codes, without codes from
+// support.
+func (c *Config) Sheets(snap account.Snapshot) []account.Record {
+	return slices.DeleteFunc(ActiveOf(snap, c.Recovery, c.Now()), func(r account.Record) bool { return r.FromSupport(c.Recovery) })
 }
 
 // ActiveOf returns the subject's active records of a kind.

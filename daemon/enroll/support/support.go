@@ -1,5 +1,6 @@
 // Package support is the operator's side of enrollment: look, reset, revoke,
-// unlock, end sessions, by the name of the person.
+// unlock, end sessions, give out a one-time code, by the name of the person, and
+// the rules about who may.
 //
 // It sees no secret and decides no login. It belongs to package enroll, whose
 // callers know it as enroll.Support.
@@ -28,6 +29,10 @@ func New(cfg records.Config) *Support { return &Support{cfg} }
 type Order struct {
 	// Operator is who asks, as the kernel says: "login(uid)".
 	Operator string
+	// Login is the operator's own login on this machine, and Full says that they
+	// have the role of operator, not only that of the desk.
+	Login string
+	Full  bool
 	// Name is the person's login.
 	Name string
 	// Reason is compulsory, 3 to 500 characters; Ticket is optional, at most
@@ -36,6 +41,8 @@ type Order struct {
 	Ticket string
 	// Record limits a revocation to one record; empty means every app password.
 	Record string
+	// Life is how long a one-time code holds; 0 means an hour.
+	Life time.Duration
 }
 
 // Invite is what a reset gives the operator to tell the person.
@@ -150,17 +157,16 @@ func (s *Support) blocks(ctx context.Context, id account.ID) ([]Block, error) {
 // gives out the invite code that the next set-up asks for: the password alone
 // must not be enough to enroll a stranger's phone. It lifts the throttles, too.
 func (s *Support) Reset(ctx context.Context, o Order) (Invite, error) {
-	if err := o.checked(); err != nil {
-		return Invite{}, err
-	}
-	facts, err := s.find(ctx, o.Name)
+	d, err := s.admit(ctx, account.ActReset, o)
 	if err != nil {
 		return Invite{}, err
 	}
 	var inv Invite
-	err = records.Retry(func() (err error) {
-		inv, err = s.reset(ctx, o, facts.Subject)
-		return err
+	err = s.counted(ctx, d, func() error {
+		return records.Retry(func() (err error) {
+			inv, err = s.reset(ctx, o, d.who.Subject)
+			return err
+		})
 	})
 	return inv, err
 }
@@ -244,13 +250,11 @@ func (s *Support) EndSessions(ctx context.Context, o Order) error {
 
 // simple carries out an order that touches no records.
 func (s *Support) simple(ctx context.Context, o Order, act account.Act, fill func(account.ID, *account.Change)) error {
-	if err := o.checked(); err != nil {
-		return err
-	}
-	facts, err := s.find(ctx, o.Name)
+	d, err := s.admit(ctx, act, o)
 	if err != nil {
 		return err
 	}
+	facts := d.who
 	ev := s.cfg.Event(act, facts.Subject, o.Operator)
 	ev.Note, ev.Ticket = o.Reason, o.Ticket
 	c := account.Change{Subject: facts.ID, Version: -1, Events: []account.Event{ev}}
@@ -261,16 +265,13 @@ func (s *Support) simple(ctx context.Context, o Order, act account.Act, fill fun
 // Revoke ends one app password of the person, or all of them, and returns how
 // many. account.ErrNotFound means that there was none to end.
 func (s *Support) Revoke(ctx context.Context, o Order) (int, error) {
-	if err := o.checked(); err != nil {
-		return 0, err
-	}
-	facts, err := s.find(ctx, o.Name)
+	d, err := s.admit(ctx, account.ActRevoke, o)
 	if err != nil {
 		return 0, err
 	}
 	var n int
 	err = records.Retry(func() (err error) {
-		n, err = s.cfg.Revoke(ctx, facts.Subject, records.Order{Actor: o.Operator, Record: o.Record, Note: o.Reason, Ticket: o.Ticket})
+		n, err = s.cfg.Revoke(ctx, d.who.Subject, records.Order{Actor: o.Operator, Record: o.Record, Note: o.Reason, Ticket: o.Ticket})
 		return err
 	})
 	return n, err
