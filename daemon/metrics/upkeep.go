@@ -18,11 +18,16 @@ type upkeep struct {
 	told []string
 }
 
-func (m *Metrics) newUpkeep() {
+func (m *Metrics) newUpkeep(now func() time.Time) {
 	m.upkeep.expiry = m.gaugeVec("certificate_expiry_timestamp_seconds", "When the certificate ends: of the page, of the profiles for Apple's devices, of the directory's authorities (the first to end), and of the directory server by its place in the config, as it was last seen.", "certificate")
 	m.upkeep.failures = m.counter("store_failures_total", "Writes that the store could not do, by what was to be written: commit, fail (a try that counts) or log (the last tries).", "op")
 	for _, op := range storeOps() {
 		m.upkeep.failures.WithLabelValues(op)
+	}
+	if now != nil {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "sallyport_clock_timestamp_seconds", Help: "The time by the daemon's clock, at the moment of asking.",
+		}, func() float64 { return seconds(now()) }))
 	}
 	for name, help := range map[string]string{
 		"store_bytes":                     "Size of the store's file.",

@@ -35,7 +35,7 @@ func (h *House) buildMetrics(context.Context) error {
 
 // labels are what the metrics know by name.
 func (h *House) labels(cfg *config.Config) metrics.Build {
-	b := metrics.Build{Version: h.version, Servers: len(cfg.Directory.Servers)}
+	b := metrics.Build{Version: h.version, Servers: len(cfg.Directory.Servers), Now: h.clock.Now}
 	for _, s := range cfg.Services {
 		b.Services = append(b.Services, s.Name)
 	}
