@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -61,18 +62,12 @@ func (r *reader) read(ctx context.Context, c *link.Conn, name string) (account.F
 	if err != nil {
 		return account.Facts{}, err
 	}
-	facts := account.Facts{DN: entry.DN, AsOf: asOf, Fitness: r.fitness(entry, asOf), PasswordChanged: passwordChanged(entry)}
-	if facts.ID, err = r.id(entry); err != nil {
+	facts, err := r.facts(entry, asOf)
+	if err != nil {
 		return account.Facts{}, err
 	}
-	facts.Name = entry.GetEqualFoldAttributeValue(r.cfg.NameAttribute)
 	if facts.Name == "" {
 		facts.Name = name
-	}
-	facts.DisplayName = orElse(entry.GetEqualFoldAttributeValue(r.cfg.DisplayNameAttribute), entry.GetEqualFoldAttributeValue("cn"))
-	facts.Mail = entry.GetEqualFoldAttributeValue(r.cfg.MailAttribute)
-	if l := entry.GetEqualFoldAttributeValue(languageAttribute); len(l) <= maxLanguage {
-		facts.Language = l
 	}
 	if facts.Fitness == account.Fit && r.cfg.AccountFilter != "" {
 		matches, err := r.matches(ctx, c, entry.DN)
@@ -85,6 +80,21 @@ func (r *reader) read(ctx context.Context, c *link.Conn, name string) (account.F
 	}
 	facts.Groups, err = r.groupsOf(ctx, c, entry, facts.Name)
 	return facts, err
+}
+
+// facts are those that stand in the entry itself.
+func (r *reader) facts(entry *ldap.Entry, asOf time.Time) (facts account.Facts, err error) {
+	facts = account.Facts{DN: entry.DN, AsOf: asOf, Fitness: r.fitness(entry, asOf), PasswordChanged: passwordChanged(entry)}
+	if facts.ID, err = r.id(entry); err != nil {
+		return account.Facts{}, err
+	}
+	facts.Name = entry.GetEqualFoldAttributeValue(r.cfg.NameAttribute)
+	facts.DisplayName = orElse(entry.GetEqualFoldAttributeValue(r.cfg.DisplayNameAttribute), entry.GetEqualFoldAttributeValue("cn"))
+	facts.Mail = entry.GetEqualFoldAttributeValue(r.cfg.MailAttribute)
+	if l := entry.GetEqualFoldAttributeValue(languageAttribute); len(l) <= maxLanguage {
+		facts.Language = l
+	}
+	return facts, nil
 }
 
 func (r *reader) find(ctx context.Context, c *link.Conn, name string) (*ldap.Entry, error) {

@@ -58,6 +58,9 @@ type Options struct {
 	More int
 	// AllowEmpty makes slapd grant binds without a password, as anonymous.
 	AllowEmpty bool
+	// Limits are what the service account may ask for, as in slapd.conf, for
+	// example "size.pr=20 size.prtotal=unlimited".
+	Limits string
 }
 
 // Server is one running slapd.

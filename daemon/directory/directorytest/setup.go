@@ -109,6 +109,9 @@ ppolicy_use_lockout
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact=%q read by anonymous auth by * none
 `, s.dir, BaseDN, rootDN, rootPW, PolicyDN, BindDN)
+	if o.Limits != "" {
+		fmt.Fprintf(&conf, "limits dn.exact=%q %s\n", BindDN, o.Limits)
+	}
 	return os.WriteFile(filepath.Join(s.dir, "slapd.conf"), []byte(conf.String()), 0o600)
 }
 

@@ -59,3 +59,16 @@ func (t Template) Fill(values map[string]string) Filter {
 	}
 	return Filter{strings.NewReplacer(pairs...).Replace(t.text)}
 }
+
+// Any fills the places with whatever there may be: the filter finds everybody
+// whom it could find by a name.
+func (t Template) Any() Filter {
+	pairs := make([]string, 0, 2*len(t.names))
+	for _, name := range t.names {
+		pairs = append(pairs, "{"+name+"}", "*")
+	}
+	return Filter{strings.NewReplacer(pairs...).Replace(t.text)}
+}
+
+// And matches what both match.
+func (f Filter) And(other Filter) Filter { return Filter{"(&" + f.text + other.text + ")"} }
