@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/bylaws"
 	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
@@ -114,6 +115,21 @@ func (h *house) Reset(_ context.Context, o enroll.Order) (enroll.Invite, error) 
 		return enroll.Invite{}, account.ErrConflict
 	}
 	return enroll.Invite{Code: "ABCD-EFGH", Expires: time.Now().Add(24*time.Hour + time.Minute), Removed: 4}, nil
+}
+
+// Code gives one out, and shows by name what can be in the way.
+func (h *house) Code(_ context.Context, o enroll.Order) (enroll.Invite, error) {
+	switch {
+	case o.Name == "lost":
+		return enroll.Invite{}, &bylaws.Refusal{Sentence: "lost has no phone that a code could stand in for.", Hint: "Look what is needed: sallyport user NAME"}
+	case o.Name == "..":
+		return enroll.Invite{}, &bylaws.Refusal{Sentence: "You have reached the limit of 20 in an hour for this (code).", Hint: "Wait, or ask a colleague.", RetryAfter: time.Minute}
+	case o.Name == "a/b":
+		return enroll.Invite{}, &bylaws.Refusal{Sentence: "A ticket number is compulsory here.", Hint: "Add it: --ticket NUMBER", Mendable: true}
+	case o.Life == 0:
+		o.Life = time.Hour
+	}
+	return enroll.Invite{Code: "k7m3p-9x2qr", Expires: time.Now().Add(o.Life + 30*time.Second)}, nil
 }
 
 func (h *house) Unlock(_ context.Context, o enroll.Order) error {

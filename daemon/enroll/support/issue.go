@@ -12,17 +12,14 @@ import (
 // with: a machine, or whom the policy exempts. Everybody else makes their own, so
 // that no operator ever knows it: that is a Refusal with account.NotAllowed.
 func (s *Support) Issue(ctx context.Context, o Order, w records.Wish) (records.Made, error) {
-	if err := o.checked(); err != nil {
-		return records.Made{}, err
-	}
-	w, err := s.cfg.Complete(w)
+	d, err := s.admit(ctx, account.ActIssue, o)
 	if err != nil {
 		return records.Made{}, err
 	}
-	facts, err := s.find(ctx, o.Name)
-	if err != nil {
+	if w, err = s.cfg.Complete(w); err != nil {
 		return records.Made{}, err
 	}
+	facts := d.who
 	var made records.Made
 	err = records.Retry(func() error {
 		snap, err := s.cfg.Store.Load(ctx, facts.ID, s.cfg.App)

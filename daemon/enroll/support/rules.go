@@ -41,6 +41,8 @@ func verbs(act account.Act) verb {
 		v.word, v.opens, v.most = "code", true, func(r bylaws.Rules) int { return or(r.CodesPerHour, usually) }
 	case account.ActUnlock:
 		v.word, v.opens = "unlock", true
+	case account.ActIssue:
+		v.word, v.opens = "app password", true
 	case account.ActRevoke:
 		v.word = "revocation"
 	default:

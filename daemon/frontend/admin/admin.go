@@ -40,13 +40,14 @@ const (
 )
 
 // Support acts on one person. Its errors are account.ErrNotFound,
-// *enroll.Refusal, account.ErrConflict, or mean unavailable.
+// *enroll.Refusal, *bylaws.Refusal, account.ErrConflict, or mean unavailable.
 type Support interface {
 	User(ctx context.Context, name string) (enroll.Overview, error)
 	Reset(ctx context.Context, o enroll.Order) (enroll.Invite, error)
 	Unlock(ctx context.Context, o enroll.Order) error
 	Revoke(ctx context.Context, o enroll.Order) (int, error)
 	EndSessions(ctx context.Context, o enroll.Order) error
+	Code(ctx context.Context, o enroll.Order) (enroll.Invite, error)
 }
 
 // Engine tries and explains logins.
@@ -142,6 +143,7 @@ func (h *handler) routes() []route {
 		{"GET /v1/users/{name}", desk, h.user},
 		{"GET /v1/users/{name}/explain", desk, h.explain},
 		{"POST /v1/users/{name}/reset", desk, h.reset},
+		{"POST /v1/users/{name}/code", desk, h.code},
 		{"POST /v1/users/{name}/unlock", desk, h.unlock},
 		{"POST /v1/users/{name}/revoke", desk, h.revoke},
 		{"POST /v1/users/{name}/end-sessions", desk, h.endSessions},
@@ -196,7 +198,7 @@ func (h *handler) guard(rt route) http.Handler {
 				Hint: "Ask whoever runs the daemon to add you to the desk or to the operators in its config, or try with sudo."})
 			return
 		}
-		rt.serve(w, r, operatorName(p))
+		rt.serve(w, calledBy(r, p, h.roleOf(p)), operatorName(p))
 	})
 }
 

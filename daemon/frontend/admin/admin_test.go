@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/bylaws"
 	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
@@ -59,6 +60,9 @@ func (d *desk) Issue(_ context.Context, o enroll.Order, w enroll.Wish) (records.
 	return records.Made{Record: account.Record{ID: "r9"}, Secret: "k7m2-9qxv"}, d.note("issue "+w.Label+" for "+strings.Join(w.Services, ",")+" to", o)
 }
 
+func (d *desk) Code(_ context.Context, o enroll.Order) (enroll.Invite, error) {
+	return enroll.Invite{Code: "k7m3p-9x2qr", Expires: time.Unix(1700000000, 0)}, d.note("code", o)
+}
 func (d *desk) EndSessions(_ context.Context, o enroll.Order) error { return d.note("end-sessions", o) }
 
 func (d *desk) Check(_ context.Context, a account.Attempt) account.Answer {
@@ -172,16 +176,21 @@ func TestOrdersNameTheOperator(t *testing.T) {
 	for verb, body := range map[string]string{
 		"reset": `{"reason":" lost phone ","ticket":"4711"}`, "unlock": `{"reason":" lost phone ","ticket":"4711"}`,
 		"end-sessions": `{"reason":" lost phone ","ticket":"4711"}`, "revoke": `{"reason":"lost phone","ticket":"4711","record":"r1"}`,
+		"code": `{"reason":"lost phone","ticket":"4711","for":"2h"}`,
 	} {
 		status, answer := say(t, path, order(verb, body))
-		want := enroll.Order{Name: "alice", Reason: "lost phone", Ticket: "4711", Operator: d.order.Operator}
+		want := enroll.Order{Name: "alice", Reason: "lost phone", Ticket: "4711", Operator: d.order.Operator, Login: d.order.Login, Full: true}
 		if verb == "revoke" {
 			want.Record = "r1"
 		}
-		if status != 200 || d.order != want || !strings.HasSuffix(d.order.Operator, fmt.Sprintf("(%d)", os.Getuid())) {
+		if verb == "code" {
+			want.Life = 2 * time.Hour
+		}
+		if status != 200 || d.order != want || !strings.HasSuffix(d.order.Operator, fmt.Sprintf("(%d)", os.Getuid())) ||
+			d.order.Login == "" || !strings.HasPrefix(d.order.Operator, d.order.Login+"(") {
 			t.Errorf("%s: %d %s, order %+v", verb, status, answer, d.order)
 		}
-		if strings.Contains(answer, "ABCD") != (verb == "reset") {
+		if strings.Contains(answer, "ABCD") != (verb == "reset") || strings.Contains(answer, "k7m3p-9x2qr") != (verb == "code") {
 			t.Errorf("%s: %s", verb, answer)
 		}
 	}
@@ -207,6 +216,8 @@ func TestOrdersThatCannotBeTaken(t *testing.T) {
 		{"reset", `{"reason":"lost phone","operator":"root(0)"}`}, {"reset", `{"reason":"two\nlines"}`},
 		{"reset", `{"reason":"lost phone","record":"r1"}`}, {"reset", `{"reason":"lost phone","ticket":"` + strings.Repeat("1", 65) + `"}`},
 		{"reset", `{"reason":"lost phone","ticket":"` + strings.Repeat("ä", 65) + `"}`},
+		{"code", `{}`}, {"code", `{"reason":"lost phone","for":"25h"}`}, {"code", `{"reason":"lost phone","for":"1m"}`},
+		{"code", `{"reason":"lost phone","for":60}`}, {"code", `{"reason":"lost phone","for":""}`},
 		{"unlock", `{"reason":""}`}, {"end-sessions", `{"reason":null}`},
 		{"revoke", `{"reason":"lost phone"}`}, {"revoke", `{"reason":"lost phone","all":false}`},
 		{"revoke", `{"reason":"lost phone","all":true,"record":"r1"}`}, {"revoke", `{"reason":"lost phone","all":"yes"}`},
@@ -234,6 +245,9 @@ func TestTroublesKeepTheirNames(t *testing.T) {
 		{account.ErrConflict, 409},
 		{&enroll.Refusal{Reason: account.Malformed}, 400},
 		{&enroll.Refusal{Reason: account.AccountDisabled}, 409},
+		{&bylaws.Refusal{Sentence: "Not you.", Hint: "Ask."}, 403},
+		{errors.Join(&bylaws.Refusal{Sentence: "No ticket.", Hint: "Add one.", Mendable: true}, nil), 400},
+		{&bylaws.Refusal{Sentence: "Too many.", Hint: "Wait.", RetryAfter: time.Minute}, 429},
 		{&enroll.Refusal{Reason: account.Throttled, RetryAfter: time.Minute}, 429},
 		{fmt.Errorf("store at /secret/place: %w", account.ErrUnavailable), 503},
 		{errors.New("something at /secret/place nobody foresaw"), 503},

@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/keeping"
+	"github.com/sallyport/sallyport/daemon/frontend/admin/view"
 	"github.com/sallyport/sallyport/daemon/listen/strictjson"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
@@ -52,7 +53,7 @@ func (h *handler) user(w http.ResponseWriter, r *http.Request, _ string) {
 		h.fail(w, "looking up the person", err)
 		return
 	}
-	send(w, http.StatusOK, person(o, h.Now()))
+	send(w, http.StatusOK, view.Person(o, h.Now()))
 }
 
 func (h *handler) reset(w http.ResponseWriter, r *http.Request, operator string) {
@@ -216,7 +217,7 @@ func (h *handler) audit(w http.ResponseWriter, r *http.Request, _ string) {
 	}
 	out := api.Audit{Events: make([]api.Event, 0, len(events)), Next: after}
 	for _, e := range events {
-		out.Events = append(out.Events, event(e))
+		out.Events = append(out.Events, view.Event(e))
 		out.Next = max(out.Next, e.Seq)
 	}
 	send(w, http.StatusOK, out)

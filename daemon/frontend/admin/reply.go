@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/bylaws"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
 	"github.com/sallyport/sallyport/daemon/listen/strictjson"
 )
@@ -62,7 +63,10 @@ func bad(w http.ResponseWriter, sentence string) {
 // is an outage: it must never read as "there is no such person".
 func (h *handler) fail(w http.ResponseWriter, what string, err error) {
 	var refusal *enroll.Refusal
+	var no *bylaws.Refusal
 	switch {
+	case errors.As(err, &no):
+		barred(w, no)
 	case errors.Is(err, account.ErrNotFound):
 		problem(w, http.StatusNotFound, api.Problem{Error: "The directory knows nobody by this name, or there is no such app password.",
 			Hint: "Check the spelling; the login is wanted, not the display name."})
@@ -179,7 +183,8 @@ func readOrder(w http.ResponseWriter, r *http.Request, operator string, revocati
 // readBody reads an order whose own keys more takes; it answers errNotMine to
 // all others.
 func readBody(w http.ResponseWriter, r *http.Request, operator string, more strictjson.Setter) (order, bool) {
-	o := order{Order: enroll.Order{Operator: operator}}
+	who := callerOf(r)
+	o := order{Order: enroll.Order{Operator: operator, Login: who.login, Full: who.full}}
 	var ok bool
 	if o.Name, ok = personName(w, r); !ok {
 		return order{}, false

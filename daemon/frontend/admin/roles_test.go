@@ -52,6 +52,7 @@ func asks() map[string]string {
 		"GET /v1/users/{name}":               "GET /v1/users/alice",
 		"GET /v1/users/{name}/explain":       "GET /v1/users/alice/explain?service=web",
 		"POST /v1/users/{name}/reset":        "POST /v1/users/alice/reset" + why,
+		"POST /v1/users/{name}/code":         "POST /v1/users/alice/code" + why,
 		"POST /v1/users/{name}/unlock":       "POST /v1/users/alice/unlock" + why,
 		"POST /v1/users/{name}/revoke":       "POST /v1/users/alice/revoke\n" + `{"reason":"lost phone","all":true}`,
 		"POST /v1/users/{name}/end-sessions": "POST /v1/users/alice/end-sessions" + why,

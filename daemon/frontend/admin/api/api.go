@@ -132,6 +132,8 @@ type Person struct {
 	Records         []Record  `json:"records"`
 	Tries           []Event   `json:"tries"`
 	Blocks          []Block   `json:"blocks"`
+	// SupportCode is the last one-time code from support, if there is one.
+	SupportCode *SupportCode `json:"support_code,omitempty"`
 	// Advice says in one sentence what to do next.
 	Advice string `json:"advice"`
 }
@@ -155,6 +157,17 @@ type Record struct {
 	LastService string    `json:"last_service,omitempty"`
 	LastFrom    string    `json:"last_from,omitempty"`
 	LastAgent   string    `json:"last_agent,omitempty"`
+}
+
+// SupportCode is a one-time code from support, without the code.
+type SupportCode struct {
+	// State is "waiting", "used" or "expired".
+	State   string    `json:"state"`
+	Made    time.Time `json:"made,omitzero"`
+	Expires time.Time `json:"expires,omitzero"`
+	Used    time.Time `json:"used,omitzero"`
+	Service string    `json:"service,omitempty"`
+	From    string    `json:"from,omitempty"`
 }
 
 // Block is a throttle that holds.
@@ -214,7 +227,9 @@ type Done struct {
 	// Removed is how many records ended.
 	Removed int `json:"removed"`
 	// Invite is the code to tell the person; only a reset has one.
-	Invite  string    `json:"invite,omitempty"`
+	Invite string `json:"invite,omitempty"`
+	// Code is the one-time code to tell the person; only a code has one.
+	Code    string    `json:"code,omitempty"`
 	Expires time.Time `json:"expires,omitzero"`
 	// AppPassword is a new one, shown once, Record its id; only that act has them.
 	AppPassword string `json:"app_password,omitempty"`

@@ -15,10 +15,9 @@ import (
 	"io"
 	"net/http"
 	"time"
-)
 
-// stepTimeout bounds one step of an answer, not the whole of it.
-const stepTimeout = 5 * time.Minute
+	"github.com/sallyport/sallyport/daemon/frontend/admin/lasting"
+)
 
 // Keeper copies the state and changes its keys.
 type Keeper interface {
@@ -53,40 +52,15 @@ type Call struct {
 	Now func() time.Time
 }
 
-// stream is an answer that may take as long as each step of it is in time.
-type stream struct {
-	w     http.ResponseWriter
-	now   func() time.Time
-	kind  string
-	begun bool
-}
-
-// Write sets the headers before the first byte.
-func (s *stream) Write(b []byte) (int, error) {
-	control := http.NewResponseController(s.w)
-	if !s.begun {
-		s.begun = true
-		s.w.Header().Set("Content-Type", s.kind)
-		s.w.Header().Set("Cache-Control", "no-store")
-	}
-	// A server without deadlines, as in tests, has none to move.
-	_ = control.SetWriteDeadline(s.now().Add(stepTimeout))
-	n, err := s.w.Write(b)
-	if err == nil {
-		_ = control.Flush()
-	}
-	return n, err
-}
-
 // Backup answers with a backup. An error means that nothing was sent yet, so
 // that the caller can say so; an answer that is cut off shows by its length.
 func (c Call) Backup(w http.ResponseWriter, r *http.Request) error {
 	if c.Keeper == nil {
 		return ErrNone
 	}
-	s := &stream{w: w, now: c.Now, kind: "application/octet-stream"}
+	s := lasting.New(w, "application/octet-stream", c.Now)
 	if err := c.Keeper.Backup(r.Context(), c.Operator, s); err != nil {
-		if !s.begun {
+		if !s.Begun {
 			return err
 		}
 		panic(http.ErrAbortHandler) // so that nobody takes a piece for the whole
@@ -100,10 +74,10 @@ func (c Call) Rotate(w http.ResponseWriter, r *http.Request) error {
 	if c.Keeper == nil {
 		return ErrNone
 	}
-	s := &stream{w: w, now: c.Now, kind: "application/jsonl"}
+	s := lasting.New(w, "application/jsonl", c.Now)
 	lines := json.NewEncoder(s)
 	err := c.Keeper.Rotate(r.Context(), c.Operator, func(p Progress) error { return lines.Encode(p) })
-	if err == nil || !s.begun {
+	if err == nil || !s.Begun {
 		return err
 	}
 	_ = lines.Encode(Progress{Stage: "stopped", Error: err.Error()}) // a peer that left needs no answer

@@ -1,4 +1,9 @@
-package admin
+// Package view turns what the daemon keeps of a person into what support sees, and
+// says what to do next.
+//
+// It looks nothing up and decides nothing. It belongs to package admin, which alone
+// may call it.
+package view
 
 import (
 	"fmt"
@@ -10,20 +15,30 @@ import (
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
 )
 
-// person turns an overview into what the desk sees.
-func person(o enroll.Overview, now time.Time) api.Person {
+// The factors that the desk knows by name.
+const (
+	appPassword = "app-password"
+	recovery    = "recovery"
+)
+
+// Person turns an overview into what the desk sees.
+func Person(o enroll.Overview, now time.Time) api.Person {
 	f := o.Facts
 	p := api.Person{
-		ID: f.ID, Name: f.Name, DisplayName: f.DisplayName, Mail: f.Mail, Groups: list(f.Groups),
+		ID: f.ID, Name: f.Name, DisplayName: f.DisplayName, Mail: f.Mail, Groups: append([]string{}, f.Groups...),
 		Fitness: fitness(f.Fitness), FactsAsOf: utc(f.AsOf), PasswordChanged: utc(f.PasswordChanged),
 		InviteRequired: o.Snapshot.InviteRequired,
 		Records:        []api.Record{}, Tries: []api.Event{}, Blocks: []api.Block{},
 	}
 	for _, r := range o.Snapshot.Records {
+		if r.FromSupport(recovery) {
+			p.SupportCode = code(r, now)
+			continue
+		}
 		p.Records = append(p.Records, record(r, now))
 	}
 	for _, e := range o.Tries {
-		p.Tries = append(p.Tries, event(e))
+		p.Tries = append(p.Tries, Event(e))
 	}
 	for _, b := range o.Blocks {
 		p.Blocks = append(p.Blocks, api.Block{What: b.What, Tries: b.Tries, Until: utc(b.Until)})
@@ -60,7 +75,20 @@ func state(r account.Record, now time.Time) string {
 	}
 }
 
-func event(e account.Event) api.Event {
+// code tells what became of a code from support.
+func code(r account.Record, now time.Time) *api.SupportCode {
+	c := &api.SupportCode{State: "waiting", Made: utc(r.Created), Expires: utc(r.Expires)}
+	switch {
+	case r.Uses == 0:
+		c.State, c.Used, c.Service, c.From = "used", utc(r.LastUsed), r.LastService, r.LastFrom
+	case !r.Active(now):
+		c.State = "expired"
+	}
+	return c
+}
+
+// Event is one act as the desk and the audit show it.
+func Event(e account.Event) api.Event {
 	out := api.Event{Seq: e.Seq, At: utc(e.At), Act: e.Act, Subject: e.Subject, Name: e.Name, Actor: e.Actor,
 		Service: e.Service, FrontEnd: e.FrontEnd, Factor: e.Factor, Record: e.Record, Label: e.Label,
 		Reason: e.Reason, Address: e.Address, Agent: e.Agent, Note: e.Note, Ticket: e.Ticket,
@@ -95,8 +123,8 @@ func advice(o enroll.Overview, p api.Person, now time.Time) string {
 	devices, codes := 0, 0
 	for _, r := range o.Snapshot.Records {
 		switch {
-		case !r.Active(now) || r.Factor == "app-password":
-		case r.Factor == "recovery":
+		case !r.Active(now) || r.Factor == appPassword || r.FromSupport(recovery):
+		case r.Factor == recovery:
 			codes++
 		default:
 			devices++
@@ -115,6 +143,8 @@ func advice(o enroll.Overview, p api.Person, now time.Time) string {
 			b.What, o.Facts.Name)
 	case o.Snapshot.InviteRequired:
 		return "Waiting for the set-up with the invite code. Lost code? Make another: sallyport reset NAME --reason TEXT"
+	case p.SupportCode != nil && p.SupportCode.State == "waiting":
+		return "A code from support waits. The person signs in at the page with the normal password, chooses the emergency code, and types it there."
 	case devices == 0 && codes > 0:
 		return "No phone is connected. The person signs in at the page with the normal password and an emergency code, and connects one. No code at hand? Identify the person, then: sallyport reset NAME --reason TEXT"
 	case devices == 0:
@@ -125,10 +155,11 @@ func advice(o enroll.Overview, p api.Person, now time.Time) string {
 			return hint
 		}
 	}
+	home := " Left it at home? Identify the person, then: sallyport code NAME --reason TEXT"
 	if devices > 1 || codes > 0 {
-		return "Nothing is in the way. Lost phone? With another phone or an emergency code the person says so at the page. Without either, identify the person, then: sallyport reset NAME --reason TEXT"
+		return "Nothing is in the way. Lost phone? With another phone or an emergency code the person says so at the page. Without either, identify the person, then: sallyport reset NAME --reason TEXT." + home
 	}
-	return "Nothing is in the way. Lost phone? Identify the person, then: sallyport reset NAME --reason TEXT"
+	return "Nothing is in the way. Lost phone? Identify the person, then: sallyport reset NAME --reason TEXT." + home
 }
 
 // afterTry is what to say to somebody whose last try ended like this.
