@@ -45,6 +45,13 @@ func TestLaterOnlyWhileTheGraceRuns(t *testing.T) {
 	}
 	b.post("/later").says(200, "You can set it up whenever you sign in here.")
 
+	// After a reset there are days and a bridge, and no leave.
+	b = withLeave(t, newWorld(), records.Leave{DaysLeft: 8, Due: grace(8).Due, Bridge: true})
+	if strings.Contains(b.body, "/later") || strings.Contains(b.body, `id="left"`) {
+		t.Error("days that are left for programs are told as leave")
+	}
+	b.post("/setup/begin").leads("/setup").says(200, "Until 30 November 2026, or until the first of them uses one")
+
 	w = newWorld()
 	b = withLeave(t, w, records.Leave{})
 	if strings.Contains(b.body, "/later") || strings.Contains(b.body, `id="left"`) {

@@ -143,7 +143,11 @@ func TestRule11AResetGivesNoLeave(t *testing.T) {
 	s := rollout(t, nil)
 	for _, name := range []string{"alice", "gina"} {
 		s.resetFor(name)
-		want(t, s.try("web", name, account.Secret(name+"-password"), ""), factor.Deny, account.EnrollRequired)
+		ans := s.try("web", name, account.Secret(name+"-password"), "")
+		want(t, ans, factor.Deny, account.EnrollRequired)
+		if ans.DaysLeft != 0 || ans.Leave != "" {
+			t.Errorf("%s is told of a leave that they have not: %+v", name, ans)
+		}
 	}
 }
 

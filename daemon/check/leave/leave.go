@@ -108,9 +108,11 @@ func (c Case) Machine() string {
 	return fmt.Sprintf("a machine (%s): no password opens what asks for a code", c.Line.Machine)
 }
 
-// Mark adds to an answer what there is to know about the leave.
+// Mark adds to an answer what there is to know about the leave, if there is any.
 func (c Case) Mark(ans account.Answer, why string) account.Answer {
-	ans.Leave = why
+	if ans.Leave = why; why == "" {
+		return ans
+	}
 	if left := c.Line.Left(c.Now); left > 0 {
 		ans.Due, ans.DaysLeft = c.Line.From, left
 	}

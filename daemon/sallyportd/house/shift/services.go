@@ -50,10 +50,12 @@ func (s *Shift) over(ctx context.Context) (time.Time, error) {
 // allowed is what the policy allows somebody, as the page takes it.
 func (s *Shift) allowed(who account.Subject, snap account.Snapshot) records.Leave {
 	c := s.Engine.Leave(who)
-	marked := c.Mark(account.Answer{}, c.Why(snap))
 	state := c.Line.At(c.Now)
-	return records.Leave{Why: marked.Leave, Due: marked.Due, DaysLeft: marked.DaysLeft, Bridge: c.Open(snap) && s.bridged(),
-		ByOperator: state == policy.Machine || state == policy.Exempt}
+	l := records.Leave{Why: c.Why(snap), Bridge: c.Open(snap) && s.bridged(), ByOperator: state == policy.Machine || state == policy.Exempt}
+	if left := c.Line.Left(c.Now); left > 0 {
+		l.Due, l.DaysLeft = c.Line.From, left
+	}
+	return l
 }
 
 // bridged tells whether some service takes the normal password of people whose
