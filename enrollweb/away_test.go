@@ -71,7 +71,7 @@ func awaySteps() map[string]step {
 		"GET /passwords/wait":      {see, anAppPassword, "Büro"},
 		"GET /passwords/rename":    {see, anAppPassword, "Büro"},
 		"POST /passwords/rename":   {change, renaming, "/home?note=renamed"},
-		"GET /passwords/remove":    {see, anAppPassword, "“Büro” can then no longer sync"},
+		"GET /passwords/remove":    {see, anAppPassword, "“Büro” then no longer gets at your data"},
 		"POST /passwords/remove":   {change, removing, "/home?note=removed"},
 		"GET /passwords/unused":    {see, withUnused, "Büro"},
 		"POST /passwords/unused":   {change, removingUnused, "/home?note=unused"},

@@ -160,7 +160,7 @@ func TestSetUpFromPasswordToAppPassword(t *testing.T) {
 	b.post("/devices", "device", "thunderbird").leads("/devices/step?n=1").says(200, "Device 1 of 1: Thunderbird")
 	b.post("/passwords/new", "program", "thunderbird").says(200, "<span>k7m2-</span><wbr><span>9qxv-</span>", "alice", "Thunderbird")
 	b.get("/home").says(200, "Thunderbird", "not used yet", "10 emergency codes")
-	b.get("/passwords/remove?id=p1").says(200, "“Thunderbird” can then no longer sync")
+	b.get("/passwords/remove?id=p1").says(200, "“Thunderbird” then no longer gets at your data")
 	b.post("/passwords/remove").leads("/home?note=removed").says(200, "no longer works", "None yet")
 	b.post("/sign-out").leads("/?bye=1").says(200, "You are signed out.")
 	if len(w.sessions) != 0 {

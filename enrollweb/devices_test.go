@@ -191,7 +191,7 @@ func TestNoDeviceGetsTwo(t *testing.T) {
 func TestAStepThatIsRefused(t *testing.T) {
 	w := newWorld()
 	b := onTour(t, w, "other").leads("/devices/step?n=1").says(200, "Device 1 of 1: Something else")
-	b.post("/passwords/new", "label", " ").says(422, "Please enter a name", "Device 1 of 1", `name="step" value="1"`)
+	b.post("/passwords/new", "label", strings.Repeat("x", 65)).says(422, "Please enter a name", "Device 1 of 1", `name="step" value="1"`)
 	w.fail["Issue"] = &enroll.Refusal{Reason: account.NotAllowed}
 	b.post("/passwords/new", "label", "KashCal").says(422, `value="KashCal"`, "Device 1 of 1")
 	w.fail["Issue"] = nil

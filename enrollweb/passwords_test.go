@@ -85,7 +85,9 @@ func TestTheProfileIsGivenOnce(t *testing.T) {
 	if d := b.res.Header.Get("Content-Disposition"); !strings.HasSuffix(d, `.mobileconfig"`) || b.res.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("headers: %q, %q", d, b.res.Header.Get("Cache-Control"))
 	}
-	ask().leads("/home?note=once")
+	if ask().says(200, "only once"); b.res.Header.Get("Content-Type") == recipe.AppleType || strings.Contains(b.body, made) {
+		t.Error("it is given a second time")
+	}
 
 	h, err := New(insecure(newWorld()))
 	if err != nil {

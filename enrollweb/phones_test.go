@@ -215,7 +215,7 @@ func TestAppPasswordsOnAPhone(t *testing.T) {
 	}
 	w := newWorld()
 	b := twoPhones(t, w)
-	b.get("/passwords/new").post("/passwords/new", "program", "other", "device", "d2").says(422, `value="d2" checked`) // no name: the choice stays
+	b.get("/passwords/new").post("/passwords/new", "program", "other", "label", strings.Repeat("x", 65), "device", "d2").says(422, `value="d2" checked`) // the choice stays
 	b.get("/passwords/rename?id=p2").says(200, "Which phone is it on?", "On none of these")
 	b.post("/passwords/rename", "label", "Laptop", "device", "d2").leads("/home?note=renamed").says(200, "On: Tablet")
 	b.get("/passwords/rename?id=p2").says(200, `value="d2" checked`)

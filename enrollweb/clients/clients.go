@@ -70,6 +70,9 @@ func Of(agent string) (kind, name string) {
 	return Other, word
 }
 
+// Carried tells whether a program of that kind is one for phones and tablets.
+func Carried(kind string) bool { return kind == "iphone" || kind == "android" }
+
 // maxName is the longest word that counts as a name, in bytes.
 const maxName = 24
 

@@ -52,7 +52,7 @@ type Pages struct {
 func (ps *Pages) Routes() map[string]visit.Route {
 	return map[string]visit.Route{
 		"/passwords/new":     {Level: guard.Full, Get: ps.wishForm, Post: ps.issue},
-		"/passwords/profile": {Level: guard.Full, Get: func(v *visit.Visit) { v.To("/home") }, Post: ps.profile},
+		"/passwords/profile": {Level: guard.Full, Get: ps.spentForm, Post: ps.profile},
 		"/passwords/wait":    {Level: guard.Full, Get: ps.wait},
 		"/passwords/rename":  {Level: guard.Full, Get: ps.renameForm, Post: ps.rename},
 		"/passwords/remove":  {Level: guard.Full, Get: ps.removeForm, Post: ps.remove},
@@ -79,7 +79,9 @@ func lives() []int { return []int{0, 30, 365} }
 
 func (ps *Pages) wishForm(v *visit.Visit) {
 	if view, ok := v.FreshView("/passwords/new"); ok {
-		ps.showWish(v, http.StatusOK, view, look.Page{Program: likely(view)})
+		p := look.Page{Program: likely(view)}
+		p.Record.Device = carried(view, p.Program)
+		ps.showWish(v, http.StatusOK, view, p)
 	}
 }
 
@@ -112,10 +114,10 @@ func (ps *Pages) issue(v *visit.Visit) {
 	if !slices.Contains(clients.Kinds(), p.Program) {
 		p.Program = "other"
 	}
-	if p.Name == "" && p.Program != "other" {
-		p.Name = v.Words.T("program." + p.Program)
+	if p.Name == "" {
+		p.Name = unnamed(v, p.Program)
 	}
-	if p.Name == "" || utf8.RuneCountInString(p.Name) > enroll.MaxLabel {
+	if utf8.RuneCountInString(p.Name) > enroll.MaxLabel {
 		p.Error = v.Words.T("wish.label_wrong")
 		ps.showWish(v, http.StatusUnprocessableEntity, view, p)
 		return
@@ -154,6 +156,23 @@ func device(view enroll.View, f url.Values) string {
 		return ""
 	}
 	return rec.ID
+}
+
+// carried is the phone that a program is likely to be on: the only one, where the
+// program is one for phones. Of several the person has to say which.
+func carried(view enroll.View, program string) string {
+	if clients.Carried(program) && len(view.Devices) == 1 {
+		return view.Devices[0].ID
+	}
+	return ""
+}
+
+// unnamed is the name of an app password that was given none.
+func unnamed(v *visit.Visit, program string) string {
+	if program == clients.Other {
+		return v.Words.T("wish.unnamed")
+	}
+	return v.Words.T("program." + program)
 }
 
 // life reads how long it shall be good for; what is not offered means for ever.

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/enroll"
 	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/recipe"
+	"github.com/sallyport/sallyport/enrollweb/round"
 	"github.com/sallyport/sallyport/enrollweb/visit"
 )
 
@@ -27,18 +28,30 @@ func (ps *Pages) show(v *visit.Visit, view enroll.View, p look.Page, made enroll
 		}
 	}
 	apple := p.Program == "iphone" || p.Program == "mac"
-	p.Profile = apple && v.Site.Secure() && slices.ContainsFunc(p.Places, func(a recipe.Place) bool { return a.Kind != recipe.Files })
+	p.Profile = apple && v.Site.Secure() && p.Syncs()
+	if without := ps.without(view); len(p.Places) > 0 && len(without) > 0 {
+		p.Catalog = v.Words
+		p.Notice = v.Words.T("issued.no_place_for", "services", p.ServiceNames(without))
+	}
 	v.Show(http.StatusOK, "issued", p)
+}
+
+// without are the services that the page knows no address for.
+func (ps *Pages) without(view enroll.View) []string {
+	return slices.DeleteFunc(slices.Clone(view.Services), func(s string) bool {
+		return len(recipe.Places(ps.Servers, view.Subject.Name, []string{s})) > 0
+	})
 }
 
 // profile gives the profile for Apple's devices, once, over TLS only. The app
 // password comes back from the page that showed it: the daemon has not kept it.
 func (ps *Pages) profile(v *visit.Visit) {
-	view, ok := v.FreshView("/home")
+	f := v.R.PostForm
+	v.Retry = visit.One("/passwords/profile", f.Get("id"))
+	view, ok := v.FreshView(v.Retry)
 	if !ok {
 		return
 	}
-	f := v.R.PostForm
 	rec, found := appPassword(view, f.Get("id"))
 	places := recipe.Places(ps.Servers, view.Subject.Name, rec.Services)
 	secret := account.Secret(f.Get("secret"))
@@ -47,7 +60,7 @@ func (ps *Pages) profile(v *visit.Visit) {
 		return
 	}
 	if !ps.once.Take(f.Get("once")) {
-		v.To("/home?note=once")
+		showSpent(v, view, rec)
 		return
 	}
 	out, err := recipe.Apple(recipe.Profile{Operator: v.Brand(), Label: rec.Label, Record: rec.ID, Places: places, Secret: secret}, ps.Signer)
@@ -59,6 +72,44 @@ func (ps *Pages) profile(v *visit.Visit) {
 	v.W.Header().Set("Content-Type", recipe.AppleType)
 	v.W.Header().Set("Content-Disposition", `attachment; filename="calendar.mobileconfig"`)
 	_, _ = v.W.Write(out) // a reader that went away is nobody's error
+}
+
+// spentForm is where a sign-in leads that was asked for before the profile.
+func (ps *Pages) spentForm(v *visit.Visit) {
+	id := v.R.URL.Query().Get("id")
+	if id == "" {
+		v.To("/home")
+		return
+	}
+	view, ok := v.FreshView(visit.One("/passwords/profile", id))
+	if !ok {
+		return
+	}
+	rec, found := appPassword(view, id)
+	if !found || !rec.LastUsed.IsZero() {
+		v.To("/home")
+		return
+	}
+	showSpent(v, view, rec)
+}
+
+// showSpent says that the profile was given, which is easily overlooked on an
+// iPhone, and makes another one in one press: with a new app password, alike in
+// everything, that takes the place of the first.
+func showSpent(v *visit.Visit, view enroll.View, rec account.Record) {
+	p := look.Page{Title: "profile.spent", View: view, Record: rec, Name: rec.Label, Program: "iphone", Once: v.Random(), Signed: true}
+	if program := v.R.PostForm.Get("program"); program == "mac" {
+		p.Program = program
+	}
+	if len(rec.Services) > 0 {
+		p.View.Services = rec.Services
+	}
+	if !rec.Expires.IsZero() {
+		p.Lives = []int{int(rec.Expires.Sub(rec.Created).Round(24*time.Hour) / (24 * time.Hour))}
+	}
+	r := roundOf(v, view)
+	p.Tour = look.Tour{Round: r, At: 1 + slices.IndexFunc(r.Steps, func(s round.Step) bool { return s.Record == rec.ID })}
+	v.Show(http.StatusOK, "profile", p)
 }
 
 // maxSecret is more than any app password has, in bytes.

@@ -90,6 +90,7 @@ func (ps *Pages) step(v *visit.Visit) {
 			p.Catalog = v.Words
 			p.Name = p.StepName(r.Steps[n-1])
 		}
+		p.Record.Device = carried(view, p.Program)
 		ps.showWish(v, http.StatusOK, view, p)
 	}
 }
@@ -120,12 +121,13 @@ func stepOf(v *visit.Visit, view enroll.View) (look.Tour, bool) {
 // made notes the new app password of a step. One that it replaces, and that
 // nobody ever used, was lost on the way and goes.
 func (ps *Pages) made(v *visit.Visit, view enroll.View, t look.Tour, record string) look.Tour {
-	if t.At == 0 {
-		return t
+	instead := v.R.PostForm.Get("instead")
+	if t.At > 0 {
+		instead = t.Steps[t.At-1].Record
+		t.Round = t.With(t.At, record)
+		remember(v, t.Round)
 	}
-	old, found := appPassword(view, t.Steps[t.At-1].Record)
-	t.Round = t.With(t.At, record)
-	remember(v, t.Round)
+	old, found := appPassword(view, instead)
 	if found && old.LastUsed.IsZero() {
 		if err := ps.Maker.Revoke(v.R.Context(), v.Session, old.ID); err != nil {
 			v.Log.Warn("an app password that was never used could not be ended; its owner can remove it on the page", "err", err)

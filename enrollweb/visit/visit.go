@@ -193,7 +193,7 @@ func Next(form url.Values) string {
 		if !one {
 			return next
 		}
-	case "/phones/remove", "/passwords/remove":
+	case "/phones/remove", "/passwords/remove", "/passwords/profile":
 		if one && plain(id) {
 			return next
 		}

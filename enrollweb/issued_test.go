@@ -1,0 +1,167 @@
+package enrollweb
+
+import (
+	"html"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/enrollweb/recipe"
+)
+
+// hidden are all hidden fields of the form that posts to a path.
+func hidden(body, action string) []string {
+	_, form, _ := strings.Cut(body, `action="`+action+`"`)
+	form, _, _ = strings.Cut(form, "</form>")
+	var pairs []string
+	for _, field := range strings.Split(form, `<input type="hidden" name="`)[1:] {
+		name, rest, _ := strings.Cut(field, `" value="`)
+		value, _, _ := strings.Cut(rest, `"`)
+		pairs = append(pairs, name, html.UnescapeString(value))
+	}
+	return pairs
+}
+
+// Whoever asks for the profile a second time, as after a tap on Ignore, is told
+// why not, and has a new one after one press. The first app password goes with it.
+func TestASecondTapOnTheProfile(t *testing.T) {
+	for _, program := range []string{"iphone", "mac"} {
+		w := newWorld()
+		b := twoPhones(t, w)
+		w.edit(func(v *enroll.View) { v.Services, v.AppPasswords = []string{"dav", "imap"}, nil })
+		b.make(program, "label", "Mein Apfel", "service", "dav", "days", "30", "device", "d2")
+		w.edit(func(v *enroll.View) {
+			v.AppPasswords[0].Expires = now().AddDate(0, 0, 30)
+			v.AppPasswords[0].Device = w.wishes[0].Device
+		})
+		profile := hidden(b.body, "/passwords/profile")
+		b.post("/passwords/profile", profile...).says(200)
+		if b.res.Header.Get("Content-Type") != recipe.AppleType {
+			t.Fatal("no profile")
+		}
+		b.post("/passwords/profile", profile...).says(200, "only once", "Mein Apfel", "Make a new app password", `href="/passwords/wait?id=p1"`)
+		b.fields = nil
+		b.post("/passwords/new", hidden(b.body, "/passwords/new")...).says(200, "Your new app password", "Download the profile")
+		if len(w.wishes) != 2 || w.wishes[0].Label != w.wishes[1].Label || w.wishes[0].Life != 30*24*time.Hour || w.wishes[1].Life != w.wishes[0].Life ||
+			!slices.Equal(w.wishes[0].Services, w.wishes[1].Services) || w.wishes[0].Device != w.wishes[1].Device {
+			t.Errorf("%s: the second is another: %+v", program, w.wishes)
+		}
+		if left := w.only(t).AppPasswords; len(left) != 1 || count(w.did, "Revoke") != 1 {
+			t.Errorf("%s: left are %+v", program, left)
+		}
+		if !strings.Contains(b.body, `name="program" value="`+program+`"`) {
+			t.Errorf("%s: the second is for another program", program)
+		}
+	}
+}
+
+// A sign-in that was asked for before the profile comes back to the same way on;
+// what a device uses by now is not replaced.
+func TestTheProfileAfterASignIn(t *testing.T) {
+	w := newWorld()
+	b := signedIn(t, w).make("iphone")
+	profile := hidden(b.body, "/passwords/profile")
+	w.edit(func(v *enroll.View) { v.Fresh = false })
+	b.post("/passwords/profile", profile...).says(403, "next=%2fpasswords%2fprofile%3fid%3dp1")
+	w.edit(func(v *enroll.View) { v.Fresh = true })
+	b.get("/passwords/profile?id=p1").says(200, "only once")
+	b.get("/passwords/profile?id=p77").leads("/home")
+	w.edit(func(v *enroll.View) { v.AppPasswords[0].LastUsed = now() })
+	b.get("/passwords/profile?id=p1").leads("/home")
+	b.get("/passwords/new").post("/passwords/new", "program", "mac", "instead", "p1").says(200)
+	if count(w.did, "Revoke") != 0 {
+		t.Error("one in use was ended")
+	}
+}
+
+// On the round the new profile is for the same step.
+func TestASecondTapOnTheRound(t *testing.T) {
+	w := newWorld()
+	b := onTour(t, w, "iphone", "mac").leads("/devices/step?n=1").post("/passwords/new").says(200, made[:4])
+	profile := hidden(b.body, "/passwords/profile")
+	b.post("/passwords/profile", profile...).post("/passwords/profile", profile...).says(200, "only once", "Device 1 of 2")
+	b.fields = nil
+	b.post("/passwords/new", hidden(b.body, "/passwords/new")...).says(200, "Device 1 of 2", made[:4], `href="/devices/step?n=2"`)
+	if left := w.only(t).AppPasswords; len(left) != 1 {
+		t.Errorf("left are %+v", left)
+	}
+}
+
+// The profile is for the device that the browser runs on: the page of a computer
+// leads to the iPhone, that of a phone to the Mac.
+func TestTheProfileIsForThisDevice(t *testing.T) {
+	for program, want := range map[string][2]string{
+		"iphone": {`<div class="on-phone"><p>Download a profile to this device`, `<div class="on-computer"><p>Sign in with Safari on the iPhone or iPad`},
+		"mac":    {`<div class="on-computer"><p>Download a profile to this device`, `<div class="on-phone"><p>Sign in on the Mac`},
+	} {
+		b := signedIn(t, newWorld()).make(program).says(200, want[0], want[1], "<summary>This is the")
+		if strings.Contains(b.body, "Use Safari for this page") {
+			t.Error("somebody is sent away from a page that is shown once")
+		}
+	}
+	signedIn(t, newWorld()).get("/passwords/new").says(200, "sign in there, with Safari")
+}
+
+// Each program is told both ways, and the easy one says what becomes of the old
+// account.
+func TestOldAccountsAndNewOnes(t *testing.T) {
+	for _, program := range []string{"iphone", "mac", "android", "thunderbird", "outlook", "other"} {
+		b := signedIn(t, newWorld()).make(program, "label", "x").says(200, "<p>Already an account there?", "<p>New: ")
+		if easy := strings.Contains(b.body, "Remove the old one afterwards"); easy != strings.Contains(b.body, `class="easy"`) {
+			t.Errorf("%s: the old account is spoken of: %t", program, easy)
+		}
+	}
+	w := newWorld()
+	b := signedIn(t, w)
+	w.edit(func(v *enroll.View) { v.Services = []string{"dav", "imap", "files"} })
+	b.get("/passwords/new").says(200, "E-mail", "Files")
+	b.make("mac", "service", "imap").says(200, "Our support will tell you which server address")
+	if strings.Contains(b.body, "CalDAV") || strings.Contains(b.body, `class="easy"`) {
+		t.Error("a password for e-mail has a recipe for calendars")
+	}
+	b.get("/passwords/remove?id=p1").says(200, "no longer gets at your data")
+	b.get("/passwords/new")
+	form := "form=" + hiddenField(b.body, "form") + "&once=" + hiddenField(b.body, "once") + "&program=mac&service=dav&service=files"
+	b.edit = func(r *http.Request) { setBody(r, form) }
+	b.post("/passwords/new").says(200, "no address for “Files” here", "CalDAV")
+}
+
+// The name is as people wish it, and none is needed.
+func TestNoNameIsNeeded(t *testing.T) {
+	w := newWorld()
+	signedIn(t, w).make("other").says(200, "once, in a single program")
+	if w.wishes[0].Label != "Another program" {
+		t.Errorf("it is called %q", w.wishes[0].Label)
+	}
+	signedIn(t, newWorld()).make("other", "label", "Evolution").says(200, "only here: Evolution")
+}
+
+// A program for phones is on the only phone, unless somebody says otherwise; of
+// several nobody can know, and a computer's is on none.
+func TestThePhoneThatAProgramIsOn(t *testing.T) {
+	const none = `name="device" value="" checked`
+	w := newWorld()
+	b := signedIn(t, w).get("/passwords/new").says(200, `name="device" value="d1" checked`)
+	if strings.Contains(b.body, none) {
+		t.Error("both are ticked")
+	}
+	w.edit(func(v *enroll.View) { v.Programs = []string{"vdirsyncer/1 Thunderbird/128"} })
+	b.get("/passwords/new").says(200, none)
+	onTour(t, newWorld(), "android").leads("/devices/step?n=1").says(200, `value="d1" checked`)
+	w = newWorld()
+	b = twoPhones(t, w)
+	w.edit(func(v *enroll.View) { v.AppPasswords = []account.Record{} })
+	if b.get("/passwords/new"); strings.Contains(b.body, `name="device" value="" checked`) || strings.Contains(b.body, `value="d2" checked`) {
+		t.Errorf("of several phones one is ticked:\n%s", b.body)
+	}
+}
+
+// setBody sends a form as it is, with several fields of one name.
+func setBody(r *http.Request, form string) {
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(form)), int64(len(form))
+}

@@ -1,0 +1,26 @@
+package look
+
+import (
+	"slices"
+
+	"github.com/sallyport/sallyport/enrollweb/clients"
+	"github.com/sallyport/sallyport/enrollweb/recipe"
+)
+
+// Syncs tells whether the app password is for calendars or contacts, as far as
+// the page knows: files and e-mail have recipes of their own kind.
+func (p Page) Syncs() bool {
+	if len(p.Places) > 0 {
+		return slices.ContainsFunc(p.Places, func(a recipe.Place) bool { return a.Kind != recipe.Files })
+	}
+	return slices.ContainsFunc(p.View.Services, func(s string) bool { return s != "files" && s != "imap" })
+}
+
+// Unnamed tells whether the app password has the name of those without one.
+func (p Page) Unnamed() bool { return p.Name == p.T("wish.unnamed") }
+
+// OnNone tells whether "on none of the phones" is ticked to begin with: not where
+// the program is one for phones, and nobody can know which of several.
+func (p Page) OnNone() bool {
+	return p.OnPhone(p.Record) == "" && (!clients.Carried(p.Program) || len(p.View.Devices) < 2)
+}
