@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/config/pageform"
 	"github.com/sallyport/sallyport/daemon/config/strict"
 	"github.com/sallyport/sallyport/daemon/config/wayform"
+	"github.com/sallyport/sallyport/daemon/enroll/bylaws"
 )
 
 // Problem is one thing that is wrong with a config: file, line, key, reason and
@@ -228,4 +229,6 @@ type Throttle struct {
 type Admin struct {
 	Support   []string
 	Operators []string
+	// Rules bind both.
+	Rules bylaws.Rules
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/daemon/config/deskform"
 	"github.com/sallyport/sallyport/daemon/config/ldapform"
 	"github.com/sallyport/sallyport/daemon/config/pageform"
 	"github.com/sallyport/sallyport/daemon/config/policyform"
@@ -176,7 +177,8 @@ func readThrottle(t table) Throttle {
 
 func readAdmin(t table) Admin {
 	defer t.Close()
-	a := Admin{Support: socketform.Peers(t.Table, "support"), Operators: socketform.Peers(t.Table, "operators", "root")}
+	a := Admin{Support: socketform.Peers(t.Table, "support"), Operators: socketform.Peers(t.Table, "operators", "root"),
+		Rules: deskform.Read(t.Table)}
 	if len(a.Operators) == 0 {
 		t.Refuse("operators", "is empty: nobody could run this", `write for example: operators = ["root"]`)
 	}

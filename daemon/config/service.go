@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/config/wayform"
+	"github.com/sallyport/sallyport/plugins/factor"
 )
 
 // directoryFactor is the factor that no plugin brings.
@@ -66,6 +67,10 @@ func readFactors(ts []table) []Factor {
 		f.Timeout = t.Duration("timeout", 300*time.Millisecond, 50*time.Millisecond, 10*time.Second)
 		f.Standalone = t.Flag("standalone", false)
 		f.Settings = t.settings()
+		if _, set := f.Settings[factor.LoneCode]; set {
+			// Emergency codes would be made by ones, and nobody have a sheet.
+			t.Refuse("settings", factor.LoneCode+" is the daemon's own word to a factor", "remove it")
+		}
 		t.Close()
 		out = append(out, f)
 	}

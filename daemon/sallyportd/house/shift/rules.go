@@ -49,7 +49,7 @@ func (s *Shift) buildEngine(ctx context.Context, former *Shift) (err error) {
 func (s *Shift) buildEnrollment(context.Context, *Shift) (err error) {
 	cfg := enroll.Config{
 		Store: s.Store, Directory: s.Directory, Throttle: s.Throttle, Journal: s.Bus,
-		Factors: map[string]enroll.Factor{}, Issuer: s.Config.Issuer, Leave: s.allowed,
+		Factors: map[string]enroll.Factor{}, Issuer: s.Config.Issuer, Leave: s.allowed, Rules: s.Config.Admin.Rules,
 		MAC: s.Ring.MAC, Rand: rand.Reader, Now: s.Clock.Now,
 	}
 	for _, f := range s.Config.Factors {
