@@ -38,12 +38,12 @@ func kept() []shot {
 	small, phone := screen{lang: "de", width: 320, phone: true}, screen{lang: "en", width: 360, phone: true, dark: true}
 	tablet, desk, office := screen{lang: "de", width: 768}, screen{lang: "de", width: 1280}, screen{lang: "en", width: 1280}
 	night, large := screen{lang: "en", width: 1280, dark: true}, screen{lang: "de", width: 1280, scale: 200}
-	huge := screen{lang: "de", width: 360, scale: 200, phone: true}
+	huge, nacht := screen{lang: "de", width: 360, scale: 200, phone: true}, screen{lang: "de", width: 360, phone: true, dark: true}
 	return []shot{
 		{"signin", desk, false}, {"signin-refused", small, false}, {"signin", phone, false}, {"disturbed", tablet, false}, {"code", small, false}, {"code-refused", night, false},
-		{"begin", tablet, false}, {"confirm", office, false}, {"confirm", phone, false}, {"confirm-refused", small, false}, {"codes-first", desk, false}, {"codes-first", huge, false},
+		{"begin", tablet, false}, {"confirm", office, false}, {"confirm", phone, false}, {"confirm-list", nacht, false}, {"confirm-refused", small, false}, {"codes-first", desk, false}, {"codes-first", huge, false},
 		{"devices", small, false}, {"device-issued", phone, false}, {"device-end", desk, false}, {"wish", night, false}, {"issued-iphone", phone, false}, {"issued-android", desk, false}, {"issued-thunderbird", large, false},
-		{"home-list", office, false}, {"home-list", phone, false}, {"wait", tablet, false}, {"remove", phone, false}, {"flow", small, false}, {"lost-phone", small, false}, {"tries", tablet, false}, {"signin", tablet, true}, {"wish", phone, true},
+		{"home-list", office, false}, {"home-list", nacht, false}, {"home-phones", small, false}, {"wait", tablet, false}, {"remove", phone, false}, {"flow", small, false}, {"lost-phone", small, false}, {"tries", tablet, false}, {"signin", tablet, true}, {"wish", phone, true},
 		{"onward", phone, false}, {"codes-lost", office, false}, {"home-bare", small, false}, {"home-onward", desk, false}, {"phone-rename-refused", night, false}, {"link-gone", tablet, false},
 	}
 }

@@ -26,7 +26,7 @@ type scene struct {
 }
 
 func scenes() []scene {
-	return slices.Concat(signingIn(), settingUp(), atHome(), withPhones(), eachDevice(), refusals(), leftOvers(), fromAnApp())
+	return slices.Concat(signingIn(), settingUp(), atHome(), withPhones(), eachDevice(), refusals(), leftOvers(), fromAnApp(), otherWise())
 }
 
 func signingIn() []scene {

@@ -32,6 +32,8 @@ type stage struct {
 
 	mu   sync.Mutex
 	view enroll.View
+	// css makes another stylesheet of ours; nil leaves it.
+	css func(string) string
 }
 
 // many is the name of one more than there may be.
@@ -72,7 +74,7 @@ func newStage(t *testing.T, edit func(*enrollweb.Config)) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Config.Handler = page
+	server.Config.Handler = st.dress(page)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return st
@@ -145,6 +147,8 @@ func (st *stage) Check(_ context.Context, a account.Attempt) account.Answer {
 	switch {
 	case a.Password == "disturbed":
 		return account.Answer{Reason: account.DirectoryUnavailable, RetryAfter: 20 * time.Second}
+	case a.Password == "tired":
+		return account.Answer{Verdict: factor.Deny, Reason: account.Throttled, RetryAfter: 90 * time.Second}
 	case a.Password == "owes":
 		deny.Reason, deny.Ticket = account.EnrollRequired, "setup"
 	case a.Password == "right":
@@ -153,6 +157,8 @@ func (st *stage) Check(_ context.Context, a account.Attempt) account.Answer {
 		return account.Answer{Verdict: factor.Accept, Reason: account.OK, Ticket: "full"}
 	case a.Ticket == "proof" && a.Code == "222222":
 		deny.Reason, deny.Ticket, deny.Drift = account.CodeWrong, "proof", -12*time.Minute
+	case a.Ticket == "proof" && a.Code == "333333":
+		deny.Reason, deny.Ticket, deny.RetryAfter = account.Throttled, "proof", 20*time.Minute
 	case a.Ticket == "proof":
 		deny.Reason, deny.Ticket = account.CodeWrong, "proof"
 	}
@@ -180,7 +186,11 @@ func waiting(v *enroll.View) {
 }
 
 func (st *stage) Confirm(_ context.Context, _, code account.Secret) (enroll.Confirmed, error) {
-	if code != "123456" {
+	switch code {
+	case "123456":
+	case "222222":
+		return enroll.Confirmed{}, &enroll.Refusal{Reason: account.CodeWrong, Drift: 4 * time.Minute}
+	default:
 		return enroll.Confirmed{}, &enroll.Refusal{Reason: account.CodeWrong}
 	}
 	st.set(guard.Full, nil)
