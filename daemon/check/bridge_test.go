@@ -290,3 +290,40 @@ func TestAfterTheLastDayNothingIsBoundAtABridge(t *testing.T) {
 		want(t, s.try("dav", name, account.Secret(name+"-password"), ""), factor.Deny, account.AppPasswordRequired)
 	}
 }
+
+// Programs come every few minutes, and must not fill the audit: it has one login
+// over a bridge a day for each person and service. The last tries have them all.
+func TestABridgeDoesNotFillTheAudit(t *testing.T) {
+	s := rollout(t, nil)
+	audited := func() (n int) {
+		t.Helper()
+		events, err := s.real.Events(context.Background(), 0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if e.Act == account.ActCheck && e.Factor == "directory" && e.Verdict == factor.Accept {
+				n++
+			}
+		}
+		return n
+	}
+	for range 10 {
+		want(t, s.try("dav", "alice", "alice-password", ""), factor.Accept, account.OK)
+		s.move(5 * time.Minute)
+	}
+	// The first and the second: only then her network is known.
+	if n := audited(); n < 1 || n > 2 {
+		t.Errorf("%d are audited", n)
+	}
+	if n := s.journal.count(account.ActCheck); n != 10 {
+		t.Errorf("%d are told of", n)
+	}
+	before := audited()
+	s.move(24 * time.Hour)
+	want(t, s.try("dav", "alice", "alice-password", ""), factor.Accept, account.OK)
+	want(t, s.try("web", "alice", "alice-password", ""), factor.Accept, account.OK)
+	if n := audited(); n != before+2 {
+		t.Errorf("%d are audited a day later, with one in grace", n-before)
+	}
+}

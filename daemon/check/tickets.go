@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/check/leave"
 	"github.com/sallyport/sallyport/daemon/check/ticket"
 	"github.com/sallyport/sallyport/daemon/check/verdict"
 	"github.com/sallyport/sallyport/daemon/check/witness"
@@ -85,13 +86,16 @@ func (t *try) letIn(ctx context.Context, yes verdict.Yes) (account.Answer, error
 		ans = yes.Leave(ans)
 	}
 	c, secret, err := t.entry(ctx, yes)
+	told := t.events(ans)
 	if err == nil {
 		ans.Ticket = secret
-		c.Events = t.events(ans)
+		if ans.Leave != leave.Bridge || len(told) > 1 || t.Crossed.First(t.fingerprint("crossed:"+t.Service, ""), t.started) {
+			c.Events = told // programs come every few minutes: the last tries tell of each
+		}
 		err = t.commit(ctx, c)
 	}
 	if err == nil {
-		for _, e := range c.Events[1:] {
+		for _, e := range told[1:] {
 			t.cfg.Journal.Record(e) // the first is told at the end of every check
 		}
 		return ans, nil

@@ -5,13 +5,14 @@
 //
 // It decides what follows from a line of the policy and from what somebody has;
 // it judges no password and lets nobody in: that is package check, to which it
-// belongs and which alone may call it.
+// belongs and which alone may call it, but for IsBridge: that reads old notes.
 package leave
 
 import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -89,13 +90,19 @@ func (c Case) Told(snap account.Snapshot) string {
 	return "yes, one was set up (the policy says: " + said + ")"
 }
 
+// bridgeNote is how the note of a bridge begins.
+const bridgeNote = "the normal password, good here until the first app password is in use, or "
+
+// IsBridge tells the note of somebody whom a bridge let in.
+func IsBridge(note string) bool { return strings.HasPrefix(note, bridgeNote) }
+
 // Note says in words why somebody was let in, for log, audit and last tries.
 func (c Case) Note(why string) string {
 	switch why {
 	case Grace:
 		return "no second factor yet, owed from " + c.Line.From.Format(time.DateOnly)
 	case Bridge:
-		return "the normal password, good here until the first app password is in use, or " + c.Line.From.Format(time.DateOnly)
+		return bridgeNote + c.Line.From.Format(time.DateOnly)
 	case Exempt:
 		return "no second factor owed: " + c.Line.Exempt
 	default:

@@ -15,22 +15,26 @@ import (
 	"github.com/sallyport/sallyport/daemon/check/stale"
 )
 
-// auditAgain is how often a code that cost nothing is audited for one person.
-const auditAgain = time.Minute
+const (
+	// auditAgain is how often a code that cost nothing is audited for one person.
+	auditAgain = time.Minute
+	// crossAgain is how often a login over a bridge is.
+	crossAgain = 24 * time.Hour
+)
 
 // Memory is safe for concurrent use, also by two engines.
 type Memory struct {
 	// Stale are passwords that the directory refused, Strangers those of nobody,
-	// Sent what has slowed down its source; Audited whose uncounted code has left
-	// its row. None can push out another's.
-	Stale, Strangers, Sent, Audited *stale.Secrets
-	Hints                           *hint.Memory
+	// Sent what has slowed down its source; Audited whose uncounted code, Crossed
+	// whose login over a bridge has left its row. None can push out another's.
+	Stale, Strangers, Sent, Audited, Crossed *stale.Secrets
+	Hints                                    *hint.Memory
 }
 
 // New returns an empty memory.
 func New() *Memory {
 	return &Memory{
 		Stale: stale.New(stale.Life), Strangers: stale.New(stale.Life),
-		Sent: stale.New(stale.Life), Audited: stale.New(auditAgain), Hints: hint.New(),
+		Sent: stale.New(stale.Life), Audited: stale.New(auditAgain), Crossed: stale.New(crossAgain), Hints: hint.New(),
 	}
 }
