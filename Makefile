@@ -11,7 +11,7 @@ MAINS := ./daemon/sallyportd ./contrib/sallyport ./contrib/sallyport-check $(wil
 BINS  := $(addprefix bin/,$(notdir $(MAINS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run build pam test lint bench fuzz proto install install-pam clean setup
+.PHONY: help run build pam deb test lint bench fuzz proto install install-pam clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ build: ## build all binaries, static and stripped, into bin/
 pam: ## build the PAM module into bin/ (needs a C compiler and libpam0g-dev)
 	@mkdir -p bin && chmod go-w bin
 	umask 022 && $(MAKE) -C contrib/pam OUT='$(CURDIR)/bin'
+
+deb: build ## make the Debian package, bin/sallyport_VERSION_ARCH.deb, with its SBOM
+	GO='$(GO)' contrib/packaging/build
 
 setup: ## install what the tests need (Debian, as root), or say what is missing
 	@.ci/setup
