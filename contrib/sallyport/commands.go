@@ -89,6 +89,35 @@ known number, or in person. Nobody from support ever asks for a code.`,
 	return cmd
 }
 
+func (t *tool) codeCommand() *cobra.Command {
+	var body struct {
+		why
+		For string `json:"for,omitempty"`
+	}
+	cmd := &cobra.Command{
+		Use:   "code NAME --reason TEXT",
+		Short: "Give out a one-time code for somebody who has left the phone at home",
+		Long: `Give out a one-time code that stands in for the phone, once. It is printed in
+groups, and spelled in German (DIN 5009 of 1996) and English (NATO), to be read
+out. The person needs the normal password all the same; everything that is set
+up stays, and a new code ends the last one.
+
+It is no reset: whoever has lost the phone for good needs one. Identify the
+person first: by call-back to a known number, or in person. Nobody from support
+ever asks for a password or a code. Afterwards sallyport user NAME says when and
+from where it was used.`,
+		Example: `  sallyport code alice --reason "left the phone at home, identified by call-back"
+  sallyport code alice --reason "phone in repair" --for 8h --ticket 4711`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return t.act(cmd.Context(), args[0], "code", body)
+		},
+	}
+	body.flags(cmd)
+	cmd.Flags().StringVar(&body.For, "for", "", "how long it holds, 5m to 24h (default 1h)")
+	return cmd
+}
+
 func (t *tool) unlockCommand() *cobra.Command {
 	var y why
 	cmd := &cobra.Command{

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/sallyport/sallyport/contrib/sallyport/screen"
 )
@@ -28,6 +29,7 @@ const (
 )
 
 const (
+	usualWidth   = 80
 	systemSocket = "/run/sallyport/admin.sock"
 	demoSocket   = "var/run/admin.sock"
 	socketEnv    = "SALLYPORT_SOCKET"
@@ -47,7 +49,19 @@ type tool struct {
 	now    func() time.Time
 }
 
-func (t *tool) screen() *screen.Screen { return &screen.Screen{Out: t.out, Now: t.now} }
+// screen fits what it prints to the terminal, where it prints to one.
+
+func (t *tool) screen() *screen.Screen {
+	s := &screen.Screen{Out: t.out, Now: t.now}
+	if f, ok := t.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		s.Width = usualWidth
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			s.Width = width
+		}
+		s.Colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	}
+	return s
+}
 
 func run(args []string, in *os.File, out, errOut io.Writer) int {
 	t := &tool{in: in, out: out, err: errOut, now: time.Now}
@@ -97,7 +111,7 @@ unavailable.`,
 	}
 	root.PersistentFlags().StringVar(&t.socket, "socket", "", "the daemon's admin socket")
 	root.PersistentFlags().BoolVar(&t.json, "json", false, "print the daemon's answer as JSON")
-	root.AddCommand(t.statusCommand(), t.userCommand(), t.resetCommand(), t.unlockCommand(), t.revokeCommand(),
+	root.AddCommand(t.statusCommand(), t.userCommand(), t.resetCommand(), t.codeCommand(), t.unlockCommand(), t.revokeCommand(),
 		t.sessionsCommand(), t.appPasswordCommand(), t.explainCommand(), t.checkCommand(), t.auditCommand(), manCommand())
 	return root
 }

@@ -98,6 +98,10 @@ func (h *house) User(_ context.Context, name string) (enroll.Overview, error) {
 			Reason: account.CodeWrong, Address: "192.0.2.1", Count: 3}},
 		Blocks: []enroll.Block{{What: "code", Tries: 6, Until: now.Add(90 * time.Second)}},
 	}
+	if name == "müller" {
+		used := account.Record{ID: "r5", Factor: "recovery", Created: now.Add(-time.Hour), LastUsed: now.Add(-27 * time.Minute), LastService: "web", LastFrom: "192.0.2.7"}
+		o.Snapshot.Records = append(o.Snapshot.Records, used.ForSupport(now))
+	}
 	if name == "lost" {
 		o.Snapshot.Records, o.Blocks = o.Snapshot.Records[1:], nil
 	}

@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/sallyport/sallyport/contrib/sallyport/spell"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
 )
 
@@ -23,21 +24,34 @@ type Screen struct {
 	Out io.Writer
 	// Now tells the time, for "3 minutes ago".
 	Now func() time.Time
+	// Width is that of the terminal, where Out is one; 0 means that lines may be as
+	// long as they are.
+	Width int
+	// Colour says that titles and what is in the way may stand out.
+	Colour bool
 }
 
 // table aligns columns; the first row is the heading.
 func (s *Screen) table(rows [][]string) {
-	w := tabwriter.NewWriter(s.Out, 0, 0, columnGap, ' ', 0)
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, columnGap, ' ', 0)
 	for _, r := range rows {
 		for i, cell := range r {
 			r[i] = Clean(cell)
 		}
 		fmt.Fprintln(w, "  "+strings.Join(r, "\t"))
 	}
-	_ = w.Flush() // stdout is gone, and so is the reader
+	_ = w.Flush() // a Builder takes everything
+	s.printf("%s", b.String())
 }
 
-func (s *Screen) printf(format string, args ...any) { fmt.Fprintf(s.Out, format, args...) }
+// printf prints lines that fit the terminal.
+func (s *Screen) printf(format string, args ...any) {
+	fmt.Fprint(s.Out, fold(fmt.Sprintf(format, args...), s.Width))
+}
+
+// title begins a part of a screen.
+func (s *Screen) title(words string) { s.printf("\n%s\n", s.strong(words)) }
 
 func upDown(up bool) string {
 	if up {
@@ -155,7 +169,10 @@ func (s *Screen) Person(p api.Person) {
 	if n, has := codesLeft(p.Records); has {
 		s.printf("\nEmergency codes: %d left\n", n)
 	}
-	s.printf("\nLast tries\n")
+	if p.SupportCode != nil {
+		s.printf("\nCode from support: %s\n", s.became(*p.SupportCode))
+	}
+	s.title("Last tries")
 	rows = rows[:0]
 	for _, e := range p.Tries {
 		rows = append(rows, []string{local(e.At), s.when(e.At), what(e)})
@@ -165,9 +182,29 @@ func (s *Screen) Person(p api.Person) {
 	}
 	s.table(rows)
 	for _, b := range p.Blocks {
-		s.printf("\nBLOCKED: %s, after %d wrong tries, until %s (%s)\n", Clean(b.What), b.Tries, local(b.Until), s.when(b.Until))
+		s.printf("\n"+s.alarming("BLOCKED")+": %s, after %d wrong tries, until %s (%s)\n", Clean(b.What), b.Tries, local(b.Until), s.when(b.Until))
 	}
-	s.printf("\nWhat to do next\n  %s\n", Clean(p.Advice))
+	s.title("What to do next")
+	s.printf("  %s\n", Clean(p.Advice))
+}
+
+// became tells what became of a code from support.
+func (s *Screen) became(c api.SupportCode) string {
+	switch c.State {
+	case "used":
+		text := "used at " + s.clock(c.Used)
+		if c.From != "" {
+			text += " from " + c.From
+		}
+		if c.Service != "" {
+			text += ", " + c.Service
+		}
+		return Clean(text)
+	case "expired":
+		return "not used, ended at " + s.clock(c.Expires)
+	default:
+		return "not used, ends at " + s.clock(c.Expires)
+	}
 }
 
 func setUp(p api.Person) string {
@@ -195,7 +232,7 @@ func codesLeft(records []api.Record) (n int, has bool) {
 }
 
 func (s *Screen) showRecords(title string, records []api.Record, mine func(api.Record) bool) {
-	s.printf("\n%s\n", title)
+	s.title(title)
 	rows := [][]string{{"ID", "NAME", "STATE", "MADE", "LAST USED"}}
 	for _, r := range records {
 		if !mine(r) {
@@ -238,6 +275,8 @@ func (s *Screen) Done(name string, d api.Done) {
 		s.printf("  Invite code:  %s\n  Good until:   %s (%s), once\n\n", Clean(d.Invite), local(d.Expires), s.when(d.Expires))
 		s.printf("Tell it only to %s in person, and only now: it is not shown again.\n", name)
 		s.printf("At the next sign-in the page asks for the normal password and this code.\n")
+	case "code":
+		s.code(name, d)
 	case "revoke":
 		s.printf("Done: %s of %s revoked. Programs that use them are refused from now on.\n", plural(d.Removed, "record"), name)
 	case "app-password":
@@ -248,6 +287,25 @@ func (s *Screen) Done(name string, d api.Done) {
 	default:
 		s.printf("Done: all sessions of %s have ended.\n", name)
 	}
+}
+
+// code shows a one-time code as it is read out.
+func (s *Screen) code(name string, d api.Done) {
+	s.printf("Done: a code for %s, good once and until %s (%s).\n\n", name, s.clock(d.Expires), s.when(d.Expires))
+	s.printf("    %s\n\n", s.strong(Clean(d.Code)))
+	for _, language := range []struct {
+		name string
+		say  func(string) []string
+	}{{"Deutsch", spell.German}, {"English", spell.English}} {
+		lead := language.name + ":"
+		for group := range strings.SplitSeq(d.Code, "-") {
+			s.printf("  %-9s %s\n", lead, Clean(strings.Join(language.say(group), " - ")))
+			lead = ""
+		}
+	}
+	s.printf("\nRead it out to %s in person, and only now: it is not shown again. At the page\n", name)
+	s.printf("they type the normal password, choose the emergency code, and type this one\n")
+	s.printf("there. Capitals and dashes make no difference. Nothing that is set up ends.\n")
 }
 
 // Explanation shows the walk through a decision.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
@@ -77,6 +78,99 @@ func local(at time.Time) string {
 		return "-"
 	}
 	return at.Local().Format("2006-01-02 15:04")
+}
+
+// date is a day on this machine.
+func date(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return at.Local().Format(time.DateOnly)
+}
+
+// clock is the time of day, and the day where that is not today's.
+func (s *Screen) clock(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	if date(at) != date(s.Now()) {
+		return local(at)
+	}
+	return at.Local().Format("15:04")
+}
+
+const (
+	bold  = "\x1b[1m"
+	red   = "\x1b[1;31m"
+	plain = "\x1b[0m"
+)
+
+// strong makes words stand out, where there are colours.
+func (s *Screen) strong(words string) string {
+	if !s.Colour {
+		return words
+	}
+	return bold + words + plain
+}
+
+// alarming makes words stand out in red, where there are colours.
+func (s *Screen) alarming(words string) string {
+	if !s.Colour {
+		return words
+	}
+	return red + words + plain
+}
+
+// further is how far what did not fit on a line is moved in.
+const further = 6
+
+// fold breaks lines at a blank so that they fit the width; 0 breaks none. A word
+// that is longer than that stays whole, so that it can be copied.
+func fold(text string, width int) string {
+	if width <= further {
+		return text
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		rest, indent := strings.TrimRight(line, " \n"), ""
+		end := line[len(strings.TrimRight(line, "\n")):]
+		for seen(indent+rest) > width {
+			at := breakAt(rest, width-len(indent))
+			if at < 0 {
+				break
+			}
+			b.WriteString(indent + strings.TrimRight(rest[:at], " ") + "\n")
+			rest, indent = strings.TrimLeft(rest[at:], " "), strings.Repeat(" ", further)
+		}
+		b.WriteString(indent + rest + end)
+	}
+	return b.String()
+}
+
+// breakAt is the last blank before which at most room characters stand, or else
+// the first one behind words; -1 if there is none.
+func breakAt(line string, room int) int {
+	best, n := -1, 0
+	begun := false
+	for i, r := range line {
+		if r == ' ' && begun && (n <= room || best < 0) {
+			best = i
+		}
+		begun = begun || r != ' '
+		if n++; n > room && best >= 0 {
+			break
+		}
+	}
+	return best
+}
+
+// seen is how many columns a line takes, as far as letters go; what colours it
+// takes none.
+func seen(line string) int {
+	for _, code := range []string{bold, red, plain} {
+		line = strings.ReplaceAll(line, code, "")
+	}
+	return utf8.RuneCountInString(line)
 }
 
 // reason says a word of the closed list in a desk's own: other than the
