@@ -66,6 +66,8 @@ func verbs() map[string]verb {
 		"spellings": (*story).spellings,
 		"toolong":   (*story).tooLong,
 		"pagepost":  (*story).pagePost,
+		"given":     (*story).given,
+		"earlycode": (*story).earlyCode,
 		"join":      (*story).joinGroup,
 		"rollout":   (*story).rollout,
 
