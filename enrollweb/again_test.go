@@ -95,7 +95,10 @@ func TestEachFormTwice(t *testing.T) {
 		if n := count(w.did, "Codes"); n != 1 {
 			t.Errorf("made %d sheets", n)
 		}
-		b.get("/codes").post("/codes").post("/codes/kept").leads("/codes") // not ticked: they are gone for good
+		b.get("/codes").post("/codes").post("/codes/kept").leads("/codes?note=unkept").says(200, "You did not confirm", "Make new emergency codes") // they are gone for good
+		if b.get("/codes"); strings.Contains(b.body, "You did not confirm") {
+			t.Error("it is said to somebody who comes by themselves")
+		}
 	})
 	t.Run("remove", func(t *testing.T) {
 		w := newWorld()

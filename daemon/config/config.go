@@ -199,7 +199,18 @@ type Page struct {
 type Support struct {
 	Phone string
 	Hours string
-	Mail  string
+	// HoursEN are the hours on English pages; empty means Hours there, too.
+	HoursEN string
+	Mail    string
+}
+
+// Advice is what makes a config that is usable worse than it need be, each with
+// what mends it.
+func (c *Config) Advice() []string {
+	if s := c.Page; s.Listen != "" && s.Support.Phone == "" && s.Support.Mail == "" {
+		return []string{"[page.support] names nobody: people who do not get on are told that support helps them, and not how to reach it; give phone or mail"}
+	}
+	return nil
 }
 
 // Log is how the daemon logs.

@@ -151,7 +151,7 @@ func readPage(t table, services []Service) Page {
 		Brand:       pageform.ReadBrand(t.Table),
 	}
 	support := t.sub("support")
-	p.Support = Support{Phone: support.Text("phone", ""), Hours: support.Text("hours", ""), Mail: support.Text("mail", "")}
+	p.Support = Support{Phone: support.Text("phone", ""), Hours: support.Text("hours", ""), HoursEN: support.Text("hours_en", ""), Mail: support.Text("mail", "")}
 	support.Close()
 	p.Servers = pageform.Servers(t.Table, func(s *strict.Table, name string) { table{Table: s}.checkService("service", name, services) })
 	p.ReturnTo = pageform.ReturnTo(t.Table)

@@ -47,6 +47,9 @@ user who runs it, so run it as the daemon's. Exit status: 0 usable, 2 not usable
 			}
 			cmd.Printf("%s is usable: %d services, %d factors, %d sockets\n",
 				path, len(cfg.Services), len(cfg.Factors), len(cfg.Listeners))
+			for _, a := range cfg.Advice() {
+				cmd.PrintErrln("better: " + a)
+			}
 			return nil
 		},
 	}

@@ -40,7 +40,11 @@ func (ps *Pages) Routes() map[string]visit.Route {
 
 func (ps *Pages) codesForm(v *visit.Visit) {
 	if view, ok := v.FreshView("/codes"); ok {
-		v.Show(http.StatusOK, "renew", look.Page{Title: "renew.title", Here: "/codes", View: view, Signed: true, Once: v.Random()})
+		p := look.Page{Title: "renew.title", Here: "/codes", View: view, Signed: true, Once: v.Random()}
+		if v.R.URL.Query().Get("note") == "unkept" {
+			p.Notice = v.Words.T("renew.unkept")
+		}
+		v.Show(http.StatusOK, "renew", p)
 	}
 }
 
@@ -80,7 +84,7 @@ func (ps *Pages) kept(v *visit.Visit) {
 	switch {
 	case !ok:
 	case v.R.PostForm.Get("kept") != "yes":
-		v.To("/codes")
+		v.To("/codes?note=unkept")
 	case v.Site.Taste(v.R, visit.GrantNote) != "":
 		v.To(visit.GrantPath) // a program brought them here, and waits
 	case len(view.Devices) == 0: // the last phone is lost, and these are instead of it

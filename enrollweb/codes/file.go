@@ -69,24 +69,9 @@ func sheet(v *visit.Visit, codes []string) string {
 	for i, c := range codes {
 		lines = append(lines, fmt.Sprintf("%2d.  %s", i+1, c))
 	}
-	lines = append(append(lines, ""), whom(v)...)
+	lines = append(append(lines, ""), v.Whom()...)
 	lines = append(lines, broken(w.T("support.never"))...)
 	return "\ufeff" + strings.Join(lines, "\r\n") + "\r\n"
-}
-
-// whom are the lines that say whom people can ask.
-func whom(v *visit.Visit) []string {
-	var lines []string
-	if phone := v.Support.Phone; phone != "" {
-		if v.Support.Hours != "" {
-			phone += ", " + v.Support.Hours
-		}
-		lines = append(lines, v.Words.T("support.phone")+" "+phone)
-	}
-	if v.Support.Mail != "" {
-		lines = append(lines, v.Words.T("support.mail")+" "+v.Support.Mail)
-	}
-	return lines
 }
 
 // owner is whose codes these are, or "" where nobody can say so right now.

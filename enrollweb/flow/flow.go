@@ -14,7 +14,8 @@
 //
 // Decided against: refusing a program that asks from another network than the
 // browser's. A phone asks over IPv6 and browses over IPv4, or the other way
-// round. The page says it, and warns.
+// round. Where both are of one kind and differ, the page warns of it in red; where
+// they cannot be compared, only as it always does.
 package flow
 
 import (
@@ -29,6 +30,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/enroll"
 	"github.com/sallyport/sallyport/daemon/enroll/handover"
 	"github.com/sallyport/sallyport/daemon/throttle"
+	"github.com/sallyport/sallyport/enrollweb/clients"
 	"github.com/sallyport/sallyport/enrollweb/guard"
 	"github.com/sallyport/sallyport/enrollweb/look"
 	"github.com/sallyport/sallyport/enrollweb/recipe"
@@ -132,10 +134,17 @@ func (ps *Pages) asked(v *visit.Visit, link string) (look.Page, bool) {
 		return look.Page{}, false
 	}
 	here := v.Site.Client(v.R)
-	return look.Page{Once: link, Ask: look.Ask{
+	kind, _ := clients.Of(a.Client.Agent)
+	return look.Page{Once: link, Program: kind, Ask: look.Ask{
 		Client: a.Client, At: a.At, Service: ps.server.Service,
-		Elsewhere: a.Client.Network() != here.Network(),
+		Elsewhere: elsewhere(a.Client, here),
 	}}, true
+}
+
+// elsewhere tells whether two are surely in different networks. An IPv4 and an
+// IPv6 address of one phone have nothing in common.
+func elsewhere(a, b account.Client) bool {
+	return a.Addr.IsValid() && b.Addr.IsValid() && a.Addr.Is4() == b.Addr.Is4() && a.Network() != b.Network()
 }
 
 func (ps *Pages) over(v *visit.Visit) {
@@ -180,6 +189,9 @@ func (ps *Pages) grantForm(v *visit.Visit) {
 	}
 	if p, ok := ps.asked(v, link); ok {
 		p.View = view
+		if clients.Carried(p.Program) && len(view.Devices) == 1 {
+			p.Record.Device = view.Devices[0].ID
+		}
 		ps.showGrant(v, http.StatusOK, p)
 	}
 }

@@ -85,8 +85,9 @@ func mark(content []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Support is whom people can ask; empty parts are left out.
-type Support struct{ Phone, Hours, Mail string }
+// Support is whom people can ask; empty parts are left out. HoursEN are the hours
+// in English, where they are another text.
+type Support struct{ Phone, Hours, HoursEN, Mail string }
 
 // Page is what a template sees. Every text comes from the catalog; everything
 // else that is shown is escaped by html/template.

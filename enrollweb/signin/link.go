@@ -17,8 +17,12 @@ func (ps *Pages) linkForm(v *visit.Visit) {
 		v.To("/")
 		return
 	}
-	// The switch of language keeps only what is its own: the ticket must not be
-	// written into a page's links a second time.
+	showLink(v, ticket)
+}
+
+// showLink has a switch of language of its own, a form: the ticket must not be
+// written into a page's links a second time.
+func showLink(v *visit.Visit, ticket string) {
 	v.Show(http.StatusOK, "link", look.Page{Title: "link.title", Once: ticket})
 }
 
@@ -26,6 +30,10 @@ func (ps *Pages) link(v *visit.Visit) {
 	ticket := v.R.PostForm.Get("ticket")
 	if ticket == "" || len(ticket) > 1024 {
 		v.Message(http.StatusGone, "link.gone")
+		return
+	}
+	if v.R.URL.Query().Has("lang") {
+		showLink(v, ticket)
 		return
 	}
 	v.Ticket = ticket

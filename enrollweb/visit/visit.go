@@ -121,7 +121,7 @@ func (v *Visit) Renew() {
 
 // Show writes one page.
 func (v *Visit) Show(status int, name string, p look.Page) {
-	p.Catalog, p.Operator, p.Support = v.Words, v.Operator, v.Support
+	p.Catalog, p.Operator, p.Support = v.Words, v.Operator, v.support()
 	p.Form, p.Now, p.Nonce = v.Form, v.Now(), v.Random()
 	out, err := v.Look.Draw(name, p)
 	if err != nil {

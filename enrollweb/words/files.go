@@ -68,7 +68,11 @@ func operators(dir string, built map[string]map[string]message) (map[string]map[
 		}
 		ours := built[strings.TrimSuffix(name, "-du")] // "du" may replace any German text
 		for key, m := range all[name] {
-			if err := replaces(key, ours[key], m); err != nil {
+			sure := ours[key]
+			if sure == nil && strings.HasPrefix(key, "service.") {
+				sure = message{plain: ""} // a service that only the operator knows
+			}
+			if err := replaces(key, sure, m); err != nil {
 				return nil, fmt.Errorf("%s: %w", file, err)
 			}
 		}

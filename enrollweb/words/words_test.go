@@ -150,7 +150,15 @@ func TestOverride(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	if texts, err = Load(write("de.json", `{"service.wiki": "Das Wiki"}`), "", ""); err != nil {
+		t.Fatal(err)
+	}
+	if de, en := texts.byName("de").ServiceName("wiki"), texts.byName("en").ServiceName("wiki"); de != "Das Wiki" || en != "wiki" {
+		t.Errorf("a service of the operator's own is called %q and %q", de, en)
+	}
 	for name, tc := range map[string][3]string{
+		"own place":    {"de.json", `{"service.wiki": "{name}"}`, "must have the places none"},
+		"own plural":   {"de.json", `{"service.wiki": {"one": "x", "other": "y"}}`, "counts nothing"},
 		"unknown key":  {"de.json", `{"sign.title": "x"}`, `no message "sign.title"`},
 		"twice":        {"de.json", `{"next": "x", "next": "y"}`, "given twice"},
 		"no text":      {"de.json", `{"next": 7}`, `message "next"`},
