@@ -143,7 +143,7 @@ func TestDevicesCanWait(t *testing.T) {
 	b := onTour(t, w, "iphone", "mac", "outlook").leads("/devices/step?n=1")
 	b.get("/devices/step?n=2").says(200, "Device 2 of 3: Mac").post("/passwords/new").says(200, made[:4])
 	b.get("/devices/step?n=3").says(200, "Device 3 of 3: Outlook").get("/devices/step?n=4")
-	b.says(200, "2 devices have no app password yet", `href="/devices/step?n=1"`, `aria-label="Connect Outlook now"`)
+	b.says(200, "2 devices have no app password yet", `href="/devices/step?n=1"`, `aria-label="Connect now: Outlook"`)
 	if strings.Contains(b.body, `href="/devices/step?n=2"`) {
 		t.Error("a device that is done is offered again")
 	}

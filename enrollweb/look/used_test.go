@@ -63,3 +63,33 @@ func TestNamesOfPrograms(t *testing.T) {
 		}
 	}
 }
+
+// What went wrong catches the eye and not what is good, and two devices without an
+// app password are told apart by their programs.
+func TestTell(t *testing.T) {
+	try := func(reason account.Reason, agent string) Told {
+		return Told{Event: account.Event{At: time.Date(2026, 11, 23, 9, 15, 0, 0, time.UTC), Service: "dav", Agent: agent, Reason: reason}}
+	}
+	p := page(t, "en")
+	for _, c := range []struct {
+		told        Told
+		name, place string
+		good, wrong bool
+	}{
+		{try(account.AppPasswordRevoked, "Thunderbird/128"), "Thunderbird without a valid app password", "today, 10:15 ·\u00a0Calendar and contacts", false, true},
+		{try(account.AppPasswordRequired, "Your account is locked"), "A device without a valid app password", "today, 10:15 ·\u00a0Calendar and contacts", false, true},
+		{Told{Event: try(account.OK, "Thunderbird/128").Event, Label: "Office"}, "Office", "today, 10:15 ·\u00a0Calendar and contacts ·\u00a0Thunderbird", true, false},
+		{Told{Label: "Never"}, "Never", "", false, false},
+	} {
+		if got := p.Tell(c.told); got.Name != c.name || got.Place != c.place || got.Good != c.good || got.Wrong != c.wrong {
+			t.Errorf("got %+v, want %+v", got, c)
+		}
+	}
+}
+
+// A code is cut after its dashes, and nothing of it is lost.
+func TestParts(t *testing.T) {
+	if got := page(t, "de").Parts("k7m2x-9qxvd-hz4tw"); len(got) != 3 || got[0] != "k7m2x-" || strings.Join(got, "") != "k7m2x-9qxvd-hz4tw" {
+		t.Errorf("parts %q", got)
+	}
+}
