@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/daemon/enroll/bylaws"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
@@ -108,7 +109,11 @@ func TestWhoTheOperatorIs(t *testing.T) {
 
 // People in protected groups are for operators only, for whatever is done.
 func TestProtectedGroups(t *testing.T) {
-	s := newScene(t, func(c *enroll.Config) { c.Rules.Protected = []string{"Board"} })
+	s := newScene(t, func(c *enroll.Config) {
+		c.Rules.Protected = []string{"Board"}
+		// Or an operator made app passwords for nobody.
+		c.Leave = func(account.Subject, account.Snapshot) records.Leave { return records.Leave{ByOperator: true} }
+	})
 	f := s.facts["alice"]
 	f.Groups = []string{"staff", "board"}
 	s.facts["alice"] = f
