@@ -49,6 +49,7 @@ func doors() []door {
 		{"github.com/hashicorp/golang-lru/v2", "memory of bounded size", []string{"daemon/directory", "daemon/store"}, nil},
 		{"github.com/google/uuid", "entryUUID of the embedded directory", []string{"daemon/directory/embedded"}, nil},
 		{"golang.org/x/term", "passwords typed at a terminal", mains, nil},
+		{"github.com/schollz/progressbar/v3", "how far a long report is", []string{"contrib/sallyport"}, nil},
 		{"github.com/spf13/cobra", "commands, completion and man pages", mains, nil},
 		{"golang.org/x/sync", "errgroup", append(mains, "daemon/directory", "daemon/pluginhost", "daemon/store"), []string{"*"}},
 		{"pgregory.net/rapid", "property tests", nil, []string{"*"}},

@@ -70,29 +70,68 @@ type question struct {
 func (t *tool) call(ctx context.Context, q question, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	resp, err := t.send(ctx, q)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return unreachable(t.socketPath(), err)
+	}
+	return t.digest(resp.StatusCode, answer, into)
+}
+
+// open asks for an answer that is read as it comes, for as long as it comes.
+func (t *tool) open(ctx context.Context, path string) (io.ReadCloser, error) {
+	resp, err := t.send(ctx, question{method: http.MethodGet, path: path})
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return nil, unreachable(t.socketPath(), err)
+	}
+	return nil, t.digest(resp.StatusCode, answer, nil)
+}
+
+// patient is a connection whose time begins anew with all that comes.
+type patient struct{ net.Conn }
+
+func (p patient) Read(b []byte) (int, error) {
+	if err := p.SetReadDeadline(time.Now().Add(callTimeout)); err != nil {
+		return 0, err
+	}
+	return p.Conn.Read(b)
+}
+
+func (t *tool) send(ctx context.Context, q question) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, q.method, "http://"+admin.HostName+q.path, bytes.NewReader(q.body))
 	if err != nil {
-		return fmt.Errorf("writing the request: %w", err)
+		return nil, fmt.Errorf("writing the request: %w", err)
 	}
 	if q.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	socket := t.socketPath()
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "unix", socket)
+		c, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "unix", socket)
+		if err != nil {
+			return nil, err
+		}
+		return patient{c}, nil
 	}}
 	resp, err := (&http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}).Do(req)
 	if err != nil {
-		return unreachable(socket, err)
+		return nil, unreachable(socket, err)
 	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return unreachable(socket, err)
-	}
-	return t.digest(resp.StatusCode, answer, into)
+	return resp, nil
 }
 
 func (t *tool) digest(status int, answer []byte, into any) error {

@@ -313,6 +313,6 @@ func (t *tool) auditCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.AddCommand(list, verify)
+	cmd.AddCommand(list, verify, t.ledger().Audit())
 	return cmd
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/sallyport/sallyport/contrib/sallyport/ledger"
 	"github.com/sallyport/sallyport/contrib/sallyport/screen"
 )
 
@@ -49,8 +50,13 @@ type tool struct {
 	now    func() time.Time
 }
 
-// screen fits what it prints to the terminal, where it prints to one.
+// ledger is for the commands that read about everybody.
+func (t *tool) ledger() *ledger.Tool {
+	return &ledger.Tool{Out: t.out, Err: t.err, JSON: &t.json, Open: t.open, Now: t.now,
+		Fail: func(status int, sentence string) error { return &failure{code: status, sentence: sentence} }}
+}
 
+// screen fits what it prints to the terminal, where it prints to one.
 func (t *tool) screen() *screen.Screen {
 	s := &screen.Screen{Out: t.out, Now: t.now}
 	if f, ok := t.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
@@ -112,7 +118,7 @@ unavailable.`,
 	root.PersistentFlags().StringVar(&t.socket, "socket", "", "the daemon's admin socket")
 	root.PersistentFlags().BoolVar(&t.json, "json", false, "print the daemon's answer as JSON")
 	root.AddCommand(t.statusCommand(), t.userCommand(), t.resetCommand(), t.codeCommand(), t.unlockCommand(), t.revokeCommand(),
-		t.sessionsCommand(), t.appPasswordCommand(), t.explainCommand(), t.checkCommand(), t.auditCommand(), manCommand())
+		t.sessionsCommand(), t.appPasswordCommand(), t.explainCommand(), t.checkCommand(), t.auditCommand(), t.ledger().Report(), manCommand())
 	return root
 }
 

@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			h, err := admin.New(admin.Config{Support: &house{}, Issuer: &house{}, Engine: &house{}, System: &house{}, Text: said, Now: time.Now})
+			h, err := admin.New(admin.Config{Support: &house{}, Issuer: &house{}, Engine: &house{}, System: &house{}, Ledger: everybody{}, Text: said, Now: time.Now})
 			if err != nil {
 				return err
 			}

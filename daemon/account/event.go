@@ -45,6 +45,12 @@ const (
 	ActCode Act = "code"
 	// ActRefuse is an order of support that was refused, and not carried out.
 	ActRefuse Act = "refuse"
+	// ActReport is an operator who read about everybody.
+	ActReport Act = "report"
+	// ActExport is an operator who read the audit, or all about one person.
+	ActExport Act = "export"
+	// ActErase is the end of all that was kept of a person.
+	ActErase Act = "erase"
 	// ActAlarm is something that should never happen, for the operator.
 	ActAlarm Act = "alarm"
 )

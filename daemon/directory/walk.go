@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/go-ldap/ldap/v3"
@@ -14,10 +13,6 @@ import (
 // perPage is how many entries are asked for at once: a thousand groups of each
 // still fit into what one answer may hold.
 const perPage = 100
-
-// errCut means that a walk was under way: to begin anew would tell of people
-// twice.
-var errCut = errors.New("the directory went away in the middle; run it again")
 
 // Count is how many people Walk would tell of.
 func (d *Directory) Count(ctx context.Context) (n int, err error) {
@@ -56,43 +51,21 @@ func (d *Directory) groups(ctx context.Context, entry *ldap.Entry, name string) 
 	if d.cfg.GroupFilter == "" {
 		return d.reader.groupsOf(ctx, nil, entry, name)
 	}
-	last := errors.New("no server is up")
-	for _, s := range link.InOrder(d.servers) {
-		if last = s.Search(ctx, func(ctx context.Context, c *link.Conn) error {
-			groups, err = d.reader.groupsOf(ctx, c, entry, name)
-			return err
-		}); last == nil {
-			return groups, nil
-		}
-	}
-	return nil, last
+	err = link.First(ctx, d.servers, func(ctx context.Context, c *link.Conn) (err error) {
+		groups, err = d.reader.groupsOf(ctx, c, entry, name)
+		return err
+	})
+	return groups, err
 }
 
-// everybody walks over the first server that answers.
 func (d *Directory) everybody(ctx context.Context, attributes []string, page func([]*ldap.Entry) error) error {
 	filter := d.reader.person.Any()
 	if d.cfg.AccountFilter != "" {
 		filter = filter.And(d.reader.account.Fill(nil))
 	}
-	begun := false
-	last := errors.New("no server is up")
-	for _, s := range link.InOrder(d.servers) {
-		last = s.Search(ctx, func(ctx context.Context, c *link.Conn) error {
-			if begun {
-				return errCut
-			}
-			return c.Pages(ctx, link.Query{Base: d.cfg.Base, Scope: ldap.ScopeWholeSubtree, Limit: perPage, Filter: filter, Attributes: attributes},
-				func(entries []*ldap.Entry) error {
-					begun = true
-					return page(entries)
-				})
-		})
-		if last == nil {
-			return nil
-		}
-		if begun || ctx.Err() != nil {
-			break
-		}
+	err := link.Walk(ctx, d.servers, link.Query{Base: d.cfg.Base, Scope: ldap.ScopeWholeSubtree, Limit: perPage, Filter: filter, Attributes: attributes}, page)
+	if err != nil {
+		return fmt.Errorf("walking over the directory: %w: %w", account.ErrUnavailable, err)
 	}
-	return fmt.Errorf("walking over the directory: %w: %w", account.ErrUnavailable, last)
+	return nil
 }

@@ -64,7 +64,7 @@ type Gauges struct {
 	// AuditLast is when the newest audit entry was made, Counted when all this
 	// was counted, Deadline the next day from which a second factor will be owed.
 	AuditLast, Counted, Deadline time.Time
-	// StoreBytes is the size of the store's file.
+	// StoreBytes is the size of the store's files.
 	StoreBytes int64
 }
 
@@ -102,7 +102,7 @@ func New(b Build) *Metrics {
 		muster: muster{seen: map[account.ID]seen{}},
 	}
 	m.checks = m.counter("checks_total", "Finished attempts to log in.", "service", "front_end", "verdict", "reason")
-	m.acts = m.counter("acts_total", "Finished acts other than logins: enroll, add, issue, revoke, reset, unlock, sign_out, replace, new_network, backup, restore, keys, alarm.", "act")
+	m.acts = m.counter("acts_total", "Finished acts other than logins, by what was done; an alarm is of what should never happen.", "act")
 	m.appPassword = m.counter("app_password_required_total", "Directory passwords and other secrets seen on a service that takes app passwords only.", "service")
 	m.throttled = m.counter("throttled_total", "Tries that had to wait, by what they would have guessed.", "bucket")
 	m.refused = m.counter("refused_peers_total", "Local programs that were sent away at a socket.", "front_end")
@@ -306,7 +306,7 @@ func buckets() []string { return []string{"source", "first", "second"} }
 func losses() []string { return []string{"tries", "uses", "log_lines", "alarms"} }
 
 func acts() []string {
-	return words(account.ActEnroll, account.ActAdd, account.ActIssue, account.ActRevoke, account.ActRename, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActReplace, account.ActNewNetwork, account.ActBackup, account.ActRestore, account.ActKeys, account.ActCode, account.ActRefuse, account.ActAlarm)
+	return words(account.ActEnroll, account.ActAdd, account.ActIssue, account.ActRevoke, account.ActRename, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActReplace, account.ActNewNetwork, account.ActBackup, account.ActRestore, account.ActKeys, account.ActCode, account.ActRefuse, account.ActReport, account.ActExport, account.ActErase, account.ActAlarm)
 }
 
 func reasons() []string {

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +16,37 @@ const (
 	// of a large directory without an index does.
 	patience = 10
 )
+
+// Walk runs a query page by page, as Pages, on the first server that answers. One
+// that fails in the middle is the end: to begin anew would tell of people twice.
+func Walk(ctx context.Context, servers []*Server, q Query, each func([]*ldap.Entry) error) error {
+	begun := false
+	var ended error
+	err := First(ctx, servers, func(ctx context.Context, c *Conn) error {
+		if !begun {
+			ended = c.Pages(ctx, q, func(entries []*ldap.Entry) error {
+				begun = true
+				return each(entries)
+			})
+		}
+		return ended
+	})
+	if err != nil && begun {
+		return fmt.Errorf("it ended in the middle; run it again: %w", err)
+	}
+	return err
+}
+
+// First has one server after the other asked, until one has answered.
+func First(ctx context.Context, servers []*Server, ask func(ctx context.Context, c *Conn) error) error {
+	last := errors.New("no server is up")
+	for _, s := range InOrder(servers) {
+		if last = s.Search(ctx, ask); last == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return last
+}
 
 // Pages runs a query page by page (RFC 2696), of at most Limit entries each, and
 // hands on each page before it asks for the next. Each page has a deadline of its

@@ -22,6 +22,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/enroll"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/keeping"
+	"github.com/sallyport/sallyport/daemon/frontend/admin/ledger"
 	"github.com/sallyport/sallyport/daemon/listen"
 )
 
@@ -72,6 +73,8 @@ type Config struct {
 	System  System
 	// Keeper copies the state and changes its keys.
 	Keeper keeping.Keeper
+	// Ledger tells about everybody.
+	Ledger ledger.Source
 	// Text says a reason to people.
 	Text func(account.Reason) account.Text
 	// Desk and Operators name who holds the two roles, as listen.ParseAllow
@@ -151,6 +154,8 @@ func (h *handler) routes() []route {
 		{"POST /v1/check", desk, h.check},
 		{"GET /v1/audit", operator, h.audit},
 		{"GET /v1/audit/verify", operator, h.verify},
+		{"GET /v1/audit/export", operator, h.exportAudit},
+		{"GET /v1/report", operator, h.report},
 		{"POST /v1/backup", operator, h.backup},
 		{"POST /v1/keys/rotate", operator, h.rotate},
 	}

@@ -98,7 +98,7 @@ func said(t testing.TB) func(account.Reason) account.Text {
 
 func serve(t *testing.T, d *desk) string {
 	t.Helper()
-	h, err := admin.New(admin.Config{Support: d, Issuer: d, Engine: d, System: d, Keeper: keeperOf{d}, Text: said(t), Now: time.Now, Desk: []string{"@4343"}, Operators: []string{"4242"}})
+	h, err := admin.New(admin.Config{Support: d, Issuer: d, Engine: d, System: d, Keeper: keeperOf{d}, Ledger: ledgerOf{d}, Text: said(t), Now: time.Now, Desk: []string{"@4343"}, Operators: []string{"4242"}})
 	if err != nil {
 		t.Fatal(err)
 	}

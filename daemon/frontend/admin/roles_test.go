@@ -60,6 +60,8 @@ func asks() map[string]string {
 		"POST /v1/check":                     "POST /v1/check\n" + `{"service":"web","username":"alice","password":"pass"}`,
 		"GET /v1/audit":                      "GET /v1/audit",
 		"GET /v1/audit/verify":               "GET /v1/audit/verify",
+		"GET /v1/audit/export":               "GET /v1/audit/export",
+		"GET /v1/report":                     "GET /v1/report",
 		"POST /v1/backup":                    "POST /v1/backup",
 		"POST /v1/keys/rotate":               "POST /v1/keys/rotate",
 	}
@@ -132,7 +134,7 @@ func (d *desk) touched() bool { return len(d.done) > 0 || d.tried.Name != "" }
 func askAs(t *testing.T, ask string, p listen.Peer, known bool) (int, *desk) {
 	t.Helper()
 	d := &desk{}
-	h, err := admin.NewFor(admin.Config{Support: d, Issuer: d, Engine: d, System: d, Keeper: keeperOf{d}, Text: said(t), Now: time.Now,
+	h, err := admin.NewFor(admin.Config{Support: d, Issuer: d, Engine: d, System: d, Keeper: keeperOf{d}, Ledger: ledgerOf{d}, Text: said(t), Now: time.Now,
 		Desk: []string{"@4343"}, Operators: []string{"4242"}},
 		func(context.Context) (listen.Peer, bool) { return p, known })
 	if err != nil {

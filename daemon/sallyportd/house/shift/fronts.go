@@ -44,7 +44,8 @@ func (s *Shift) frontEnd(l config.Listen) (err error) {
 	case "admin":
 		s.http[l.Path], err = admin.New(admin.Config{
 			Support: s.Support, Issuer: s.Support, Engine: s.Engine, System: s.System, Keeper: s.Keeper, Text: s.text,
-			Desk: s.Config.Admin.Support, Operators: s.Config.Admin.Operators, Now: s.Clock.Now, Log: s.Log,
+			Ledger: s.ledger(),
+			Desk:   s.Config.Admin.Support, Operators: s.Config.Admin.Operators, Now: s.Clock.Now, Log: s.Log,
 		})
 	case "http":
 		door, problem := s.door(l)

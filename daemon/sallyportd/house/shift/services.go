@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/check/way"
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/enroll/records"
+	"github.com/sallyport/sallyport/daemon/sallyportd/ledger"
 )
 
 // services are what people log in to, as the engine takes it.
@@ -62,4 +63,10 @@ func (s *Shift) allowed(who account.Subject, snap account.Snapshot) records.Leav
 // first app password is not in use.
 func (s *Shift) bridged() bool {
 	return slices.ContainsFunc(s.Config.Services, func(from config.Service) bool { return len(from.Bridge.Factors) > 0 })
+}
+
+// ledger tells about everybody, as directory and policy are now.
+func (s *Shift) ledger() ledger.Ledger {
+	return ledger.Ledger{Directory: s.Directory, Store: s.Store, Policy: s.Config.Policy, Code: s.Roles.Code, App: s.Roles.App,
+		Now: s.Clock.Now, Record: s.Bus.Record}
 }
