@@ -30,7 +30,7 @@ func (m *Metrics) newUpkeep(now func() time.Time) {
 		}, func() float64 { return seconds(now()) }))
 	}
 	for name, help := range map[string]string{
-		"store_bytes":                     "Size of the store's file.",
+		"store_bytes":                     "Size of the store's files.",
 		"audit_last_timestamp_seconds":    "When the newest audit entry was made; 0 while there is none.",
 		"counted_timestamp_seconds":       "When people, records and the audit were last counted; all gauges of them are of then.",
 		"next_deadline_timestamp_seconds": "The next day from which a second factor will be owed by somebody; 0 where none is to come.",

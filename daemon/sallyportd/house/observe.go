@@ -140,22 +140,30 @@ func (h *House) census(ctx context.Context) {
 
 // upkeep adds what tells for how long all will go on.
 func (h *House) upkeep(ctx context.Context, g *metrics.Gauges) {
-	now := h.duty.Now()
-	ends := maps.Clone(now.Ends)
-	for i, s := range now.Directory.Status(ctx) {
-		ends["directory_"+strconv.Itoa(i)] = s.CertificateEnds
-	}
-	h.metrics.Certificates(ends)
+	h.tellCertificates(ctx)
+	cfg := h.cfg.Load()
 	g.Counted = h.clock.Now()
-	g.Deadline = nextDeadline(now.Config.Policy, g.Counted)
-	if st, err := os.Stat(now.Config.Store); err == nil {
-		g.StoreBytes = st.Size()
+	g.Deadline = nextDeadline(cfg.Policy, g.Counted)
+	for _, file := range []string{cfg.Store, cfg.Store + "-wal"} {
+		if st, err := os.Stat(file); err == nil {
+			g.StoreBytes += st.Size()
+		}
 	}
 	if g.AuditHead > 0 {
 		if last, err := h.store.Events(ctx, g.AuditHead-1, 1); err == nil && len(last) > 0 {
 			g.AuditLast = last[0].At
 		}
 	}
+}
+
+// tellCertificates says when those end that are in force.
+func (h *House) tellCertificates(ctx context.Context) {
+	now := h.duty.Now()
+	ends := maps.Clone(now.Ends)
+	for i, s := range now.Directory.Status(ctx) {
+		ends["directory_"+strconv.Itoa(i)] = s.CertificateEnds
+	}
+	h.metrics.Certificates(ends)
 }
 
 // nextDeadline is the first one that is still to come, and zero where none is.

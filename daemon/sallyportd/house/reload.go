@@ -67,6 +67,7 @@ func (h *House) Reload(ctx context.Context, path string, next *config.Config) er
 	h.cfg.Store(next)
 	h.duty.Change(following)
 	following.Begin(former)
+	h.tellCertificates(ctx)
 	told := h.bus.Attend(following.Hooks(), following.Directory)
 	h.reloads.retired = make(chan struct{})
 	go h.retire(former, following, told, h.reloads.retired)
