@@ -48,7 +48,7 @@ func TestFold(t *testing.T) {
 		"":                        "",
 		"no end, but long":        "no end,\n      but\n      long",
 	} {
-		if got := fold(in, 10); got != want {
+		if got := Fold(in, 10); got != want {
 			t.Errorf("%q is folded to %q, want %q", in, got, want)
 		}
 	}

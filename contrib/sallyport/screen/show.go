@@ -47,7 +47,7 @@ func (s *Screen) table(rows [][]string) {
 
 // printf prints lines that fit the terminal.
 func (s *Screen) printf(format string, args ...any) {
-	fmt.Fprint(s.Out, fold(fmt.Sprintf(format, args...), s.Width))
+	fmt.Fprint(s.Out, Fold(fmt.Sprintf(format, args...), s.Width))
 }
 
 // title begins a part of a screen.

@@ -124,9 +124,9 @@ func (s *Screen) alarming(words string) string {
 // further is how far what did not fit on a line is moved in.
 const further = 6
 
-// fold breaks lines at a blank so that they fit the width; 0 breaks none. A word
+// Fold breaks lines at a blank so that they fit the width; 0 breaks none. A word
 // that is longer than that stays whole, so that it can be copied.
-func fold(text string, width int) string {
+func Fold(text string, width int) string {
 	if width <= further {
 		return text
 	}

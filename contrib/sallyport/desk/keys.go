@@ -1,0 +1,171 @@
+package desk
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"charm.land/bubbles/v2/textinput"
+)
+
+// Init begins with the search.
+func (f *form) Init() tea.Cmd { return textinput.Blink }
+
+// Update takes what was typed or answered.
+func (f *form) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		f.width, f.height = msg.Width, msg.Height
+	case found:
+		return f, f.seen(msg)
+	case done:
+		f.end(msg)
+	case tick:
+		if f.stage == looking && f.person.Name == msg.name {
+			return f, f.look(msg.name)
+		}
+	case tea.KeyPressMsg:
+		if msg.String() == "ctrl+c" {
+			return f, tea.Quit
+		}
+		return f, f.press(msg)
+	default:
+		return f, f.write(msg)
+	}
+	return f, nil
+}
+
+// seen takes the answer about a person: the one that was asked for, or the same as
+// before, read anew.
+func (f *form) seen(m found) tea.Cmd {
+	switch {
+	case f.stage == searching && f.busy && m.asked == f.login.Value():
+		f.busy = false
+		if m.err != nil {
+			f.note = m.err.Error()
+			return nil
+		}
+		f.stage, f.person, f.note, f.top = looking, m.person, "", 0
+	case f.stage == looking && m.asked == f.person.Name && m.err == nil && m.person.ID == f.person.ID:
+		f.person = m.person
+	case f.stage == looking && m.asked == f.person.Name && m.err != nil:
+		f.note = m.err.Error()
+	default:
+		return nil // of a call that is over
+	}
+	return wait(f.person.Name)
+}
+
+// end takes what became of an order. What was refused can be put right.
+func (f *form) end(m done) {
+	if f.stage != working {
+		return
+	}
+	if m.err != nil {
+		f.stage, f.note = writing, f.words.refused+m.err.Error()
+		return
+	}
+	f.stage, f.done, f.note = finished, m.done, ""
+}
+
+func (f *form) press(k tea.KeyPressMsg) tea.Cmd {
+	switch f.stage {
+	case searching:
+		return f.pressSearching(k)
+	case looking:
+		return f.pressLooking(k)
+	case writing:
+		return f.pressWriting(k)
+	case asking:
+		return f.pressAsking(k)
+	case finished:
+		if k.String() == "enter" {
+			f.begin()
+		}
+	}
+	return nil
+}
+
+func (f *form) pressSearching(k tea.KeyPressMsg) tea.Cmd {
+	switch k.String() {
+	case "esc":
+		return tea.Quit
+	case "enter":
+		name := strings.TrimSpace(f.login.Value())
+		if name == "" || f.busy {
+			return nil
+		}
+		f.login.SetValue(name)
+		f.busy, f.note = true, ""
+		return f.look(name)
+	}
+	if f.busy {
+		return nil // the answer belongs to what stands there
+	}
+	return f.write(k)
+}
+
+func (f *form) pressLooking(k tea.KeyPressMsg) tea.Cmd {
+	switch k.String() {
+	case "esc":
+		f.begin()
+	case "down":
+		f.top++
+	case "up":
+		f.top = max(0, f.top-1)
+	case "pgdown", "space":
+		f.top += f.room()
+	case "pgup":
+		f.top = max(0, f.top-f.room())
+	default:
+		for _, v := range verbs() {
+			if v.key == k.String() {
+				f.verb, f.stage, f.note, f.at = v, writing, "", 0
+				f.fields[1].Blur()
+				return f.fields[0].Focus()
+			}
+		}
+	}
+	return nil
+}
+
+func (f *form) pressWriting(k tea.KeyPressMsg) tea.Cmd {
+	switch k.String() {
+	case "esc":
+		f.stage, f.note = looking, ""
+		return wait(f.person.Name)
+	case "enter":
+		if f.at == 1 {
+			f.stage, f.note = asking, ""
+			return nil
+		}
+		fallthrough
+	case "tab", "shift+tab", "up", "down":
+		f.fields[f.at].Blur()
+		f.at = 1 - f.at
+		return f.fields[f.at].Focus()
+	}
+	return f.write(k)
+}
+
+func (f *form) pressAsking(k tea.KeyPressMsg) tea.Cmd {
+	switch {
+	case k.String() == "esc":
+		f.stage = writing
+	case len(k.String()) == 1 && strings.Contains(f.words.yes, k.String()):
+		f.stage = working
+		return f.act()
+	}
+	return nil
+}
+
+// write lets the field that is open take what was typed.
+func (f *form) write(msg tea.Msg) (cmd tea.Cmd) {
+	switch f.stage {
+	case searching:
+		f.login, cmd = f.login.Update(msg)
+	case writing:
+		f.fields[f.at], cmd = f.fields[f.at].Update(msg)
+	}
+	return cmd
+}
