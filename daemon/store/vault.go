@@ -123,6 +123,43 @@ func (v Vault) headOf(seq int64, chain []byte) []byte {
 	return number(place(nil, schema, "head", v.Instance, string(chain)), seq)
 }
 
+// Foot is the fingerprint of where the audit begins, once its oldest events have
+// had their time: the number and the link of the last that went.
+func (v Vault) Foot(seq int64, chain []byte) []byte {
+	return v.Sealer.MAC("audit", v.footOf(seq, chain))
+}
+
+// IsFoot tells whether mac is the fingerprint of a begin of the audit.
+func (v Vault) IsFoot(seq int64, chain, mac []byte) bool {
+	return v.Sealer.Genuine("audit", v.footOf(seq, chain), mac)
+}
+
+func (v Vault) footOf(seq int64, chain []byte) []byte {
+	return number(place(nil, schema, "foot", v.Instance, string(chain)), seq)
+}
+
+// Place is where an event stands in the chain: its number, the link before it and
+// its own.
+type Place struct {
+	Seq            int64
+	Previous, Link []byte
+}
+
+// Redone is the fingerprint of what is left of an event that has lost something, in
+// its place. The link stays that of the whole event, and with it the chain.
+func (v Vault) Redone(p Place, body []byte) []byte {
+	return v.Sealer.MAC("audit", v.redoneOf(p, body))
+}
+
+// IsRedone tells whether mac is the fingerprint of what is left of an event.
+func (v Vault) IsRedone(p Place, body, mac []byte) bool {
+	return v.Sealer.Genuine("audit", v.redoneOf(p, body), mac)
+}
+
+func (v Vault) redoneOf(p Place, body []byte) []byte {
+	return number(place(nil, schema, "redone", v.Instance, string(p.Previous), string(p.Link), string(body)), p.Seq)
+}
+
 // Same compares two fingerprints in constant time.
 func Same(a, b []byte) bool { return hmac.Equal(a, b) }
 

@@ -42,7 +42,7 @@ func TestVerifyNamesTheFirstBrokenEvent(t *testing.T) {
 		{"DELETE FROM event", 1},
 		{"DELETE FROM event WHERE seq = 4; UPDATE event SET seq = seq - 1 WHERE seq > 4", 4},
 		{"UPDATE event SET seq = -4 WHERE seq = 4; UPDATE event SET seq = 4 WHERE seq = 5; UPDATE event SET seq = 5 WHERE seq = -4", 4},
-		{"INSERT INTO event SELECT 11, body, mac FROM event WHERE seq = 10", 11},
+		{"INSERT INTO event (seq, body, mac) SELECT 11, body, mac FROM event WHERE seq = 10", 11},
 		{"DELETE FROM event WHERE seq = 10; UPDATE head SET seq = 9, mac = (SELECT mac FROM event WHERE seq = 9)", 10},
 		{"DELETE FROM head", 11},
 	} {

@@ -109,7 +109,7 @@ func (c *commit) run(b *batch) error {
 		}
 	}
 	for _, e := range c.Events {
-		if err := b.append(e); err != nil {
+		if err := b.trail.Append(e); err != nil {
 			return err
 		}
 	}

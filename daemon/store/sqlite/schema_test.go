@@ -31,7 +31,7 @@ func TestTriesOutliveASchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want == 0 {
-			behind(t, dir, `DELETE FROM goose_db_version WHERE version_id >= 2; ALTER TABLE subject DROP COLUMN synced; ALTER TABLE record DROP COLUMN device; CREATE INDEX try_at ON try (at); ALTER TABLE attempt RENAME TO new;
+			behind(t, dir, `DELETE FROM goose_db_version WHERE version_id >= 2; DROP TABLE foot; ALTER TABLE event DROP COLUMN redone; ALTER TABLE subject DROP COLUMN synced; ALTER TABLE record DROP COLUMN device; CREATE INDEX try_at ON try (at); ALTER TABLE attempt RENAME TO new;
 				CREATE TABLE attempt (number INTEGER PRIMARY KEY AUTOINCREMENT, bucket TEXT NOT NULL, at INTEGER NOT NULL);
 				INSERT INTO attempt (number, bucket, at) SELECT number, bucket, at FROM new; DROP TABLE new;
 				CREATE INDEX attempt_bucket ON attempt (bucket, at); CREATE INDEX attempt_at ON attempt (at)`)
@@ -52,7 +52,7 @@ func TestPeopleOutliveASchema(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	behind(t, dir, `DELETE FROM goose_db_version WHERE version_id >= 3; ALTER TABLE subject DROP COLUMN synced; ALTER TABLE record DROP COLUMN device;
+	behind(t, dir, `DELETE FROM goose_db_version WHERE version_id >= 3; DROP TABLE foot; ALTER TABLE event DROP COLUMN redone; ALTER TABLE subject DROP COLUMN synced; ALTER TABLE record DROP COLUMN device;
 		CREATE INDEX try_at ON try (at); DROP TABLE attempt;
 		CREATE TABLE attempt (number INTEGER PRIMARY KEY, bucket TEXT NOT NULL, at INTEGER NOT NULL)`)
 	_, s = open(t, dir, nil)

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
@@ -10,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/store/sqlite/group"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/seen"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/trail"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/tries"
 )
 
@@ -20,7 +20,7 @@ type Store struct {
 	cache  *rows.Cache[account.ID, account.Snapshot]
 	tries  *tries.Counter
 	seen   *seen.Memory
-	head   atomic.Pointer[auditHead] // nil until it is read
+	trail  *trail.Memory
 	writer *group.Writer[*batch]
 }
 
@@ -35,6 +35,7 @@ func newStore(db *DB, sealer store.Sealer) *Store {
 		db: db, tries: tries.New(max(1, db.config.CacheRows/4)), seen: seen.New(max(1, db.config.CacheRows/8)),
 		cache: rows.NewCache[account.ID](db.config.CacheRows, func(p *account.Snapshot) int { return 1 + len(p.Records) }),
 	}
+	s.trail = &trail.Memory{Vault: s.reader.Vault, Alarm: db.config.Alarm}
 	s.writer = group.New(group.Config[*batch]{
 		DB: db.file.Write, Path: db.file.Path, Log: db.config.Log,
 		Begin: func(session *group.Session) *batch { return newBatch(s, session) },

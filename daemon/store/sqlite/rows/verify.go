@@ -2,11 +2,13 @@ package rows
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/trail"
 )
 
 // Report is what Verify found.
@@ -38,12 +40,6 @@ func (r *Report) damage(format string, args ...any) {
 	}
 }
 
-func (r *Report) broken(seq int64, why string) {
-	if r.BrokenEvent == 0 {
-		r.BrokenEvent, r.BrokenWhy = seq, why
-	}
-}
-
 // Verify walks over everything that is kept. The error says that it could not
 // look; what it saw is in the report.
 func (reader *Reader) Verify(ctx context.Context) (Report, error) {
@@ -71,39 +67,45 @@ func (reader *Reader) verifyAudit(ctx context.Context, r *Report) (err error) {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // it has only read
-	rows, err := tx.QueryContext(ctx, "SELECT seq, body, mac FROM event ORDER BY seq")
+	w := trail.Walker{Vault: reader.Vault}
+	foot, err := end(ctx, tx, "foot")
+	if err != nil {
+		return err
+	}
+	w.Begin(foot)
+	rows, err := tx.QueryContext(ctx, "SELECT seq, body, mac, redone FROM event ORDER BY seq")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	var chain []byte
 	for rows.Next() {
-		var seq int64
-		var body, mac []byte
-		if err := rows.Scan(&seq, &body, &mac); err != nil {
+		var row trail.Row
+		if err := rows.Scan(&row.Seq, &row.Body, &row.MAC, &row.Redone); err != nil {
 			return err
 		}
 		r.Events++
-		e, err := store.ParseEvent(body)
-		switch {
-		case seq != r.AuditHead+1:
-			r.broken(r.AuditHead+1, "it is missing")
-		case err != nil || e.Seq != seq || !reader.Vault.IsChain(chain, body, mac):
-			r.broken(seq, "it is not as it was written")
-		}
-		r.AuditHead, r.AuditLink, chain = seq, mac, mac
+		w.Next(row)
 	}
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	var seq int64
-	var mac, seal []byte
-	err = tx.QueryRowContext(ctx, "SELECT COALESCE(MAX(seq), 0), COALESCE(MAX(mac), x''), COALESCE(MAX(seal), x'') FROM head").
-		Scan(&seq, &mac, &seal)
-	if err == nil && (seq > 0 || r.AuditHead > 0) && (seq != r.AuditHead || !reader.Vault.IsHead(seq, chain, seal)) {
-		r.broken(r.AuditHead+1, "the audit does not end here")
+	head, err := end(ctx, tx, "head")
+	if err != nil {
+		return err
 	}
-	return err
+	w.End(head)
+	r.AuditHead, r.AuditLink, r.BrokenEvent, r.BrokenWhy = w.Seq, w.Link, w.Broken, w.Why
+	return nil
+}
+
+// end reads the note of where the audit begins or ends; nil where there is none.
+func end(ctx context.Context, tx *sql.Tx, table string) (*trail.End, error) {
+	e := &trail.End{}
+	err := tx.QueryRowContext(ctx, "SELECT seq, mac, seal FROM "+table).Scan(&e.Seq, &e.MAC, &e.Seal)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil //nolint // there is none
+	}
+	return e, err
 }
 
 func (reader *Reader) verifyPeople(ctx context.Context, r *Report) error {
