@@ -146,12 +146,21 @@ func TestNoNameIsNeeded(t *testing.T) {
 func TestThePhoneThatAProgramIsOn(t *testing.T) {
 	const none = `name="device" value="" checked`
 	w := newWorld()
-	b := signedIn(t, w).get("/passwords/new").says(200, `name="device" value="d1" checked`)
+	b := signedIn(t, w).get("/passwords/new").says(200, `name="device" value="d1">`, "If you do not say")
 	if strings.Contains(b.body, none) {
-		t.Error("both are ticked")
+		t.Error("it is answered before the program is chosen")
 	}
-	w.edit(func(v *enroll.View) { v.Programs = []string{"vdirsyncer/1 Thunderbird/128"} })
-	b.get("/passwords/new").says(200, none)
+	for program, want := range map[string]string{"iphone": "d1", "android": "d1", "other": "", "mac": "", "thunderbird": ""} {
+		for _, said := range [][]string{nil, {"device", ""}} {
+			w = newWorld()
+			if signedIn(t, w).make(program, said...); said != nil {
+				want = ""
+			}
+			if got := w.wishes[0].Device; got != want {
+				t.Errorf("%s, said %q: on %q, want %q", program, said, got, want)
+			}
+		}
+	}
 	onTour(t, newWorld(), "android").leads("/devices/step?n=1").says(200, `value="d1" checked`)
 	w = newWorld()
 	b = twoPhones(t, w)

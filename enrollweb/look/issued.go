@@ -20,7 +20,12 @@ func (p Page) Syncs() bool {
 func (p Page) Unnamed() bool { return p.Name == p.T("wish.unnamed") }
 
 // OnNone tells whether "on none of the phones" is ticked to begin with: not where
-// the program is one for phones, and nobody can know which of several.
+// the program is one for phones, and nobody can know which of several; and not
+// where the program is chosen on the same page.
 func (p Page) OnNone() bool {
-	return p.OnPhone(p.Record) == "" && (!clients.Carried(p.Program) || len(p.View.Devices) < 2)
+	open := p.ChoosesProgram() || clients.Carried(p.Program) && len(p.View.Devices) > 1
+	return p.OnPhone(p.Record) == "" && !open
 }
+
+// ChoosesProgram tells whether the page asks for which program an app password is.
+func (p Page) ChoosesProgram() bool { return p.Title == "wish.title" && p.Tour.At == 0 }

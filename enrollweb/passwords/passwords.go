@@ -79,9 +79,7 @@ func lives() []int { return []int{0, 30, 365} }
 
 func (ps *Pages) wishForm(v *visit.Visit) {
 	if view, ok := v.FreshView("/passwords/new"); ok {
-		p := look.Page{Program: likely(view)}
-		p.Record.Device = carried(view, p.Program)
-		ps.showWish(v, http.StatusOK, view, p)
+		ps.showWish(v, http.StatusOK, view, look.Page{Program: likely(view)})
 	}
 }
 
@@ -151,6 +149,9 @@ func (ps *Pages) issue(v *visit.Visit) {
 // device reads on which of the person's phones it shall be; a computer's program
 // is on none.
 func device(view enroll.View, f url.Values) string {
+	if !f.Has("device") {
+		return carried(view, f.Get("program"))
+	}
 	rec, found := view.Device(f.Get("device"))
 	if !found || slices.Contains([]string{"mac", "thunderbird", "outlook"}, f.Get("program")) {
 		return ""
