@@ -1,0 +1,158 @@
+# The life of the package on one machine, told as root by a shell that ends at
+# the first thing that is not as it should be.
+
+config=/etc/sallyport/sallyport.toml
+fail() { echo "STORY: $*"; journalctl --no-pager -u sallyport -n 60; exit 1; }
+chapter() { echo "CHAPTER $*"; }
+as() { user=$1; shift; setpriv --reuid="$user" --regid="$user" --init-groups "$@"; }
+code() { as "$1" curl -s -o /dev/null -w '%{http_code}' --unix-socket /run/sallyport/check.sock http://sallyport/v1/health/live || true; }
+
+chapter "a directory is there"
+mkdir -p /srv/ldap/db
+cat >/srv/ldap/slapd.conf <<END
+include /etc/ldap/schema/core.schema
+include /etc/ldap/schema/cosine.schema
+include /etc/ldap/schema/inetorgperson.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+database mdb
+suffix "dc=example,dc=org"
+rootdn "cn=admin,dc=example,dc=org"
+rootpw secret
+directory /srv/ldap/db
+END
+slapadd -f /srv/ldap/slapd.conf <<END
+dn: dc=example,dc=org
+objectClass: domain
+dc: example
+
+dn: ou=people,dc=example,dc=org
+objectClass: organizationalUnit
+ou: people
+
+dn: uid=alice,ou=people,dc=example,dc=org
+objectClass: inetOrgPerson
+uid: alice
+cn: Alice
+sn: Alice
+userPassword: alice-password
+END
+slapd -f /srv/ldap/slapd.conf -h ldap://127.0.0.1:3389
+
+chapter "installing starts nothing, and makes user, key and state"
+dpkg -i old.deb
+if systemctl is-active sallyport.service || systemctl is-enabled sallyport.service; then fail "it runs without having been asked"; fi
+[ "$(stat -c '%U %a' /etc/sallyport/kek)" = "sallyport 400" ]
+[ "$(stat -c '%U %a' /var/lib/sallyport)" = "sallyport 700" ]
+[ "$(stat -c '%U %a' /run/sallyport)" = "sallyport 755" ]
+key=$(sha256sum /etc/sallyport/kek)
+
+chapter "filled in, it runs"
+sed -i -e 's|ldaps://ldap.example.org|ldap://127.0.0.1:3389|' \
+	-e 's|"127.0.0.1:8080"|"/run/sallyport/page.sock"|' -e 's|"127.0.0.1:9464"|"/run/sallyport/metrics.sock"|' "$config"
+as sallyport sallyportd check-config --config "$config"
+systemctl enable --now sallyport
+[ "$(systemctl is-active sallyport sallyport-check.socket sallyport-admin.socket | sort -u)" = active ]
+sallyport status || fail "status"
+journalctl --no-pager -o cat -u sallyport
+pid=$(systemctl show -P MainPID sallyport)
+ps -o user=,args= -p "$pid"
+grep -qx 'NoNewPrivs:	1' "/proc/$pid/status"
+grep -qx 'Seccomp:	2' "/proc/$pid/status"
+grep -qx 'CapEff:	0000000000000000' "/proc/$pid/status"
+plugins=0
+for plugin in $(pgrep -P "$pid"); do
+	[ "$(ps -o user= -p "$plugin")" = sallyport ] || fail "a plugin runs as somebody else"
+	plugins=$((plugins + 1))
+done
+[ "$plugins" = 3 ] || fail "$plugins plugins run"
+if journalctl --no-pager -u sallyport | grep -E '"level":"(WARN|ERROR)"'; then fail "it complains"; fi
+
+chapter "who may ask"
+[ "$(stat -c '%U %G %a' /run/sallyport/check.sock)" = "sallyport sallyport-check 660" ]
+[ "$(stat -c '%U %G %a' /run/sallyport/admin.sock)" = "sallyport sallyport-support 660" ]
+useradd --system web && useradd --system desk
+[ "$(code web)" = 000 ] || fail "somebody may ask who may not"
+usermod -aG sallyport-check web
+[ "$(code web)" = 200 ] || fail "somebody may not ask who may"
+if as web sallyport status; then fail "a web server is support"; fi
+usermod -aG sallyport-support desk
+as desk sallyport user alice
+answer=$(printf 'alice-password' | sallyport check web alice 2>&1 || true)
+echo "$answer"
+echo "$answer" | grep -q enroll_required || fail "the directory is not asked"
+
+chapter "a reload"
+systemctl reload sallyport
+[ "$(systemctl is-active sallyport)" = active ]
+[ "$(systemctl show -P MainPID sallyport)" = "$pid" ]
+
+chapter "a daemon that hangs is started again"
+mkdir -p /etc/systemd/system/sallyport.service.d
+printf '[Service]\nWatchdogSec=2\n' >/etc/systemd/system/sallyport.service.d/soon.conf
+systemctl daemon-reload
+systemctl restart sallyport
+pid=$(systemctl show -P MainPID sallyport)
+kill -STOP "$pid"
+[ "$(code web)" = 200 ] || fail "who asks a daemon that hangs does not get the answer of the next one"
+[ "$(systemctl show -P MainPID sallyport)" != "$pid" ] || fail "it is still the one that hangs"
+journalctl --no-pager -u sallyport | grep -i 'watchdog timeout'
+rm -r /etc/systemd/system/sallyport.service.d
+systemctl daemon-reload
+systemctl restart sallyport
+
+chapter "an upgrade keeps an edited config, and nobody waits in vain"
+echo '# mine' >>"$config"
+cp "$config" /story/edited
+before=$(systemctl show -P MainPID sallyport)
+( while [ ! -e /story/upgraded ]; do code web; echo; done ) >/story/asked &
+asking=$!
+dpkg -i new.deb
+systemctl is-active sallyport
+touch /story/upgraded
+wait "$asking"
+[ "$(sort -u /story/asked)" = 200 ] || fail "during the upgrade: $(sort /story/asked | uniq -c)"
+cmp "$config" /story/edited
+[ ! -e "$config.dpkg-new" ]
+[ "$(systemctl show -P MainPID sallyport)" != "$before" ] || fail "the old daemon goes on"
+sallyport status
+
+chapter "a config that the new daemon does not take leaves the old one at work"
+before=$(systemctl show -P MainPID sallyport)
+echo 'nonsense = 1' >>"$config"
+dpkg -i new.deb 2>&1 | tee /story/said
+grep -q 'the daemon was not restarted' /story/said
+[ "$(systemctl show -P MainPID sallyport)" = "$before" ]
+sallyport status
+cp /story/edited "$config"
+
+chapter "removing keeps config, key and state"
+dpkg -r sallyport
+if systemctl is-active sallyport.service sallyport-check.socket; then fail "it still runs"; fi
+cmp "$config" /story/edited
+[ -e /var/lib/sallyport/state.db ]
+[ "$(sha256sum /etc/sallyport/kek)" = "$key" ]
+
+chapter "installed again, it goes on where it was"
+dpkg -i new.deb
+[ "$(sha256sum /etc/sallyport/kek)" = "$key" ]
+systemctl enable --now sallyport
+sallyport status
+
+chapter "purging keeps what nobody could bring back, and says how to remove it"
+dpkg -P sallyport 2>&1 | tee /story/said
+[ ! -e "$config" ]
+[ -e /var/lib/sallyport/state.db ]
+[ "$(sha256sum /etc/sallyport/kek)" = "$key" ]
+$(sed -n 's/.*To remove them for good: //p' /story/said)
+clean() {
+	find / -xdev \( -path /proc -o -path /sys -o -path /story -o -path /work -o -path /root -o -path /tmp -o -path /home \) -prune -o -name '*sallyport*' -print |
+		grep -vE '^/usr/(lib|share)/sallyport-test|^/(farm|old_root|mnt|media)/|^/var/log/|^/var/lib/systemd/catalog'
+}
+if clean; then fail "that is left"; fi
+
+chapter "without state, purging leaves nothing"
+dpkg -i new.deb
+dpkg -P sallyport
+if clean; then fail "that is left"; fi
+echo "THE END"
