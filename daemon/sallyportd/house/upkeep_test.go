@@ -57,3 +57,30 @@ func TestStoreFaults(t *testing.T) {
 		t.Error("something else counts as a fault of the store")
 	}
 }
+
+// The certificates of a directory are told: its authority's, which is read from a
+// file, and the server's, once it has proved itself. After a reload that asks for no
+// TLS, neither is.
+func TestCertificatesOfTheDirectory(t *testing.T) {
+	s := newScene(t)
+	plain := s.cfg
+	s.must(s.Close())
+	secure := *plain
+	secure.Directory.Servers, secure.Directory.CAFile = []string{s.people.TLSURL}, s.people.CAFile
+	s.cfg = &secure
+	s.open()
+	s.try("web", "alice", "wrong", "")
+	s.tellCertificates(t.Context())
+	ends := fmt.Sprintf("%g", float64(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC).Unix()))
+	for _, name := range []string{"directory_ca", "directory_0"} {
+		if got := s.metric(`sallyport_certificate_expiry_timestamp_seconds{certificate="` + name + `"}`); got != ends {
+			t.Errorf("%s ends at %q, want %s", name, got, ends)
+		}
+	}
+	s.must(s.Reload(t.Context(), "", plain))
+	for _, name := range []string{"directory_ca", "directory_0"} {
+		if got := s.metric(`sallyport_certificate_expiry_timestamp_seconds{certificate="` + name + `"}`); !strings.HasPrefix(got, "missing") {
+			t.Errorf("without TLS %s ends at %q", name, got)
+		}
+	}
+}
