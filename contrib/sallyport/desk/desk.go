@@ -105,6 +105,16 @@ func (f *form) begin() {
 	f.login = field(f.words.search, 256)
 	f.fields = [2]textinput.Model{field(f.words.reason, 500), field(f.words.ticket, 64)}
 	f.login.Focus()
+	f.fit()
+}
+
+// fit makes the fields as wide as the terminal lets them be; longer texts move in
+// them.
+func (f *form) fit() {
+	const edge = 2 // the cursor behind the last letter
+	for _, in := range []*textinput.Model{&f.login, &f.fields[0], &f.fields[1]} {
+		in.SetWidth(max(1, f.width-len([]rune(in.Prompt))-edge))
+	}
 }
 
 // found is the answer about a person, done that to an order; tick asks anew.

@@ -16,6 +16,7 @@ func (f *form) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		f.width, f.height = msg.Width, msg.Height
+		f.fit()
 	case found:
 		return f, f.seen(msg)
 	case done:
