@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,5 +83,42 @@ func TestCertificatesOfTheDirectory(t *testing.T) {
 		if got := s.metric(`sallyport_certificate_expiry_timestamp_seconds{certificate="` + name + `"}`); !strings.HasPrefix(got, "missing") {
 			t.Errorf("without TLS %s ends at %q", name, got)
 		}
+	}
+}
+
+// What is counted once a minute: the audit's newest entry, when it was made, the
+// size of the store, and the day to come.
+func TestCensus(t *testing.T) {
+	s := newScene(t)
+	day := time.Now().Add(240 * time.Hour).Truncate(time.Second)
+	cfg := *s.cfg
+	cfg.Policy = policy.Policy{Everybody: policy.Line{From: day}}
+	s.House.cfg.Store(&cfg)
+	number := func(name string) float64 {
+		t.Helper()
+		n, err := strconv.ParseFloat(s.metric(name), 64)
+		s.must(err)
+		return n
+	}
+	s.census(t.Context())
+	if head, last := number("sallyport_audit_head"), number("sallyport_audit_last_timestamp_seconds"); head != 0 || last != 0 {
+		t.Errorf("before anything happened the audit is at %g, of %g", head, last)
+	}
+	s.enroll(s.person("alice"), "app-password", nil)
+	begun := float64(time.Now().Add(-time.Minute).Unix())
+	s.census(t.Context())
+	if n := number("sallyport_audit_head"); n < 1 {
+		t.Errorf("the audit is at %g", n)
+	}
+	for _, name := range []string{"sallyport_audit_last_timestamp_seconds", "sallyport_counted_timestamp_seconds", "sallyport_clock_timestamp_seconds"} {
+		if at := number(name); at < begun || at > begun+120 {
+			t.Errorf("%s is %g, now is %g", name, at, begun+60)
+		}
+	}
+	if at := number("sallyport_next_deadline_timestamp_seconds"); at != float64(day.Unix()) {
+		t.Errorf("the day to come is %g, want %d", at, day.Unix())
+	}
+	if n := number("sallyport_store_bytes"); n <= 4096 {
+		t.Errorf("the store has %g bytes", n)
 	}
 }
