@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/dossier"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/reseal"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/trail"
 )
 
 // Reseal puts every row under the newest keys of the ring, in steps between
@@ -24,3 +26,33 @@ func (b *batch) Keep(p *account.Snapshot) { b.people[p.Subject] = p }
 
 // Changed implements reseal.Batch.
 func (b *batch) Changed() { b.fewer = true }
+
+// Kept is what is kept of a person in tables that nothing else shows.
+func (s *Store) Kept(ctx context.Context, id account.ID) (dossier.Kept, error) {
+	return dossier.Look(ctx, s.reader, id)
+}
+
+// Erase removes all that is kept of a person, from the file as well. Records and
+// sessions are ended through Commit before, so that the journal knows. The daemon
+// must have ended whatever it does for the person; a login writes anew.
+func (s *Store) Erase(ctx context.Context, who dossier.Who) (gone dossier.Gone, err error) {
+	gone, err = dossier.Erase(ctx, dossier.Store{Reader: s.reader, Submit: func(ctx context.Context, run func(dossier.Batch) error) error {
+		return s.writer.Submit(ctx, func(b *batch) error { return run(b) })
+	}}, who)
+	if err == nil {
+		err = s.db.file.Scrub(ctx)
+	}
+	return gone, err
+}
+
+// Trail implements dossier.Batch.
+func (b *batch) Trail() *trail.Book { return b.trail }
+
+// ClearTries implements dossier.Batch.
+func (b *batch) ClearTries(bucket string) error { return b.tries.Clear(bucket) }
+
+// ForgetPerson implements dossier.Batch.
+func (b *batch) ForgetPerson(id account.ID) {
+	b.people[id], b.fewer = nil, true
+	b.seen.Lose(id)
+}

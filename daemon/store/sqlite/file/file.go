@@ -16,6 +16,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/sallyport/sallyport/daemon/store"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
@@ -116,6 +117,33 @@ func private(path string) error {
 func dsn(path, lock string, pragmas ...string) string {
 	q := url.Values{"_txlock": {lock}, "_pragma": pragmas}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
+}
+
+// Scrub rewrites the whole file without what was deleted, and empties the log
+// beside it: rows that are gone lie in both until then. Others read on meanwhile;
+// who writes waits.
+func (f *File) Scrub(ctx context.Context) (err error) {
+	c, err := f.Write.Conn(ctx)
+	if err != nil {
+		return store.Unavailable("rewriting the database", err)
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	// What is copied meanwhile stays in memory: a file of it would outlive us.
+	for _, statement := range []string{"PRAGMA temp_store = MEMORY", "VACUUM"} {
+		if _, err := c.ExecContext(ctx, statement); err != nil {
+			return store.Unavailable("rewriting the database", err)
+		}
+	}
+	busy, rest := 1, 0
+	for range 20 { // a reader may hold the log for a moment; each try waits for it
+		if err := c.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &rest, &rest); err != nil {
+			return store.Unavailable("emptying the log of the database", err)
+		}
+		if busy == 0 {
+			return nil
+		}
+	}
+	return store.Unavailable("emptying the log of the database", errors.New("somebody reads an old state of it all the time"))
 }
 
 // Close lets the file go.

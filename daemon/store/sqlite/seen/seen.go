@@ -112,6 +112,9 @@ func (b *Book) Sweep(after, older int64) (last int64, err error) {
 	return last, b.Exec("DELETE FROM try WHERE number > ? AND number <= ? AND at < ?", after, last, older)
 }
 
+// Lose has memory forget somebody's last try, whose rows are gone.
+func (b *Book) Lose(id account.ID) { b.changed[id] = nil }
+
 // Publish keeps what the transaction has left.
 func (b *Book) Publish() {
 	if b.swept {
