@@ -260,7 +260,7 @@ func TestMutantsOfSockets(t *testing.T) {
 		{"[page.support]", "[[page.server]]\nservice = \"dav\"\nfiles = \"https://d/\"\nlogin_flow = \"https://cloud.example.org/{name}\"\n[page.support]", "https://cloud", "page.server[0].login_flow", "holds {name}", "https://"},
 		{"[page.support]", "[[page.server]]\nservice = \"dav\"\nfiles = \"https://d/\"\nlogin_flow = \"https://d\"\n[[page.server]]\nservice = \"web\"\nfiles = \"https://e/\"\nlogin_flow = \"https://e\"\n[page.support]", "login_flow = \"https://e\"", "page.server[1].login_flow", "another server already", "keep one"},
 		{url, url + "\nprofile_cert = \"/a\"", "profile_cert", "page.profile_cert", "go together", "both"},
-		{`mail = "a@example.org"`, `fax = "1"`, "fax", "page.support.fax", "unknown key", "hours, mail, phone"},
+		{`mail = "a@example.org"`, `fax = "1"`, "fax", "page.support.fax", "unknown key", "hours, hours_en, mail, phone"},
 	})
 }
 
