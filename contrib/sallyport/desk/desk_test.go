@@ -138,23 +138,34 @@ func TestLateAnswers(t *testing.T) {
 // Whoever it is and however much there is to see, 24 lines of 80 hold it, nothing
 // steers the terminal, and what to do next is always there.
 func TestItFitsTheTerminal(t *testing.T) {
-	c := newCall(t, true)
-	for _, keys := range [][]string{{}, {"alice", "enter"}, {"pgdown", "down"}, {"pgdown", "pgdown"}, {"r"}, {strings.Repeat("langer Grund ", 20)}, {"enter", "enter"}, {"j"}} {
-		c.types(keys...)
-		lines := strings.Split(c.seen(), "\n")
-		if len(lines) != 24 {
-			t.Errorf("after %.20q: %d lines", keys, len(lines))
-		}
-		for _, line := range lines {
-			if line = regexp.MustCompile(`\x1b\[[0-9;]*m`).ReplaceAllString(line, ""); utf8.RuneCountInString(line) > 80 {
-				t.Errorf("after %.20q: %d columns: %q", keys, utf8.RuneCountInString(line), line)
+	for _, size := range []tea.WindowSizeMsg{{Width: 80, Height: 24}, {Width: 50, Height: 10}} {
+		c := newCall(t, true)
+		c.Update(size)
+		for _, keys := range [][]string{{}, {"alice", "enter"}, {"pgdown", "down"}, {"pgdown", "pgdown"}, {"c"}, {strings.Repeat("langer Grund ", 20)}, {"enter", "enter"}, {"j"}} {
+			c.types(keys...)
+			lines := strings.Split(c.seen(), "\n")
+			if len(lines) != size.Height {
+				t.Errorf("after %.20q: %d lines of %d", keys, len(lines), size.Height)
 			}
-		}
-		if strings.Contains(c.seen(), "\x1b[2J") {
-			t.Errorf("after %.20q a name steers the terminal", keys)
-		}
-		if c.stage == looking {
-			c.wants("> Nothing is in the way.")
+			long := 0
+			for _, line := range lines {
+				line = regexp.MustCompile(`\x1b\[[0-9;]*m`).ReplaceAllString(line, "")
+				if utf8.RuneCountInString(line) > size.Width {
+					t.Errorf("after %.20q: %d columns: %q", keys, utf8.RuneCountInString(line), line)
+				}
+				if strings.Contains(line, "langer Grund") {
+					long++
+				}
+			}
+			if c.stage == writing && long > 1 {
+				t.Errorf("a long reason takes %d lines of the form", long)
+			}
+			if strings.Contains(c.seen(), "\x1b[2J") {
+				t.Errorf("after %.20q a name steers the terminal", keys)
+			}
+			if c.stage == looking {
+				c.wants("> Nothing is in the way.")
+			}
 		}
 	}
 }

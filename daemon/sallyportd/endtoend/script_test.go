@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -142,6 +143,11 @@ func play(t *testing.T, file string, st *story) {
 			env.Setenv("CONFIG", st.path("sallyport.toml"))
 			env.Setenv("SALLYPORT_SOCKET", st.path("run/admin.sock"))
 			env.Setenv("UID", strconv.Itoa(os.Getuid()))
+			self, err := user.Current()
+			if err != nil {
+				return fmt.Errorf("finding out who plays: %w", err)
+			}
+			env.Setenv("LOGIN", self.Username)
 			env.Setenv("TZ", "UTC")
 			return nil
 		},
