@@ -3,7 +3,6 @@ package packaging
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -66,26 +65,28 @@ func TestPackage(t *testing.T) {
 		need(t, err == nil, "there is no "+program+" here")
 	}
 	s := &scene{t: t, dir: t.TempDir()}
-	s.one = s.build("one", "022", "TZ=Europe/Berlin")
-	s.two = s.build("a-folder-with-another-name", "077", "TZ=UTC", "LC_ALL=C.UTF-8")
-	s.stage = filepath.Join(s.dir, "a-folder-with-another-name", "bin/deb")
+	one, two := filepath.Join(s.dir, "one"), filepath.Join(s.dir, "a-folder-with-another-name")
+	s.copy(source, one)
+	s.copy(one, two)
+	s.one = s.build(one, "022", "TZ=Europe/Berlin")
+	s.two = s.build(two, "077", "TZ=UTC", "LC_ALL=C.UTF-8")
+	s.stage = filepath.Join(two, "bin/deb")
 	t.Run("two builds are the same", s.testSame)
 	t.Run("it names all that is in it", s.testInside)
 	t.Run("lintian", s.testLintian)
 	t.Run("units", s.testUnits)
-	s.new = s.pack("a-folder-with-another-name", "077", "VERSION=1.1", "SOURCE_DATE_EPOCH="+epoch)
+	s.new = s.pack(two, "077", "VERSION=1.1", "SOURCE_DATE_EPOCH="+epoch)
 	t.Run("its life", s.testLife)
 }
 
-// build copies the tree into a folder of that name and makes the package there.
-func (s *scene) build(name, umask string, env ...string) string {
+// copy copies the tree, but for what was built in it.
+func (s *scene) copy(from, dir string) {
 	s.t.Helper()
-	dir := filepath.Join(s.dir, name)
-	s.must("copying the tree", filepath.WalkDir(source, func(path string, d fs.DirEntry, err error) error {
+	s.must("copying the tree", filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(source, path)
+		rel, err := filepath.Rel(from, path)
 		if err != nil {
 			return err
 		}
@@ -103,17 +104,24 @@ func (s *scene) build(name, umask string, env ...string) string {
 			return err
 		}
 		info, err := d.Info()
-		return errors.Join(err, os.WriteFile(to, text, info.Mode().Perm()))
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, text, info.Mode().Perm())
 	}))
+}
+
+// build makes the programs and the package in a copy of the tree.
+func (s *scene) build(dir, umask string, env ...string) string {
+	s.t.Helper()
 	env = append(env, "MAKEFLAGS=", "MAKELEVEL=", "VERSION=1.0", "SOURCE_DATE_EPOCH="+epoch)
 	s.run(s.t, env, "sh", "-c", "cd "+dir+" && umask "+umask+" && make build")
-	return s.pack(name, umask, env...)
+	return s.pack(dir, umask, env...)
 }
 
 // pack makes the package of what was built.
-func (s *scene) pack(name, umask string, env ...string) string {
+func (s *scene) pack(dir, umask string, env ...string) string {
 	s.t.Helper()
-	dir := filepath.Join(s.dir, name)
 	out := s.run(s.t, env, "sh", "-c", "cd "+dir+" && umask "+umask+" && contrib/packaging/build")
 	made := regexp.MustCompile(`created package: (\S+\.deb)`).FindStringSubmatch(out)
 	if made == nil {

@@ -40,7 +40,7 @@ END
 slapd -f /srv/ldap/slapd.conf -h ldap://127.0.0.1:3389
 
 chapter "installing starts nothing, and makes user, key and state"
-dpkg -i old.deb
+apt-get install -y ./old.deb
 if systemctl is-active sallyport.service || systemctl is-enabled sallyport.service; then fail "it runs without having been asked"; fi
 [ "$(stat -c '%U %a' /etc/sallyport/kek)" = "sallyport 400" ]
 [ "$(stat -c '%U %a' /var/lib/sallyport)" = "sallyport 700" ]
@@ -50,7 +50,9 @@ key=$(sha256sum /etc/sallyport/kek)
 chapter "filled in, it runs"
 sed -i -e 's|ldaps://ldap.example.org|ldap://127.0.0.1:3389|' \
 	-e 's|"127.0.0.1:8080"|"/run/sallyport/page.sock"|' -e 's|"127.0.0.1:9464"|"/run/sallyport/metrics.sock"|' "$config"
-as sallyport sallyportd check-config --config "$config"
+printf secret | install -o sallyport -m 0400 /dev/stdin /etc/sallyport/ldap-password
+sed -i -e 's|^#bind_dn = .*|bind_dn = "cn=admin,dc=example,dc=org"|' -e 's|^#bind_password_file|bind_password_file|' "$config"
+as sallyport sallyportd check-config
 systemctl enable --now sallyport
 [ "$(systemctl is-active sallyport sallyport-check.socket sallyport-admin.socket | sort -u)" = active ]
 sallyport status || fail "status"
@@ -71,11 +73,12 @@ if journalctl --no-pager -u sallyport | grep -E '"level":"(WARN|ERROR)"'; then f
 chapter "who may ask"
 [ "$(stat -c '%U %G %a' /run/sallyport/check.sock)" = "sallyport sallyport-check 660" ]
 [ "$(stat -c '%U %G %a' /run/sallyport/admin.sock)" = "sallyport sallyport-support 660" ]
-useradd --system web && useradd --system desk
-[ "$(code web)" = 000 ] || fail "somebody may ask who may not"
-usermod -aG sallyport-check web
-[ "$(code web)" = 200 ] || fail "somebody may not ask who may"
-if as web sallyport status; then fail "a web server is support"; fi
+useradd --system desk
+web=www-data
+[ "$(code $web)" = 000 ] || fail "somebody may ask who may not"
+usermod -aG sallyport-check www-data
+[ "$(code $web)" = 200 ] || fail "somebody may not ask who may"
+if as $web sallyport status; then fail "a web server is support"; fi
 usermod -aG sallyport-support desk
 as desk sallyport user alice
 answer=$(printf 'alice-password' | sallyport check web alice 2>&1 || true)
@@ -94,7 +97,7 @@ systemctl daemon-reload
 systemctl restart sallyport
 pid=$(systemctl show -P MainPID sallyport)
 kill -STOP "$pid"
-[ "$(code web)" = 200 ] || fail "who asks a daemon that hangs does not get the answer of the next one"
+[ "$(code $web)" = 200 ] || fail "who asks a daemon that hangs does not get the answer of the next one"
 [ "$(systemctl show -P MainPID sallyport)" != "$pid" ] || fail "it is still the one that hangs"
 journalctl --no-pager -u sallyport | grep -i 'watchdog timeout'
 rm -r /etc/systemd/system/sallyport.service.d
@@ -105,9 +108,10 @@ chapter "an upgrade keeps an edited config, and nobody waits in vain"
 echo '# mine' >>"$config"
 cp "$config" /story/edited
 before=$(systemctl show -P MainPID sallyport)
-( while [ ! -e /story/upgraded ]; do code web; echo; done ) >/story/asked &
+as sallyport sallyportd backup --kek /etc/sallyport/kek --to /var/lib/sallyport/before-upgrade
+( while [ ! -e /story/upgraded ]; do code $web; echo; done ) >/story/asked &
 asking=$!
-dpkg -i new.deb
+apt-get install -y ./new.deb
 systemctl is-active sallyport
 touch /story/upgraded
 wait "$asking"
@@ -126,8 +130,17 @@ grep -q 'the daemon was not restarted' /story/said
 sallyport status
 cp /story/edited "$config"
 
+chapter "back to the old version"
+systemctl stop sallyport sallyport-check.socket sallyport-admin.socket
+apt-get install -y --allow-downgrades ./old.deb
+as sallyport sallyportd restore --kek /etc/sallyport/kek --from /var/lib/sallyport/before-upgrade
+systemctl start sallyport
+sallyport status
+cmp "$config" /story/edited
+apt-get install -y ./new.deb
+
 chapter "removing keeps config, key and state"
-dpkg -r sallyport
+apt-get remove -y sallyport
 if systemctl is-active sallyport.service sallyport-check.socket; then fail "it still runs"; fi
 cmp "$config" /story/edited
 [ -e /var/lib/sallyport/state.db ]
@@ -140,7 +153,7 @@ systemctl enable --now sallyport
 sallyport status
 
 chapter "purging keeps what nobody could bring back, and says how to remove it"
-dpkg -P sallyport 2>&1 | tee /story/said
+apt-get purge -y sallyport 2>&1 | tr -d '\r' | tee /story/said
 [ ! -e "$config" ]
 [ -e /var/lib/sallyport/state.db ]
 [ "$(sha256sum /etc/sallyport/kek)" = "$key" ]
