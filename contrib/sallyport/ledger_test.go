@@ -72,6 +72,24 @@ func (everybody) Audit(_ context.Context, q ledger.Query, tell func(account.Even
 	return nil
 }
 
+func (everybody) Person(_ context.Context, o ledger.Order) (ledger.Dossier, error) {
+	if o.Name != "alice" {
+		return ledger.Dossier{}, account.ErrNotFound
+	}
+	return ledger.Dossier{ID: "1-2-3", Name: "alice"}, nil
+}
+
+// Erase knows alice, who is still there, and former.
+func (everybody) Erase(_ context.Context, o ledger.Order) (ledger.Erased, error) {
+	switch {
+	case o.Name == "alice" && !o.StillHere:
+		return ledger.Erased{}, ledger.ErrStillHere
+	case o.Name != "alice" && o.Name != "former" || o.Reason != "asked us to":
+		return ledger.Erased{}, account.ErrNotFound
+	}
+	return ledger.Erased{ID: "1-2-3", Records: 4, Tokens: 3, Tries: 2, Events: 17}, nil
+}
+
 // serve is the admin socket of a daemon that knows everybody.
 func serve(t *testing.T, e everybody) (socket string) {
 	t.Helper()

@@ -118,7 +118,8 @@ unavailable.`,
 	root.PersistentFlags().StringVar(&t.socket, "socket", "", "the daemon's admin socket")
 	root.PersistentFlags().BoolVar(&t.json, "json", false, "print the daemon's answer as JSON")
 	root.AddCommand(t.statusCommand(), t.userCommand(), t.resetCommand(), t.codeCommand(), t.deskCommand(), t.unlockCommand(), t.revokeCommand(),
-		t.sessionsCommand(), t.appPasswordCommand(), t.explainCommand(), t.checkCommand(), t.auditCommand(), t.ledger().Report(), manCommand())
+		t.sessionsCommand(), t.appPasswordCommand(), t.explainCommand(), t.checkCommand(), t.auditCommand(), t.ledger().Report(),
+		t.exportCommand(), t.eraseCommand(), manCommand())
 	return root
 }
 

@@ -73,7 +73,7 @@ type Config struct {
 	System  System
 	// Keeper copies the state and changes its keys.
 	Keeper keeping.Keeper
-	// Ledger tells about everybody.
+	// Ledger tells about everybody, and erases.
 	Ledger ledger.Source
 	// Text says a reason to people.
 	Text func(account.Reason) account.Text
@@ -156,6 +156,8 @@ func (h *handler) routes() []route {
 		{"GET /v1/audit/verify", operator, h.verify},
 		{"GET /v1/audit/export", operator, h.exportAudit},
 		{"GET /v1/report", operator, h.report},
+		{"GET /v1/users/{name}/export", operator, h.exportPerson},
+		{"POST /v1/users/{name}/erase", operator, h.erase},
 		{"POST /v1/backup", operator, h.backup},
 		{"POST /v1/keys/rotate", operator, h.rotate},
 	}

@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -24,6 +25,45 @@ func (l ledgerOf) Report(_ context.Context, operator string, tell func(ledger.Li
 func (l ledgerOf) Audit(_ context.Context, q ledger.Query, tell func(account.Event) error) error {
 	l.d.done = append(l.d.done, "export by "+q.Operator)
 	return l.d.err
+}
+
+func (l ledgerOf) Person(_ context.Context, o ledger.Order) (ledger.Dossier, error) {
+	l.d.done = append(l.d.done, "export of "+o.Name+" by "+o.Operator)
+	return ledger.Dossier{Name: o.Name}, l.d.err
+}
+
+func (l ledgerOf) Erase(_ context.Context, o ledger.Order) (ledger.Erased, error) {
+	l.d.done = append(l.d.done, fmt.Sprintf("erase %s by %s for %s, %t", o.Name, o.Operator, o.Reason, o.StillHere))
+	return ledger.Erased{Records: 3}, l.d.err
+}
+
+// What is erased is told exactly, and each refusal says what to do.
+func TestErase(t *testing.T) {
+	for _, c := range []struct {
+		body   string
+		err    error
+		status int
+		says   string
+	}{
+		{`{"reason":"left us"}`, nil, 200, `"records":3`},
+		{`{"reason":"left us","still_there":true}`, nil, 200, `"records":3`},
+		{`{"reason":"left us","still_there":false}`, nil, 400, "still_there"},
+		{`{"reason":"left us","record":"x"}`, nil, 400, "record"},
+		{`{}`, nil, 400, "reason"},
+		{`{"reason":"left us"}`, ledger.ErrStillHere, 409, "--still-there"},
+		{`{"reason":"left us"}`, ledger.ErrSeveral, 409, "the id"},
+		{`{"reason":"left us"}`, account.ErrNotFound, 404, "nobody"},
+		{`{"reason":"left us"}`, account.ErrUnavailable, 503, "the erasure failed"},
+	} {
+		d := &desk{err: c.err}
+		status, body := say(t, serve(t, d), "POST /v1/users/alice/erase HTTP/1.0\nHost: sallyport\nContent-Type: application/json\n\n"+c.body)
+		if status != c.status || !strings.Contains(body, c.says) || (len(d.done) == 1) != (status != 400) {
+			t.Errorf("%s, %v: %d %s, done %q", c.body, c.err, status, body, d.done)
+		}
+		if c.err == nil && len(d.done) > 0 && !strings.HasSuffix(d.done[0], fmt.Sprint(strings.Contains(c.body, "true"))) {
+			t.Errorf("%s: %q", c.body, d.done)
+		}
+	}
 }
 
 // A report that could not begin says why: it is most often a limit of the

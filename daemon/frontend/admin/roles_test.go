@@ -63,6 +63,8 @@ func asks() map[string]string {
 		"GET /v1/audit/verify":               "GET /v1/audit/verify",
 		"GET /v1/audit/export":               "GET /v1/audit/export",
 		"GET /v1/report":                     "GET /v1/report",
+		"GET /v1/users/{name}/export":        "GET /v1/users/alice/export",
+		"POST /v1/users/{name}/erase":        "POST /v1/users/alice/erase" + why,
 		"POST /v1/backup":                    "POST /v1/backup",
 		"POST /v1/keys/rotate":               "POST /v1/keys/rotate",
 	}

@@ -1,5 +1,6 @@
 // Package ledger gathers what operators ask about everybody: the directory and the
-// policy beside the store, and the audit from end to end.
+// policy beside the store, the audit from end to end, and all that is kept of one
+// person, which it also has erased.
 //
 // It is wiring between parts that do not know each other, and decides nothing about
 // logins. What it calls like a machine is a guess. It is a piece of the daemon's
@@ -13,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/policy"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/ledger"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/dossier"
 )
 
 // frontEnd is where all of this is asked for.
@@ -22,6 +24,7 @@ const frontEnd = "admin"
 type Directory interface {
 	Count(ctx context.Context) (int, error)
 	Walk(ctx context.Context, each func(account.Facts) error) error
+	Find(ctx context.Context, name string) (account.Facts, error)
 }
 
 // Store is what is kept.
@@ -30,6 +33,8 @@ type Store interface {
 	Tries(ctx context.Context, id account.ID, limit int) ([]account.Event, error)
 	Events(ctx context.Context, after int64, limit int) ([]account.Event, error)
 	Commit(ctx context.Context, c account.Change) error
+	Kept(ctx context.Context, id account.ID) (dossier.Kept, error)
+	Erase(ctx context.Context, who dossier.Who) (dossier.Gone, error)
 }
 
 // Ledger is a ledger.Source.

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/check/policy"
 	admin "github.com/sallyport/sallyport/daemon/frontend/admin/ledger"
 	"github.com/sallyport/sallyport/daemon/sallyportd/ledger"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/dossier"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -24,6 +25,12 @@ type town struct {
 	snaps  map[account.ID]account.Snapshot
 	tries  map[account.ID][]account.Event
 	events []account.Event
+	kept   dossier.Kept
+	// changes and erased are what was written.
+	changes []account.Change
+	erased  []dossier.Who
+	// away says that the directory does not answer.
+	away bool
 	// ends is after how many people the directory goes away.
 	ends int
 }
@@ -59,7 +66,27 @@ func (w *town) Events(_ context.Context, after int64, limit int) (some []account
 	return some, nil
 }
 
+func (w *town) Find(_ context.Context, name string) (account.Facts, error) {
+	if w.away {
+		return account.Facts{}, account.ErrUnavailable
+	}
+	for _, f := range w.people {
+		if f.Name == name {
+			return f, nil
+		}
+	}
+	return account.Facts{}, account.ErrNotFound
+}
+
+func (w *town) Kept(context.Context, account.ID) (dossier.Kept, error) { return w.kept, nil }
+
+func (w *town) Erase(_ context.Context, who dossier.Who) (dossier.Gone, error) {
+	w.erased = append(w.erased, who)
+	return dossier.Gone{Tokens: 2, Tries: 3, Events: 4}, nil
+}
+
 func (w *town) Commit(_ context.Context, c account.Change) error {
+	w.changes = append(w.changes, c)
 	for _, e := range c.Events {
 		e.Seq = int64(len(w.events)) + 1
 		w.events = append(w.events, e)

@@ -127,3 +127,20 @@ func TestErasingSignsNoTampering(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// The last try of whoever was erased is in memory, where the next one would be added
+// to it, and to a row that is gone.
+func TestTriesAfterAnErasure(t *testing.T) {
+	ctx := context.Background()
+	_, s := open(t, t.TempDir(), nil)
+	life(t, s, "sentinel-id", "sentinel")
+	if _, err := s.Erase(ctx, dossier.Who{ID: "sentinel-id", Names: []string{"sentinel"}}); err != nil {
+		t.Fatal(err)
+	}
+	life(t, s, "sentinel-id", "sentinel")
+	for _, id := range []account.ID{"sentinel-id", ""} {
+		if tries, err := s.Tries(ctx, id, 20); err != nil || len(tries) != 1 || tries[0].Count != 1 {
+			t.Errorf("%q: %+v, %v", id, tries, err)
+		}
+	}
+}

@@ -1,7 +1,8 @@
 // Package ledger is the part of the admin socket that tells about everybody: the
-// report on a roll-out, and the export of the audit.
+// report on a roll-out, the export of the audit, and all that is kept of one
+// person, which it also has erased.
 //
-// Both take long and answer as JSON lines, so that neither end ever holds
+// The first two take long and answer as JSON lines, so that neither end ever holds
 // more than a few of them. It looks nothing up: whoever has directory and store is
 // handed in as a Source. Only package admin, which lets in none but operators, the
 // mains and contrib/sallyport may use it. Times are RFC 3339 in UTC; a time that
@@ -26,18 +27,25 @@ const pieces = 16 << 10
 
 // What a Source refuses.
 var (
-	ErrNone = errors.New("this daemon tells about nobody")
+	ErrNone      = errors.New("this daemon tells about nobody")
+	ErrStillHere = errors.New("the person is still in the directory")
+	ErrSeveral   = errors.New("several people had this login")
 	// ErrTime means that a time cannot be read.
 	ErrTime = errors.New(`"from" and "to" must be times as in RFC 3339, for example 2027-01-31T00:00:00Z`)
 )
 
-// Source tells about everybody.
+// Source tells about everybody, and erases.
 type Source interface {
 	// Report walks over the directory and tells of each person, and at last of all
 	// together.
 	Report(ctx context.Context, operator string, tell func(Line) error) error
 	// Audit tells of each event that fits, oldest first.
 	Audit(ctx context.Context, q Query, tell func(account.Event) error) error
+	// Person is all that is kept of somebody, by login or id. Its errors are
+	// account.ErrNotFound and ErrSeveral, or mean unavailable.
+	Person(ctx context.Context, o Order) (Dossier, error)
+	// Erase removes it, and may refuse with ErrStillHere, too.
+	Erase(ctx context.Context, o Order) (Erased, error)
 }
 
 // Query says which part of the audit is wanted; zero times are no bounds.

@@ -48,8 +48,8 @@ type Who struct {
 	Names []string
 }
 
-// is tells whether an event is about the person, or names them.
-func (w Who) is(e account.Event) bool {
+// Is tells whether an event is about the person, or names them.
+func (w Who) Is(e account.Event) bool {
 	if e.Subject == w.ID {
 		return true
 	}
@@ -133,7 +133,7 @@ func Erase(ctx context.Context, s Store, who Who) (gone Gone, err error) {
 		next, n := int64(0), 0
 		if err := s.Submit(ctx, func(b Batch) (err error) {
 			next, n, err = b.Trail().Redo(last, atOnce, func(e *account.Event) bool {
-				if !who.is(*e) {
+				if !who.Is(*e) {
 					return false
 				}
 				e.Subject, e.Name, e.Record, e.Label, e.Address, e.Agent, e.Note, e.Ticket = "", "", "", "", "", "", "", ""
@@ -163,7 +163,7 @@ func (s Store) left(ctx context.Context, who Who) error {
 	}
 	at := int64(0)
 	if err := rows.EachEvent(found, func(seq int64, e account.Event) {
-		if at == 0 && who.is(e) {
+		if at == 0 && who.Is(e) {
 			at = seq
 		}
 	}); err != nil {
@@ -227,7 +227,7 @@ func nameless(b Batch, who Who) (numbers []int64, err error) {
 		return nil, err
 	}
 	err = rows.EachEvent(found, func(number int64, e account.Event) {
-		if who.is(e) {
+		if who.Is(e) {
 			numbers = append(numbers, number)
 		}
 	})
