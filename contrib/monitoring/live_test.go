@@ -298,11 +298,15 @@ func breakAll(t *testing.T, s *stage, p *prometheus) {
 	for n := range 60 {
 		s.check(login{service: "dav", name: "müller", password: "müller-password", from: fmt.Sprintf("198.51.%d.7", n)})
 	}
+	for range 11 {
+		s.sallyport("reset", "bert", "--reason", "lost phone")
+	}
 	at := strings.TrimPrefix(s.people.URL(), "ldap://")
 	s.must("ending the directory", s.people.Close())
 	p.fires("SallyportCertificateEndsSoon")
 	p.fires("SallyportCertificateEnds")
 	p.fires("SallyportPluginFlapping")
+	p.fires("SallyportManyResets")
 	p.fires("SallyportDirectoryDown")
 	p.fires("SallyportNormalPasswordOnApps")
 	s.openDirectory(at)
@@ -325,9 +329,9 @@ func breakAll(t *testing.T, s *stage, p *prometheus) {
 // counted waits until the daemon, which counts once a minute, tells what is true.
 func counted(t *testing.T, p *prometheus) {
 	for expr, want := range map[string]float64{
-		`sallyport_enrolled_subjects`:                                2,
+		`sallyport_enrolled_subjects`:                                1,
 		`sallyport_acts_total{act="enroll"}`:                         3,
-		`sallyport_acts_total{act="reset"}`:                          1,
+		`sallyport_acts_total{act="reset"}`:                          12,
 		`sallyport_app_passwords`:                                    1,
 		`time() - sallyport_audit_last_timestamp_seconds < bool 300`: 1,
 		`sallyport_store_bytes > bool 4096`:                          1,
