@@ -166,6 +166,8 @@ func kindOf(e hook.Event) (letter.Kind, bool) {
 		return letter.Removed, true
 	case e.Act == "reset":
 		return letter.Reset, true
+	case e.Act == "code":
+		return letter.Lone, true
 	case e.Act == "new_network" && own:
 		return letter.NewNetwork, true
 	// The audit holds no refusal but those behind a right password.

@@ -84,6 +84,8 @@ func TestWhichActsAreTold(t *testing.T) {
 		{"revoke", "user", "totp", "ok", "Phone removed"},
 		{"revoke", support, "totp", "ok", "Phone removed"},
 		{"reset", support, "", "ok", "Sign-in reset by support"},
+		{"code", support, "recovery", "ok", "Unlock code from support"},
+		{"refuse", support, "", "not_allowed", ""},
 		{"new_network", "user", "", "ok", "Sign-in from a new network"},
 		{"new_network", support, "", "ok", ""},
 		{"check", "user", "totp", "code_wrong", "Your normal password with a wrong code"},

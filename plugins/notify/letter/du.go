@@ -42,6 +42,10 @@ func duByOthers(k Kind) said {
 		return said{"Anmeldung vom Support zurückgesetzt",
 			"Am %[1]s hat der Support die Authenticator-App, die Notfallcodes und alle App-Passwörter deines Zugangs %[2]s entfernt.",
 			"Richte die Authenticator-App neu ein, sobald du dich anmeldest. Dafür brauchst du den Freischaltcode, den der Support dir gesagt hat. Hast du den Support nicht darum gebeten, hat sich jemand für dich ausgegeben."}
+	case Lone:
+		return said{"Freischaltcode vom Support",
+			"Am %[1]s hat der Support einen Freischaltcode für deinen Zugang %[2]s ausgegeben.",
+			"Er ersetzt einmal den Bestätigungscode aus der App, und nur zusammen mit deinem normalen Passwort. Hast du den Support darum gebeten, musst du sonst nichts tun. Sonst hat sich jemand für dich ausgegeben."}
 	case WrongCodes:
 		return said{"Dein normales Passwort mit falschem Code",
 			"Am %[1]s hat jemand für deinen Zugang %[2]s dein normales Passwort richtig eingegeben, aber keinen Code, der gilt.",

@@ -43,6 +43,8 @@ const (
 	PhoneRemoved
 	// Added is an authenticator app on one more phone.
 	Added
+	// Lone is a one-time code that support gave out.
+	Lone
 )
 
 // Language is a language of letters.

@@ -12,7 +12,7 @@ import (
 
 // kinds are all kinds of letters; one more makes TestEveryKind fail.
 func kinds() []Kind {
-	return []Kind{SetUp, Replaced, AppPassword, Codes, Removed, Reset, WrongCodes, NewNetwork, PhoneRemoved, Added}
+	return []Kind{SetUp, Replaced, AppPassword, Codes, Removed, Reset, WrongCodes, NewNetwork, PhoneRemoved, Added, Lone}
 }
 
 func desk(t *testing.T, langs ...Language) Desk {
@@ -33,7 +33,7 @@ func news(k Kind) News {
 		Kind: k, At: time.Date(2026, 7, 3, 22, 5, 0, 0, time.UTC), Login: "mueller", DisplayName: "Jörg Müller",
 		Label: "iPhone von Jörg", Address: "192.0.2.7",
 	}
-	if k == Removed || k == Reset {
+	if k == Removed || k == Reset || k == Lone {
 		n.Address = ""
 	}
 	if k == NewNetwork {

@@ -83,7 +83,7 @@ func called(k Kind, lang Language, name string) string {
 // doubt is the question that leads to support: what support did, its owner
 // could only have asked for.
 func doubt(k Kind, notYou, notAsked string) string {
-	if k == Removed || k == Reset {
+	if k == Removed || k == Reset || k == Lone {
 		return notAsked
 	}
 	return notYou
@@ -163,6 +163,10 @@ func germanByOthers(k Kind) said {
 		return said{"Anmeldung vom Support zurückgesetzt",
 			"Am %[1]s hat der Support die Authenticator-App, die Notfallcodes und alle App-Passwörter Ihres Zugangs %[2]s entfernt.",
 			"Richten Sie die Authenticator-App neu ein, sobald Sie sich anmelden. Dafür brauchen Sie den Freischaltcode, den der Support Ihnen gesagt hat. Haben Sie den Support nicht darum gebeten, hat sich jemand für Sie ausgegeben."}
+	case Lone:
+		return said{"Freischaltcode vom Support",
+			"Am %[1]s hat der Support einen Freischaltcode für Ihren Zugang %[2]s ausgegeben.",
+			"Er ersetzt einmal den Bestätigungscode aus der App, und nur zusammen mit Ihrem normalen Passwort. Haben Sie den Support darum gebeten, müssen Sie sonst nichts tun. Sonst hat sich jemand für Sie ausgegeben."}
 	case WrongCodes:
 		return said{"Ihr normales Passwort mit falschem Code",
 			"Am %[1]s hat jemand für Ihren Zugang %[2]s Ihr normales Passwort richtig eingegeben, aber keinen Code, der gilt.",
@@ -217,6 +221,10 @@ func englishByOthers(k Kind) said {
 		return said{"Sign-in reset by support",
 			"On %[1]s support removed the authenticator app, the emergency codes and all app passwords of your account %[2]s.",
 			"Set up the authenticator app again when you next sign in. For that you need the unlock code that support gave you. If you did not ask support for this, somebody pretended to be you."}
+	case Lone:
+		return said{"Unlock code from support",
+			"On %[1]s support gave out an unlock code for your account %[2]s.",
+			"It replaces the code from the app once, and only together with your normal password. If you asked support for this, there is nothing else to do. Otherwise somebody pretended to be you."}
 	case WrongCodes:
 		return said{"Your normal password with a wrong code",
 			"On %[1]s somebody entered your normal password for your account %[2]s, but no code that works.",
