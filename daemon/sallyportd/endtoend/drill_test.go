@@ -41,13 +41,13 @@ func (d *drill) follow(n int) (said string) {
 		line = here.Replace(strings.TrimSpace(line))
 		words := strings.Fields(line)
 		switch {
-		case line == "systemctl stop sallyportd":
+		case strings.HasPrefix(line, "systemctl stop sallyport "):
 			if d.daemon != nil {
 				d.must(line, d.daemon.stop())
 				d.daemon = nil
 			}
 			continue
-		case line == "systemctl start sallyportd":
+		case line == "systemctl start sallyport":
 			d.must(line, d.start())
 			continue
 		case words[0] == "sallyportd":
