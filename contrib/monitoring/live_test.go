@@ -236,6 +236,7 @@ func TestMonitoring(t *testing.T) {
 	}
 	t.Run("panels", func(t *testing.T) { everyPanel(t, p) })
 	t.Run("metrics", func(t *testing.T) { everyMetric(t, p) })
+	t.Run("commands", func(t *testing.T) { everyCommand(t, s) })
 	healthy(t, p)
 	if t.Failed() {
 		return
@@ -271,6 +272,27 @@ func everyMetric(t *testing.T, p *prometheus) {
 	for name := range meters(served(t)) {
 		if strings.HasPrefix(name, "sallyport_") && !slices.Contains(there, name) {
 			t.Errorf("%s is not scraped from the demo", name)
+		}
+	}
+}
+
+// everyCommand looks whether there is what the document tells people to run.
+func everyCommand(t *testing.T, s *stage) {
+	found := regexp.MustCompile("`(sallyportd?) ([a-z][^`]*)`").FindAllStringSubmatch(read(t, doc), -1)
+	if len(found) < 5 {
+		t.Errorf("only %d commands were found", len(found))
+	}
+	for _, m := range found {
+		var words []string
+		for _, w := range strings.Fields(m[2]) {
+			if w != strings.ToUpper(w) {
+				words = append(words, w)
+			}
+		}
+		out, err := run.Run(run.Command{Path: s.path("bin/" + m[1]), Args: append(words, "--help")})
+		command := m[1] + " " + strings.Join(slices.DeleteFunc(words, func(w string) bool { return strings.HasPrefix(w, "-") }), " ")
+		if err != nil || !strings.Contains(out, "\n  "+command) {
+			t.Errorf("there is no command %q: %v\n%s", command, err, out)
 		}
 	}
 }
