@@ -235,25 +235,40 @@ func (s *Screen) showRecords(title string, records []api.Record, mine func(api.R
 	s.title(title)
 	rows := [][]string{{"ID", "NAME", "STATE", "MADE", "LAST USED"}}
 	for _, r := range records {
-		if !mine(r) {
-			continue
+		if mine(r) {
+			rows = append(rows, []string{r.ID, or(r.Label, "-") + on(r, records), r.State, local(r.Created), s.lastUse(r)})
 		}
-		used := s.when(r.LastUsed)
-		if r.LastService != "" {
-			used += ", " + r.LastService
-		}
-		if r.LastFrom != "" {
-			used += ", from " + r.LastFrom
-		}
-		if r.LastAgent != "" {
-			used += " (" + r.LastAgent + ")"
-		}
-		rows = append(rows, []string{r.ID, or(r.Label, "-") + on(r, records), r.State, local(r.Created), used})
 	}
-	if len(rows) == 1 {
-		rows = [][]string{{"none"}}
+	switch {
+	case len(rows) == 1:
+		s.table([][]string{{"none"}})
+	case s.Width > 0 && s.Width < wide:
+		// The ids alone would take half of it.
+		for _, r := range rows[1:] {
+			s.printf("  %s\n", Clean(fmt.Sprintf("%s, %s, made %s", r[1], r[2], r[3])))
+			s.printf("      last used %s\n      id %s\n", Clean(r[4]), Clean(r[0]))
+		}
+	default:
+		s.table(rows)
 	}
-	s.table(rows)
+}
+
+// wide is a terminal that takes a table of records as it is.
+const wide = 132
+
+// lastUse tells when, where and by which program a record was last used.
+func (s *Screen) lastUse(r api.Record) string {
+	used := s.when(r.LastUsed)
+	if r.LastService != "" {
+		used += ", " + r.LastService
+	}
+	if r.LastFrom != "" {
+		used += ", from " + r.LastFrom
+	}
+	if r.LastAgent != "" {
+		used += " (" + r.LastAgent + ")"
+	}
+	return used
 }
 
 // on says which phone an app password is on, as the person called it.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
@@ -186,5 +187,53 @@ func TestDeskFormInGerman(t *testing.T) {
 	out, err := exec.Command(filepath.Join(bin, "sallyport"), "--socket", s.path("run/admin.sock"), "audit", "list", "--json").Output()
 	if err != nil || strings.Contains(string(out), `"unlock"`) {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// On a terminal the support screen keeps to its 80 columns and titles stand out,
+// unless NO_COLOR or the terminal says otherwise; elsewhere lines stay whole.
+func TestTheScreenOnATerminal(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	s.must("starting", s.start())
+	b, err := newBrowser("https://login.example.org", s.path("run/page.sock"))
+	s.must("opening a browser", err)
+	_, err = s.enroll(b, "alice", "")
+	s.must("setting up", err)
+	show := func(term bool, env ...string) string {
+		cmd := exec.Command(filepath.Join(bin, "sallyport"), "user", "alice")
+		cmd.Env = append(append(os.Environ(), "SALLYPORT_SOCKET="+s.path("run/admin.sock"), "TERM=xterm", "NO_COLOR="), env...)
+		if !term {
+			said, err := cmd.Output()
+			s.must("looking", err)
+			return string(said)
+		}
+		tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
+		s.must("starting on a terminal", err)
+		defer tty.Close()
+		said, _ := io.ReadAll(tty) // ends with an error where the other end closes
+		s.must("looking on a terminal", cmd.Wait())
+		return strings.ReplaceAll(string(said), "\r", "")
+	}
+	whole := show(false)
+	if strings.Contains(whole, "\x1b") || !regexp.MustCompile(`(?m)^.{100,}$`).MatchString(whole) {
+		t.Errorf("into a file:\n%s", whole)
+	}
+	for _, c := range []struct {
+		env      string
+		coloured bool
+	}{{"LANG=C", true}, {"NO_COLOR=1", false}, {"TERM=dumb", false}} {
+		said := show(true, c.env)
+		if strings.Contains(said, "\x1b[1mLast tries\x1b[0m") != c.coloured || strings.Contains(said, "\x1b") != c.coloured {
+			t.Errorf("%s: colours are wrong:\n%q", c.env, said)
+		}
+		for line := range strings.Lines(regexp.MustCompile(`\x1b\[[0-9;]*m`).ReplaceAllString(said, "")) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+				t.Errorf("%s: %d columns: %q", c.env, n, line)
+			}
+		}
+		if !regexp.MustCompile(`\n  The’s phone, active, made .*\n      last used .*\n      id [0-9a-f]{32}\n`).MatchString(said) {
+			t.Errorf("%s: the phone is not to be read:\n%s", c.env, said)
+		}
 	}
 }
