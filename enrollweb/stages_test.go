@@ -87,7 +87,7 @@ func fromAnApplication(p *parts) []string {
 
 func atInvite(p *parts) []string {
 	isHome(p)
-	invite, err := p.support.Reset(p.t.Context(), enroll.Order{Operator: "root(0)", Name: "alice", Reason: "lost phone"})
+	invite, err := p.support.Reset(p.t.Context(), enroll.Order{Operator: "root(0)", Full: true, Name: "alice", Reason: "lost phone"})
 	p.must(err)
 	p.b.get("/?again=1").post("/sign-in", "name", "alice", "password", "alice-password").leads("/setup").says(200)
 	return []string{"code", invite.Code.Reveal()}

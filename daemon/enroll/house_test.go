@@ -265,5 +265,5 @@ func over(t testing.TB, err error) {
 }
 
 func order(name string) enroll.Order {
-	return enroll.Order{Operator: "root(0)", Name: name, Reason: "lost phone", Ticket: "T-1"}
+	return enroll.Order{Operator: "root(0)", Login: "root", Full: true, Name: name, Reason: "lost phone", Ticket: "T-1"}
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
-	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/daemon/enroll/bylaws"
+	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -57,7 +57,7 @@ func (s *scene) barred(what string, err error, sentence string) {
 // by is an order of somebody of the desk.
 func by(login, name string) enroll.Order {
 	o := order(name)
-	o.Operator, o.Login = login+"(77)", login
+	o.Operator, o.Login, o.Full = login+"(77)", login, false
 	return o
 }
 
@@ -84,6 +84,26 @@ func TestNobodyHelpsHimself(t *testing.T) {
 					t.Errorf("%s by the operator %s: %v", what, login, err)
 				}
 			}
+		}
+	}
+}
+
+// Where the machine knows no login for a uid, the desk cannot be told from the
+// person, and is refused what would help itself.
+func TestTheDeskNeedsALogin(t *testing.T) {
+	s := newScene(t, nil)
+	s.setUp("alice")
+	for what, act := range acts(s) {
+		o := by("", "alice")
+		if err := act(o); what != "revocation" && what != "end of sessions" {
+			s.barred(what, err, "your uid has no login")
+		} else if err != nil && !errors.Is(err, account.ErrNotFound) {
+			t.Errorf("%s: %v", what, err)
+		}
+		o.Full = true
+		var no *bylaws.Refusal
+		if err := act(o); errors.As(err, &no) && strings.Contains(no.Sentence, "your uid") {
+			t.Errorf("%s by an operator: %v", what, err)
 		}
 	}
 }
