@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/check/policy"
+	"github.com/sallyport/sallyport/daemon/config/keepform"
 	"github.com/sallyport/sallyport/daemon/config/ldapform"
 	"github.com/sallyport/sallyport/daemon/config/pageform"
 	"github.com/sallyport/sallyport/daemon/config/strict"
@@ -62,7 +63,9 @@ type Config struct {
 	Metrics  string
 	Log      Log
 	Throttle Throttle
-	Admin    Admin
+	// Retention is for how long what is told of people is kept.
+	Retention keepform.Retention
+	Admin     Admin
 }
 
 // Factor is one factor plugin.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/config/deskform"
+	"github.com/sallyport/sallyport/daemon/config/keepform"
 	"github.com/sallyport/sallyport/daemon/config/ldapform"
 	"github.com/sallyport/sallyport/daemon/config/pageform"
 	"github.com/sallyport/sallyport/daemon/config/policyform"
@@ -101,6 +102,7 @@ func read(t table) *Config {
 	c.Factors = readFactors(t.subs("factor"))
 	c.Hooks = readHooks(t.subs("hook"))
 	c.Policy = policyform.Read(t.Table)
+	c.Retention = keepform.Read(t.Table)
 	c.Services = readServices(t, c)
 	c.Listeners = readListeners(t.subs("listen"), c.Services)
 	t.Know("page")

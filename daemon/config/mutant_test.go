@@ -311,6 +311,18 @@ func TestMutantsOfTranslation(t *testing.T) {
 	}
 }
 
+func TestMutantsOfRetention(t *testing.T) {
+	const admin = "[admin]"
+	run(t, []mutant{
+		{admin, "[retention]\naddresses = \"0s\"\n[admin]", "addresses", "retention.addresses", "out of range", "from 1h"},
+		{admin, "[retention]\naddresses = \"2161h\"\n[admin]", "addresses", "retention.addresses", "out of range", "168h is usual"},
+		{admin, "[retention]\naddresses = 7\n[admin]", "addresses", "retention.addresses", "number", "168h"},
+		{admin, "[retention]\nevents = \"24h\"\n[admin]", "events", "retention.events", "out of range", "from 168h"},
+		{admin, "[retention]\naddresses = \"720h\"\nevents = \"700h\"\n[admin]", "events", "retention.events", "less than addresses", "not below"},
+		{admin, "[retention]\ndays = 7\n[admin]", "days", "retention.days", "unknown key", "known here are"},
+	})
+}
+
 func TestMutantsOfThrottle(t *testing.T) {
 	const day = "second_factor_per_day = 20"
 	run(t, []mutant{

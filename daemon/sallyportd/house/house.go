@@ -30,6 +30,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/sallyportd/watch"
 	"github.com/sallyport/sallyport/daemon/seal"
 	"github.com/sallyport/sallyport/daemon/store/sqlite"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/retention"
 	"github.com/sallyport/sallyport/daemon/throttle"
 )
 
@@ -121,6 +122,7 @@ func (h *House) buildStore(ctx context.Context) (err error) {
 	h.state, err = state.Open(ctx, state.Config{
 		Path: cfg.Store, Journal: cfg.Journal, KEK: machine.KEK(cfg.KEK), Now: h.clock.Now, Log: h.log,
 		Observe: h.observeStore, Alarm: h.alarm, Record: func(e account.Event) { h.bus.Record(e) },
+		Retention: func() retention.Limits { return retention.Limits(h.cfg.Load().Retention) },
 	})
 	if err != nil {
 		return err

@@ -100,7 +100,7 @@ func (l Ledger) person(ctx context.Context, f account.Facts) (p ledger.Person, e
 // normalPassword tells the tries of programs that have no app password yet: those
 // that were refused for that, and those that a bridge still lets in.
 func normalPassword(e account.Event) bool {
-	if e.Act != account.ActCheck {
+	if e.Act != account.ActCheck || e.FrontEnd == frontEnd { // an operator is no program
 		return false
 	}
 	return e.Reason == account.AppPasswordRequired || e.Verdict == factor.Accept && leave.IsBridge(e.Note)

@@ -22,6 +22,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/seal"
 	"github.com/sallyport/sallyport/daemon/store/journal"
 	"github.com/sallyport/sallyport/daemon/store/sqlite"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/retention"
 )
 
 // Config says where everything is and who is told.
@@ -34,6 +35,8 @@ type Config struct {
 	// Alarm and Observe are as sqlite.Config has them.
 	Alarm   func(account.Event)
 	Observe func(op string, took time.Duration, err error)
+	// Retention says for how long what is told of people is kept; nil is for good.
+	Retention func() retention.Limits
 	// Record is told of each finished act once it is audited; nil is nobody.
 	Record func(account.Event)
 }
@@ -161,8 +164,16 @@ func (s *State) Position() journal.Position {
 
 // Sweep removes what has had its time, from the store and from the journal.
 func (s *State) Sweep(ctx context.Context, now time.Time) error {
-	if err := s.Store.Sweep(ctx, now); err != nil || s.journal == nil {
+	if err := s.Store.Sweep(ctx, now); err != nil {
 		return err
+	}
+	if s.Retention != nil {
+		if err := s.Store.Retain(ctx, now, s.Retention()); err != nil {
+			return err
+		}
+	}
+	if s.journal == nil {
+		return nil
 	}
 	return s.journal.Prune(now)
 }

@@ -2,10 +2,12 @@ package sqlite
 
 import (
 	"context"
+	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/dossier"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/reseal"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/retention"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/trail"
 )
 
@@ -36,13 +38,22 @@ func (s *Store) Kept(ctx context.Context, id account.ID) (dossier.Kept, error) {
 // sessions are ended through Commit before, so that the journal knows. The daemon
 // must have ended whatever it does for the person; a login writes anew.
 func (s *Store) Erase(ctx context.Context, who dossier.Who) (gone dossier.Gone, err error) {
-	gone, err = dossier.Erase(ctx, dossier.Store{Reader: s.reader, Submit: func(ctx context.Context, run func(dossier.Batch) error) error {
-		return s.writer.Submit(ctx, func(b *batch) error { return run(b) })
-	}}, who)
+	gone, err = dossier.Erase(ctx, s.deep(), who)
 	if err == nil {
 		err = s.db.file.Scrub(ctx)
 	}
 	return gone, err
+}
+
+// Retain removes what has had its time from what is told of people.
+func (s *Store) Retain(ctx context.Context, now time.Time, l retention.Limits) error {
+	return retention.Apply(ctx, s.deep(), now, l)
+}
+
+func (s *Store) deep() dossier.Store {
+	return dossier.Store{Reader: s.reader, Submit: func(ctx context.Context, run func(dossier.Batch) error) error {
+		return s.writer.Submit(ctx, func(b *batch) error { return run(b) })
+	}}
 }
 
 // Trail implements dossier.Batch.
@@ -54,5 +65,8 @@ func (b *batch) ClearTries(bucket string) error { return b.tries.Clear(bucket) }
 // ForgetPerson implements dossier.Batch.
 func (b *batch) ForgetPerson(id account.ID) {
 	b.people[id], b.fewer = nil, true
-	b.seen.Lose(id)
+	b.ForgetTries(id)
 }
+
+// ForgetTries implements dossier.Batch.
+func (b *batch) ForgetTries(id account.ID) { b.seen.Lose(id) }

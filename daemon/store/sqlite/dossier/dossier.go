@@ -31,6 +31,8 @@ type Batch interface {
 	Trail() *trail.Book
 	// ForgetPerson has memory forget the person.
 	ForgetPerson(id account.ID)
+	// ForgetTries has memory forget the person's last try.
+	ForgetTries(id account.ID)
 	// ClearTries takes back every try in the bucket.
 	ClearTries(bucket string) error
 }

@@ -1,0 +1,163 @@
+package sqlite_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/store/sqlite"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/retention"
+	"github.com/sallyport/sallyport/daemon/store/storetest"
+)
+
+// diary writes one event and one try a day, the oldest first.
+func diary(t *testing.T, s *sqlite.Store, days int) {
+	t.Helper()
+	for i := range days {
+		e := account.Event{At: storetest.Now().AddDate(0, 0, i-days+1), Act: account.ActReset, Subject: "anna", Name: "anna",
+			Address: fmt.Sprintf("203.0.113.%d", i), Note: fmt.Sprint("note ", i)}
+		if err := s.Commit(context.Background(), account.Change{Version: -1, Events: []account.Event{e}}); err != nil {
+			t.Fatal(err)
+		}
+		e.Act, e.Subject = account.ActCheck, account.ID(fmt.Sprint("person ", i))
+		if err := s.Log(context.Background(), []account.Event{e}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRetention: addresses go after seven days, events after ninety, neither sooner;
+// the audit is whole after each sweep and after a restart, and what is left is as it
+// was but for the address.
+func TestRetention(t *testing.T) {
+	const days = 700 + 100 // more than one step of each
+	dir, ctx := t.TempDir(), context.Background()
+	db, s := open(t, dir, nil)
+	diary(t, s, days)
+	limits := retention.Limits{Addresses: 7 * 24 * time.Hour, Events: 90 * 24 * time.Hour}
+	for round := range 3 {
+		if round < 2 {
+			if err := s.Retain(ctx, storetest.Now().Add(time.Minute), limits); err != nil {
+				t.Fatal(err)
+			}
+		}
+		events, err := s.Events(ctx, 0, 10_000)
+		if err != nil || len(events) != 90 || events[0].Seq != days-89 {
+			t.Fatalf("round %d: %d events from %+v, %v", round, len(events), events[0], err)
+		}
+		for _, e := range events {
+			day := int(e.Seq) - 1
+			want := ""
+			if day >= days-7 {
+				want = fmt.Sprintf("203.0.113.%d", day)
+			}
+			tries, err := s.Tries(ctx, account.ID(fmt.Sprint("person ", day)), 20)
+			if err != nil || len(tries) != 1 || tries[0].Address != want || e.Address != want || e.Note != fmt.Sprint("note ", day) || e.Name != "anna" {
+				t.Errorf("round %d: day %d is %+v, the try %+v, %v", round, day, e, tries, err)
+			}
+		}
+		if r, err := s.Verify(ctx); err != nil || !r.OK() || r.Events != 90 || r.AuditHead != days {
+			t.Errorf("round %d: %+v, %v", round, r, err)
+		}
+		if round == 1 {
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			db, s = open(t, dir, nil)
+		}
+	}
+	// Ten years later the newest event is still there, so that the audit goes on.
+	if err := s.Retain(ctx, storetest.Now().AddDate(10, 0, 0), limits); err != nil {
+		t.Fatal(err)
+	}
+	diary(t, s, 1)
+	if r, err := s.Verify(ctx); err != nil || !r.OK() || r.Events != 2 || r.AuditHead != days+1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What was tampered with is found after a sweep as before it: in events that lost an
+// address, in the begin of the audit, and where old events were changed, which then
+// stay.
+func TestRetentionHidesNothing(t *testing.T) {
+	ctx := context.Background()
+	limits := retention.Limits{Addresses: 7 * 24 * time.Hour, Events: 20 * 24 * time.Hour}
+	for _, c := range []struct {
+		before, after string
+		broken        int64
+	}{
+		{"", "", 0},
+		{"", "UPDATE event SET redone = x'' WHERE seq = 15", 15},
+		{"", "UPDATE event SET redone = zeroblob(32) WHERE seq = 15", 15},
+		{"", "UPDATE event SET redone = (SELECT redone FROM event WHERE seq = 16) WHERE seq = 15", 15},
+		{"", "UPDATE event SET body = (SELECT body FROM event WHERE seq = 16), redone = (SELECT redone FROM event WHERE seq = 16) WHERE seq = 15", 15},
+		{"", "DELETE FROM event WHERE seq = 11", 11},
+		{"", "DELETE FROM event WHERE seq = 15", 15},
+		{"", "DELETE FROM event WHERE seq = 30", 30},
+		{"", "DELETE FROM foot", 1},
+		{"", "UPDATE foot SET seq = 11, mac = (SELECT mac FROM event WHERE seq = 11); DELETE FROM event WHERE seq = 11", 11},
+		{"UPDATE event SET mac = zeroblob(32) WHERE seq = 3", "", 3},
+		{"DELETE FROM event WHERE seq = 3", "", 3},
+		{"UPDATE event SET body = (SELECT body FROM event WHERE seq = 5) WHERE seq = 20", "", 20},
+	} {
+		dir := t.TempDir()
+		db, s := open(t, dir, nil)
+		diary(t, s, 30)
+		for _, statement := range []string{c.before, c.after} {
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if statement != "" {
+				behind(t, dir, statement)
+			}
+			db, s = open(t, dir, nil)
+			if statement == c.before {
+				if err := s.Retain(ctx, storetest.Now().Add(time.Minute), limits); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if r, err := s.Verify(ctx); err != nil || (r.BrokenEvent == 0) != (c.broken == 0) || r.BrokenEvent != c.broken {
+			t.Errorf("%q, %q: %+v, %v, want event %d", c.before, c.after, r, err, c.broken)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// From where an app password was last used is an address, too, in the file and in
+// memory; the record goes on.
+func TestRetentionOfRecords(t *testing.T) {
+	ctx := context.Background()
+	_, s := open(t, t.TempDir(), nil)
+	old, young := record("anna", "old", "app-password", 1), record("anna", "young", "app-password", 1)
+	if err := s.Commit(ctx, account.Change{Subject: "anna", Put: []account.Record{old, young}}); err != nil {
+		t.Fatal(err)
+	}
+	for id, days := range map[string]int{"old": -8, "young": -6} {
+		if err := s.Log(ctx, nil, []account.Record{{ID: id, Subject: "anna", LastUsed: storetest.Now().AddDate(0, 0, days), LastFrom: "203.0.113.9", LastAgent: "agent"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Retain(ctx, storetest.Now(), retention.Limits{Addresses: 7 * 24 * time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	snap, err := s.Load(ctx, "anna")
+	if err != nil || len(snap.Records) != 2 {
+		t.Fatalf("%+v, %v", snap, err)
+	}
+	for _, r := range snap.Records {
+		if (r.LastFrom == "") != (r.ID == "old") || r.LastAgent != "agent" {
+			t.Errorf("%+v", r)
+		}
+	}
+	if r, err := s.Verify(ctx); err != nil || !r.OK() {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
