@@ -52,7 +52,9 @@ func newStage(t *testing.T) *stage {
 	s.must("making a folder", errors.Join(os.Mkdir(s.path("bin"), 0o755), os.Mkdir(s.path("run"), 0o700)))
 	top, err := run.Top()
 	s.must("finding the source", err)
-	build := exec.Command("go", "build", "-trimpath", "-o", s.path("bin")+"/", "./daemon/sallyportd", "./contrib/sallyport", "./plugins/cmd/...")
+	// With the flags of make build, so that what it has built is not built again.
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", s.path("bin")+"/", "./daemon/sallyportd", "./contrib/sallyport",
+		"./plugins/cmd/sallyport-totp", "./plugins/cmd/sallyport-app-password", "./plugins/cmd/sallyport-recovery")
 	build.Dir, build.Env = top, append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, said)
