@@ -13,6 +13,8 @@ root=$dir/room/root
 
 # What the machine itself may have of the package is not there.
 rm -rf "$root/etc/sallyport" "$root/var/lib/sallyport" "$root/usr/sbin/policy-rc.d"
+# Nor are manuals indexed each time, which takes longest.
+rm -f "$root/var/lib/man-db/auto-update"
 mkdir "$root/story"
 cp "$dir"/*.deb "$dir/story.sh" "$root/story/"
 cat >"$root/etc/systemd/system/story.target" <<END

@@ -5,6 +5,7 @@ config=/etc/sallyport/sallyport.toml
 fail() { echo "STORY: $*"; journalctl --no-pager -u sallyport -n 60; exit 1; }
 chapter() { echo "CHAPTER $*"; }
 as() { user=$1; shift; setpriv --reuid="$user" --regid="$user" --init-groups "$@"; }
+well() { sallyport status | tee /story/status && grep -q ': all well' /story/status || fail "not well"; }
 code() { as "$1" curl -s -o /dev/null -w '%{http_code}' --unix-socket /run/sallyport/check.sock http://sallyport/v1/health/live || true; }
 
 chapter "a directory is there"
@@ -55,7 +56,7 @@ sed -i -e 's|^#bind_dn = .*|bind_dn = "cn=admin,dc=example,dc=org"|' -e 's|^#bin
 as sallyport sallyportd check-config
 systemctl enable --now sallyport
 [ "$(systemctl is-active sallyport sallyport-check.socket sallyport-admin.socket | sort -u)" = active ]
-sallyport status || fail "status"
+well
 journalctl --no-pager -o cat -u sallyport
 pid=$(systemctl show -P MainPID sallyport)
 ps -o user=,args= -p "$pid"
@@ -119,7 +120,7 @@ wait "$asking"
 cmp "$config" /story/edited
 [ ! -e "$config.dpkg-new" ]
 [ "$(systemctl show -P MainPID sallyport)" != "$before" ] || fail "the old daemon goes on"
-sallyport status
+well
 
 chapter "a config that the new daemon does not take leaves the old one at work"
 before=$(systemctl show -P MainPID sallyport)
@@ -127,7 +128,7 @@ echo 'nonsense = 1' >>"$config"
 dpkg -i new.deb 2>&1 | tee /story/said
 grep -q 'the daemon was not restarted' /story/said
 [ "$(systemctl show -P MainPID sallyport)" = "$before" ]
-sallyport status
+well
 cp /story/edited "$config"
 
 chapter "back to the old version"
@@ -135,7 +136,7 @@ systemctl stop sallyport sallyport-check.socket sallyport-admin.socket
 apt-get install -y --allow-downgrades ./old.deb
 as sallyport sallyportd restore --kek /etc/sallyport/kek --from /var/lib/sallyport/before-upgrade
 systemctl start sallyport
-sallyport status
+well
 cmp "$config" /story/edited
 apt-get install -y ./new.deb
 
@@ -150,7 +151,7 @@ chapter "installed again, it goes on where it was"
 dpkg -i new.deb
 [ "$(sha256sum /etc/sallyport/kek)" = "$key" ]
 systemctl enable --now sallyport
-sallyport status
+well
 
 chapter "purging keeps what nobody could bring back, and says how to remove it"
 apt-get purge -y sallyport 2>&1 | tr -d '\r' | tee /story/said
