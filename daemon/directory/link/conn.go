@@ -153,10 +153,15 @@ type Query struct {
 	Attributes []string
 }
 
+// request is the one place where a search is made; limit 0 is none.
+func (q Query) request(limit int, controls ...ldap.Control) *ldap.SearchRequest {
+	return ldap.NewSearchRequest(q.Base, q.Scope, ldap.NeverDerefAliases, limit, 0, false, q.Filter.text, q.Attributes, controls)
+}
+
 // Search runs a query. Referrals are never followed. Entries come back with an
 // error, too, where there were more than the limit.
 func (c *Conn) Search(ctx context.Context, q Query) ([]*ldap.Entry, error) {
-	request := ldap.NewSearchRequest(q.Base, q.Scope, ldap.NeverDerefAliases, q.Limit, 0, false, q.Filter.text, q.Attributes, nil)
+	request := q.request(q.Limit)
 	request.EnforceSizeLimit = true
 	var result *ldap.SearchResult
 	err := c.guard(ctx, "search", func() (err error) {

@@ -61,7 +61,7 @@ func (c *Conn) Pages(ctx context.Context, q Query, each func([]*ldap.Entry) erro
 		c.ldap.SetTimeout(usual + time.Second)
 	}()
 	page := ldap.NewControlPaging(uint32(q.Limit))
-	request := ldap.NewSearchRequest(q.Base, q.Scope, ldap.NeverDerefAliases, 0, 0, false, q.Filter.text, q.Attributes, []ldap.Control{page})
+	request := q.request(0, page)
 	for {
 		var result *ldap.SearchResult
 		err := c.guard(ctx, "search", func() (err error) {

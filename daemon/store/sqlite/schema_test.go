@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/dossier"
 	"github.com/sallyport/sallyport/daemon/store/storetest"
 )
 
@@ -59,5 +60,25 @@ func TestPeopleOutliveASchema(t *testing.T) {
 	snap, err := s.Load(ctx, "anna", "anna-1")
 	if err != nil || len(snap.Records) != 1 || !reflect.DeepEqual(snap.Records[0], old) {
 		t.Errorf("after the step: %+v, %v", snap.Records, err)
+	}
+}
+
+// An audit of before events could lose something is whole after that step, goes on,
+// and can lose something.
+func TestAuditOutlivesASchema(t *testing.T) {
+	dir, ctx := audited(t, 5), context.Background()
+	behind(t, dir, "DELETE FROM goose_db_version WHERE version_id >= 6; DROP TABLE foot; ALTER TABLE event DROP COLUMN redone")
+	_, s := open(t, dir, nil)
+	if err := s.Commit(ctx, account.Change{Version: -1, Events: []account.Event{{At: storetest.Now(), Act: account.ActReset}}}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.Verify(ctx); err != nil || !r.OK() || r.Events != 6 {
+		t.Errorf("after the step: %+v, %v", r, err)
+	}
+	if gone, err := s.Erase(ctx, dossier.Who{ID: "anna"}); err != nil || gone.Events != 5 {
+		t.Errorf("%+v, %v", gone, err)
+	}
+	if r, err := s.Verify(ctx); err != nil || !r.OK() || r.Events != 6 {
+		t.Errorf("after an erasure: %+v, %v", r, err)
 	}
 }

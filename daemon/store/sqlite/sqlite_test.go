@@ -107,7 +107,7 @@ func TestFilesAreForOneselfOnly(t *testing.T) {
 func TestWhatIsNoStateIsRefused(t *testing.T) {
 	dir := audited(t, 1)
 	behind(t, dir, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")
-	refusesToOpen(t, config(dir), "its schema 99 is newer than the 5 that this program knows")
+	refusesToOpen(t, config(dir), "its schema 99 is newer than the 6 that this program knows")
 	if err := os.WriteFile(filepath.Join(dir, "state.db"), bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
 		t.Fatal(err)
 	}

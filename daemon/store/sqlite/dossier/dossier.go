@@ -75,9 +75,11 @@ type Kept struct {
 // Look reads what is kept.
 func Look(ctx context.Context, r *rows.Reader, id account.ID) (k Kept, err error) {
 	for _, table := range rows.TokenTables() {
-		if err := tokens(ctx, r, table, id, &k); err != nil {
+		some, err := tokens(ctx, r, table, id)
+		if err != nil {
 			return k, store.Unavailable("reading tokens", err)
 		}
+		k.Tokens = append(k.Tokens, some...)
 	}
 	k.Counted = map[string][]time.Time{}
 	found, err := r.Query(ctx, "SELECT bucket, at FROM attempt WHERE substr(bucket, -length(?1)) = ?1 ORDER BY bucket, at", ":"+string(id))
@@ -97,10 +99,10 @@ func Look(ctx context.Context, r *rows.Reader, id account.ID) (k Kept, err error
 	return k, found.Err()
 }
 
-func tokens(ctx context.Context, r *rows.Reader, table string, id account.ID, k *Kept) (err error) {
+func tokens(ctx context.Context, r *rows.Reader, table string, id account.ID) (all []account.Token, err error) {
 	found, err := r.Query(ctx, "SELECT kind, hash, data, created, expires FROM "+table+" WHERE subject = ? ORDER BY created", string(id))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, found.Close()) }()
 	for found.Next() {
@@ -108,16 +110,16 @@ func tokens(ctx context.Context, r *rows.Reader, table string, id account.ID, k 
 		var hash []byte
 		var created, expires int64
 		if err := found.Scan(&t.Kind, &hash, &t.Data, &created, &expires); err != nil {
-			return err
+			return nil, err
 		}
 		copy(t.Hash[:], hash)
 		t.Created, t.Expires = store.Time(created), store.Time(expires)
 		if t.Data, err = r.Vault.OpenToken(t); err != nil {
-			return fmt.Errorf("a token cannot be opened; run: sallyport audit verify: %w", err)
+			return nil, fmt.Errorf("a token cannot be opened; run: sallyport audit verify: %w", err)
 		}
-		k.Tokens = append(k.Tokens, t)
+		all = append(all, t)
 	}
-	return found.Err()
+	return all, found.Err()
 }
 
 // Gone counts what was removed.

@@ -1,8 +1,10 @@
 // Package retention removes what has had its time from what is told of people:
 // addresses of clients early, and events of the audit late.
 //
-// It decides neither how long nor whether the clock is right: that is its caller's
-// business. It belongs to package sqlite, through whose own goroutine it writes.
+// It is not the sweep of what is dead anyway, and decides neither how long something
+// is kept nor whether the clock is right: that is its caller's business. It belongs
+// to package sqlite, through whose own goroutine it writes and which alone may call
+// it; the main hands over Limits.
 package retention
 
 import (
