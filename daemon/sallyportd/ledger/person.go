@@ -22,9 +22,8 @@ const rounds = 5
 // who is a person as directory and audit know them.
 type who struct {
 	account.Facts
-	here   bool
-	names  []string
-	events []account.Event
+	here  bool
+	names []string
 }
 
 // find looks for a person by login, in the directory first and then among those

@@ -150,7 +150,7 @@ func TestContact(t *testing.T) {
 		"Rufen Sie uns gleich an: +49 30 1234567\n":               func(d *Desk) { d.Hours, d.Mail = "", "" },
 		"Rufen Sie uns gleich an: +49 30 1234567 (Mo-Fr 9-17)\n":  func(d *Desk) { d.Mail = "" },
 		"Das waren Sie nicht? Schreiben Sie uns gleich: hilfe@ex": func(d *Desk) { d.Phone = "" },
-		"Was this not you? Write to us right away: hilfe@example":   func(d *Desk) { d.Phone = "" },
+		"Was this not you? Write to us right away: hilfe@example": func(d *Desk) { d.Phone = "" },
 	} {
 		e := d
 		change(&e)
