@@ -44,7 +44,10 @@ type examination struct {
 func (m Machine) examine(doc *strict.Document, c *Config) {
 	x := examination{m, doc, doc.Refused()}
 	x.ask("state", c.State, m.State)
-	x.ask("store.journal", c.Journal, m.State)
+	// What is wrong with the state folder is wrong with all below it, and said once.
+	if below := strings.HasPrefix(c.Journal, c.State+"/"); !below || m.State == nil || m.State(c.State) == nil {
+		x.ask("store.journal", c.Journal, m.State)
+	}
 	x.ask("keys.kek", c.KEK, m.Key)
 	x.file("directory.bind_password_file", c.Directory.BindPasswordFile, files.Secret)
 	x.file("directory.ca_file", c.Directory.CAFile, files.Certificates)
