@@ -35,7 +35,7 @@ setup: ## install what the tests need (Debian, as root), or say what is missing
 	@.ci/setup
 
 test: setup lint ## all checks and tests; the last line counts them
-	@$(GO) run ./.ci/gotest $$(command -v gcc >/dev/null 2>&1 && echo -race) -timeout 15m ./... ./.ci/gotest
+	@$(GO) run ./.ci/gotest $$(command -v gcc >/dev/null 2>&1 && echo -race) -timeout 25m ./... ./.ci/gotest
 
 lint: ## gofmt, vet, staticcheck, govulncheck
 	@.ci/lint
