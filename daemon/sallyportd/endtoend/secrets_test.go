@@ -127,11 +127,8 @@ func (s *site) liveWith(n needles, password, wrong string) {
 	s.must("asking", err)
 	s.people.Restart()
 	s.must("removing", remove(b, "My laptop"))
-	var a answer
-	s.must("resetting", within(patience, func() (err error) { // the directory is just coming back
-		a, err = s.admin().ask(request{method: "POST", path: "/v1/users/alice/reset", headers: []string{"Content-Type: application/json"}, body: `{"reason":"lost phone"}`})
-		return errors200(a, err)
-	}))
+	a, err := s.admin().ask(request{method: "POST", path: "/v1/users/alice/reset", headers: []string{"Content-Type: application/json"}, body: `{"reason":"lost phone"}`})
+	s.must("resetting", errors200(a, err))
 	_, invite, _ := strings.Cut(a.body, `"invite":"`)
 	invite, _, _ = strings.Cut(invite, `"`)
 	n.add("the invite code", invite)
