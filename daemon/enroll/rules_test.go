@@ -120,11 +120,30 @@ func TestWhoTheOperatorIs(t *testing.T) {
 	if err := acts(s)["unlock"](by("anna", "id:id-alice")); !errors.Is(err, account.ErrUnavailable) {
 		t.Errorf("the desk by id, the directory being away: %v", err)
 	}
-	o := by("anna", "id:id-alice")
-	o.Full = true
-	if err := acts(s)["unlock"](o); err != nil {
-		t.Error(err)
+	for name, s := range map[string]*scene{"id:id-alice": s, "alice": newScene(t, func(c *enroll.Config) { c.Directory = lately{c.Directory, "alice"} })} {
+		o := by("anna", name)
+		o.Full = true
+		if err := acts(s)["unlock"](o); err != nil {
+			t.Errorf("%s by an operator: %v", name, err)
+		}
+		o.Full = false
+		if err := acts(s)["unlock"](o); !errors.Is(err, account.ErrUnavailable) {
+			t.Errorf("%s by the desk: %v", name, err)
+		}
 	}
+}
+
+// lately is a directory that is away, and remembers one person.
+type lately struct {
+	records.Directory
+	name string
+}
+
+func (l lately) Find(ctx context.Context, name string) (account.Facts, error) {
+	if name == l.name {
+		return l.Directory.Find(ctx, name)
+	}
+	return account.Facts{}, fmt.Errorf("gone: %w", account.ErrUnavailable)
 }
 
 // People in protected groups are for operators only, for whatever is done.

@@ -138,8 +138,9 @@ func (s *Support) own(ctx context.Context, o Order, who account.Subject) (bool, 
 		return me.ID == who.ID, nil
 	case errors.Is(err, account.ErrNotFound):
 		return false, nil // an account of this machine only
-	case o.Full && strings.HasPrefix(o.Name, byID):
-		// While the directory is away operators go on: a stolen phone cannot wait.
+	case o.Full:
+		// While the directory is away operators go on, by id or by a name of which
+		// it has told lately: a stolen phone cannot wait.
 		return false, nil
 	default:
 		return false, fmt.Errorf("finding out whether the operator is the person: %w", err)
