@@ -137,7 +137,7 @@ func TestDovecotsOwnLibrary(t *testing.T) {
 		{"alice", alice.Password, "passdb: alice auth failed"},
 		{"alice", alice.Password, "reason=Only an app password works here."},
 		{"alice", servertest.WrongApp(t), "reason=The login name or the password is not right."},
-		{"Alice", alice.Other, "reason=Please write your login name exactly"},
+		{"Alice", alice.Other, "reason=Please spell your login name exactly"},
 		{"nobody", servertest.WrongApp(t), "reason=The login name or the password is not right."},
 	} {
 		if got := ask(c.name, c.password); !strings.Contains(got, c.want) {
