@@ -104,10 +104,7 @@ func bubble(t *testing.T, f *fake, test func(*testing.T, *listentest.Pipes)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		handler, err := dovecotauth.New(dovecotauth.Config{Checker: f, Text: said(t), Services: services, PID: 4711, Rand: rand.Reader})
-		if err != nil {
-			t.Fatal(err)
-		}
+		handler := handlerOf(t, dovecotauth.Config{Checker: f, Text: said(t), Services: services, PID: 4711, Rand: rand.Reader})
 		l, server, done := listentest.New(), stream.New(handler), make(chan error, 1)
 		go func() { done <- server.Serve(l) }()
 		t.Cleanup(func() {

@@ -85,8 +85,8 @@ type Config struct {
 // Front answers by one config.
 type Front struct{ Config }
 
-// NewFront makes a front end, or says what it lacks.
-func NewFront(cfg Config) (*Front, error) {
+// New makes a front end, or says what it lacks.
+func New(cfg Config) (*Front, error) {
 	if cfg.Checker == nil || cfg.Rand == nil || cfg.Text == nil {
 		return nil, errors.New("dovecotauth: no checker, no source of randomness or no words for people")
 	}
@@ -94,15 +94,6 @@ func NewFront(cfg Config) (*Front, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Front{cfg}, nil
-}
-
-// New returns the handler of one connection.
-func New(cfg Config) (stream.Handler, error) {
-	f, err := NewFront(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return Handler(func() (*Front, func()) { return f, func() {} }), nil
 }
 
 // Handler returns the handler of one connection whose front end may change under

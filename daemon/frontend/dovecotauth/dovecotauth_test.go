@@ -76,6 +76,16 @@ func said(t testing.TB) func(account.Reason) account.Text {
 	return text
 }
 
+// handlerOf is a front end that nothing changes.
+func handlerOf(t *testing.T, cfg dovecotauth.Config) stream.Handler {
+	t.Helper()
+	f, err := dovecotauth.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dovecotauth.Handler(func() (*dovecotauth.Front, func()) { return f, func() {} })
+}
+
 // serve starts the front end on a real socket.
 func serve(t *testing.T, f *fake, change func(*dovecotauth.Config)) (string, *stream.Server) {
 	t.Helper()
@@ -87,10 +97,7 @@ func serve(t *testing.T, f *fake, change func(*dovecotauth.Config)) (string, *st
 	if change != nil {
 		change(&cfg)
 	}
-	handler, err := dovecotauth.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	handler := handlerOf(t, cfg)
 	dir, err := os.MkdirTemp("", "sp")
 	if err != nil {
 		t.Fatal(err)

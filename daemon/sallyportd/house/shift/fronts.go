@@ -94,7 +94,7 @@ func (s *Shift) foreign(l config.Listen) error {
 			Domains: l.Domains, IgnoreRealms: l.IgnoreRealms, Log: s.Log,
 		})
 	case "dovecot":
-		s.dovecot[l.Path], err = dovecotauth.NewFront(dovecotauth.Config{
+		s.dovecot[l.Path], err = dovecotauth.New(dovecotauth.Config{
 			Checker: s.Engine, Services: services, Strict: l.Strict,
 			PageURL: s.Config.Page.URL, Text: s.text, German: s.Config.Page.Language == "de",
 			PID: os.Getpid(), Rand: rand.Reader, Log: s.Log,
