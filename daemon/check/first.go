@@ -43,12 +43,13 @@ func (t *try) judgePassword(ctx context.Context) (account.Answer, bool) {
 	ans, number, right := door.Judge(ctx, first.Password{
 		Facts: t.facts, Secret: t.Password, Now: t.started, Counted: counted, Decoy: t.barred != "" || t.closed,
 		Memory: refused, Refused: t.fingerprint(place, t.Password), Familiar: t.recognise, Slow: t.slow,
+		Back: func(number int64) {
+			t.refund = append(t.refund, number)
+			t.takeBack(ctx)
+		},
 	})
-	if number != 0 {
+	if right {
 		t.refund = append(t.refund, number)
-	}
-	if !right {
-		t.takeBack(ctx)
 	}
 	return ans, right
 }

@@ -40,11 +40,13 @@ type Password struct {
 	Familiar func(context.Context) (bool, error)
 	// Slow slows down the source.
 	Slow func()
+	// Back takes a counted try back at once, before anybody who waits to ask the
+	// same goes on.
+	Back func(number int64)
 }
 
-// Judge judges a password. Where it is right, or nobody could tell, the number of
-// the counted try is to be taken back; else it is 0. A password that is right has
-// the zero answer.
+// Judge judges a password. Where it is right, the number of the counted try is to
+// be taken back, and the answer is zero; else the number is 0.
 func (d Door) Judge(ctx context.Context, p Password) (ans account.Answer, number int64, right bool) {
 	why, leave := p.Memory.Enter(ctx, p.Refused, p.Now, p.Facts.PasswordChanged)
 	defer leave()
@@ -73,7 +75,8 @@ func (d Door) Judge(ctx context.Context, p Password) (ans account.Answer, number
 	switch {
 	case err != nil:
 		d.Log.Error("asking the directory", "error", err)
-		return verdict.Unavailable(account.DirectoryUnavailable), number, false
+		p.Back(number)
+		return verdict.Unavailable(account.DirectoryUnavailable), 0, false
 	case reason == account.OK:
 		return account.Answer{}, number, true
 	}
