@@ -23,7 +23,7 @@ import (
 const (
 	// mostKept is how many tries of one bucket are kept in memory: more has only
 	// somebody who is being guessed at for long.
-	mostKept = 64
+	mostKept = 512
 	// atOnce is how many tries Sweep looks at.
 	atOnce = 1000
 )
@@ -37,6 +37,8 @@ type history struct {
 
 // try is when, in nanoseconds, and which.
 type try struct{ at, number int64 }
+
+func earlier(a, b try) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.number, b.number)) }
 
 // Counter remembers what is in the table of tries.
 type Counter struct {
@@ -102,7 +104,7 @@ func (b *Book) keep(bucket string, h *history) {
 }
 
 func (b *Book) read(bucket string, since int64) (h *history, err error) {
-	found, err := b.Query("SELECT at, number FROM attempt WHERE bucket = ? AND at >= ? ORDER BY at, number", bucket, since)
+	found, err := b.Query("SELECT at, number FROM attempt WHERE bucket = ? AND at >= ? ORDER BY number", bucket, since)
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +117,8 @@ func (b *Book) read(bucket string, since int64) (h *history, err error) {
 		}
 		h.tries = append(h.tries, t)
 	}
+	// They lie in this order already, but where a clock was set back.
+	slices.SortFunc(h.tries, earlier)
 	return h, found.Err()
 }
 
@@ -132,7 +136,7 @@ func (b *Book) Add(bucket string, at time.Time) (int64, error) {
 	}
 	b.counter.names.add(t.number, bucket)
 	if h := b.known(bucket); h != nil {
-		place, _ := slices.BinarySearchFunc(h.tries, t, func(a, b try) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.number, b.number)) })
+		place, _ := slices.BinarySearchFunc(h.tries, t, earlier)
 		b.keep(bucket, &history{since: h.since, tries: slices.Insert(slices.Clone(h.tries), place, t)})
 	}
 	return t.number, nil
