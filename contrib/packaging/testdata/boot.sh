@@ -33,6 +33,6 @@ ExecStart=sh -c '/bin/sh -eux story.sh >out 2>&1; echo \$\$? >status'
 TimeoutStartSec=infinity
 END
 timeout --kill-after=10 240 systemd-nspawn --quiet --boot --directory="$root" --machine="sallyport-story-$$" --private-network \
-	--register=no --keep-unit --console=pipe systemd.unit=story.target >"$dir/console" 2>&1 </dev/null || true
+	--bind-ro="$dir/room/upper:/upper" --register=no --keep-unit --console=pipe systemd.unit=story.target >"$dir/console" 2>&1 </dev/null || true
 cp "$root/story/out" "$dir/out"
 exit "$(cat "$root/story/status")"
