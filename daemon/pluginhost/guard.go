@@ -7,7 +7,9 @@ import (
 	"maps"
 	"time"
 
+	"github.com/sallyport/sallyport/daemon/pluginhost/answer"
 	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/factor/transfer"
 	"github.com/sallyport/sallyport/plugins/hook"
 	"github.com/sallyport/sallyport/plugins/wire"
 )
@@ -15,9 +17,6 @@ import (
 // The guarded types are what the rest of the daemon holds instead of a plugin:
 // they find the process of the moment, bound each call, look at each answer,
 // and report what happened.
-
-// maxSecret bounds what a plugin may show to a person, in bytes.
-const maxSecret = 8 << 10
 
 // enrollPatience is how many times longer than a verdict a new record may take:
 // a sheet of emergency codes is ten slow hashes, somebody waits for it once in
@@ -30,7 +29,10 @@ const afterLimit = time.Minute
 
 type guardedFactor struct{ *supervisor }
 
-var _ factor.Factor = guardedFactor{}
+var (
+	_ factor.Factor   = guardedFactor{}
+	_ transfer.Factor = guardedFactor{}
+)
 
 // Info answers from memory; it fails while the process is down, so that it can
 // serve as a question of health.
@@ -57,7 +59,7 @@ func (g guardedFactor) Enroll(ctx context.Context, e factor.Enrollment) (factor.
 		if err != nil {
 			return err
 		}
-		return checkIssued(issued)
+		return answer.Issued(issued)
 	})
 	if err != nil {
 		return factor.Issued{}, err
@@ -73,12 +75,39 @@ func (g guardedFactor) Verify(ctx context.Context, r factor.Request) (factor.Res
 		if err != nil {
 			return err
 		}
-		return checkResult(r, result)
+		return answer.Result(r, result)
 	})
 	if err != nil {
 		return factor.Result{}, err
 	}
 	return result, nil
+}
+
+func (g guardedFactor) Import(ctx context.Context, a transfer.Arrival) (made transfer.Imported, err error) {
+	a.Settings = g.spec.Settings
+	err = g.do(ctx, "import", func(ctx context.Context, p *process) (err error) {
+		if made, err = p.factor.Import(ctx, a); err != nil {
+			return err
+		}
+		return answer.Imported(made)
+	})
+	if err != nil {
+		return transfer.Imported{}, err
+	}
+	return made, nil
+}
+
+func (g guardedFactor) Export(ctx context.Context, d transfer.Departure) (text string, err error) {
+	err = g.do(ctx, "export", func(ctx context.Context, p *process) (err error) {
+		if text, err = p.factor.Export(ctx, d); err != nil {
+			return err
+		}
+		return answer.Exported(text)
+	})
+	if err != nil {
+		return "", err
+	}
+	return text, nil
 }
 
 type guardedHook struct{ *supervisor }
@@ -115,7 +144,7 @@ func (s *supervisor) do(ctx context.Context, name string, call func(context.Cont
 	}
 	limit := s.spec.Timeout
 	switch name {
-	case "enroll":
+	case "enroll", "import", "export":
 		limit *= enrollPatience
 	case "after":
 		limit = afterLimit
@@ -137,41 +166,3 @@ func (s *supervisor) do(ctx context.Context, name string, call func(context.Cont
 }
 
 func (s *supervisor) errDown() error { return fmt.Errorf("plugin %s: %w", s.spec.Kind, ErrDown) }
-
-// checkResult refuses an answer that the contract does not allow.
-func checkResult(r factor.Request, got factor.Result) error {
-	if got.Verdict > factor.Accept {
-		return errors.New("the answer has a verdict that does not exist")
-	}
-	if len(got.Payload) > factor.MaxPayload {
-		return fmt.Errorf("the answer has a payload of %d bytes, over the limit of %d", len(got.Payload), factor.MaxPayload)
-	}
-	if got.Uses < 0 {
-		return errors.New("the answer has a negative number of uses")
-	}
-	if got.Record == "" {
-		if got.Verdict == factor.Accept || got.Payload != nil {
-			return errors.New("the answer names no record")
-		}
-		return nil
-	}
-	for _, rec := range r.Records {
-		if rec.ID == got.Record {
-			return nil
-		}
-	}
-	return errors.New("the answer names a record that was not asked about")
-}
-
-// checkIssued refuses a new record that the contract does not allow.
-func checkIssued(i factor.Issued) error {
-	switch {
-	case len(i.Payload) > factor.MaxPayload:
-		return fmt.Errorf("the new record has a payload of %d bytes, over the limit of %d", len(i.Payload), factor.MaxPayload)
-	case len(i.Secret)+len(i.URI) > maxSecret:
-		return errors.New("the new record has a secret over the limit")
-	case i.Uses < 0:
-		return errors.New("the new record has a negative number of uses")
-	}
-	return nil
-}

@@ -11,10 +11,12 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/factor/transfer"
 	"github.com/sallyport/sallyport/plugins/hook"
 	"github.com/sallyport/sallyport/plugins/wire/hookwire"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 	"github.com/sallyport/sallyport/plugins/wire/plain"
+	"github.com/sallyport/sallyport/plugins/wire/transferwire"
 )
 
 // ErrNoAnswer means that nothing came back from the plugin, or too late. It is
@@ -29,7 +31,10 @@ type FactorClient struct {
 	jailed atomic.Bool
 }
 
-var _ factor.Factor = (*FactorClient)(nil)
+var (
+	_ factor.Factor   = (*FactorClient)(nil)
+	_ transfer.Factor = (*FactorClient)(nil)
+)
 
 func newFactorClient(c pb.FactorClient, now func() time.Time) *FactorClient {
 	return &FactorClient{pb: c, verify: newMux(c, now)}
@@ -56,6 +61,24 @@ func (c *FactorClient) Enroll(ctx context.Context, e factor.Enrollment) (factor.
 		return factor.Issued{}, callError("enroll", err)
 	}
 	return issuedFromWire(r)
+}
+
+// Import asks the plugin for the payload of a record of another system.
+func (c *FactorClient) Import(ctx context.Context, a transfer.Arrival) (transfer.Imported, error) {
+	r, err := c.pb.Import(ctx, transferwire.ArrivalToWire(a))
+	if err != nil {
+		return transfer.Imported{}, callError("import", err)
+	}
+	return transferwire.ImportedFromWire(r), nil
+}
+
+// Export asks the plugin for the text of a record.
+func (c *FactorClient) Export(ctx context.Context, d transfer.Departure) (string, error) {
+	r, err := c.pb.Export(ctx, transferwire.DepartureToWire(d))
+	if err != nil {
+		return "", callError("export", err)
+	}
+	return string(r.GetText()), nil
 }
 
 // Verify asks the plugin on the one stream that all checks share.
@@ -116,6 +139,8 @@ func callError(call string, err error) error {
 	switch s.Code() {
 	case codes.OK:
 		return nil
+	case codes.Unimplemented:
+		return fmt.Errorf("calling %s of the plugin: %w", call, transfer.ErrUnsupported)
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		return fmt.Errorf("%w to %s: %s: %s", ErrNoAnswer, call, s.Code(), plain.Line(s.Message()))
 	}

@@ -11,9 +11,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/factor/transfer"
 	"github.com/sallyport/sallyport/plugins/hook"
 	"github.com/sallyport/sallyport/plugins/wire/hookwire"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
+	"github.com/sallyport/sallyport/plugins/wire/transferwire"
 )
 
 // travel sends a message through bytes into another of its type.
@@ -72,6 +74,24 @@ func TestEveryFieldTravels(t *testing.T) {
 			}
 			same(t, enrollmentFromWire(travel(t, enrollmentToWire(want), &pb.EnrollRequest{})), want)
 		},
+		"arrival": func(t *rapid.T) {
+			want := transfer.Arrival{Text: raw().Draw(t, "text"), Settings: rapid.MapOfN(text, text, 1, 5).Draw(t, "settings")}
+			same(t, transferwire.ArrivalFromWire(travel(t, transferwire.ArrivalToWire(want), &pb.ImportRequest{})), want)
+		},
+		"imported": func(t *rapid.T) {
+			want := transfer.Imported{
+				Format: number.Draw(t, "format"), Payload: some().Draw(t, "payload"),
+				Refused: rapid.StringMatching(`[a-z ]{0,100}`).Draw(t, "refused"),
+			}
+			same(t, transferwire.ImportedFromWire(travel(t, transferwire.ImportedToWire(want), &pb.ImportReply{})), want)
+		},
+		"departure": func(t *rapid.T) {
+			want := transfer.Departure{
+				Record:  factor.Record{ID: text.Draw(t, "id"), Format: number.Draw(t, "format"), Payload: some().Draw(t, "payload")},
+				Account: raw().Draw(t, "account"), Issuer: raw().Draw(t, "issuer"),
+			}
+			same(t, transferwire.DepartureFromWire(travel(t, transferwire.DepartureToWire(want), &pb.ExportRequest{})), want)
+		},
 		"issued": func(t *rapid.T) {
 			want := factor.Issued{
 				Format: number.Draw(t, "format"), Payload: some().Draw(t, "payload"), Secret: raw().Draw(t, "secret"),
@@ -126,7 +146,7 @@ func TestEveryFieldTravels(t *testing.T) {
 			want := hook.Setup{
 				Settings: rapid.MapOfN(rapid.String(), rapid.String(), 1, 5).Draw(t, "settings"), Operator: rapid.String().Draw(t, "operator"),
 				Phone: rapid.String().Draw(t, "phone"), Hours: rapid.String().Draw(t, "hours"), Mail: rapid.String().Draw(t, "mail"),
-				Addresses: rapid.Bool().Draw(t, "addresses"), German: rapid.String().Draw(t, "german"),
+				Addresses: rapid.Bool().Draw(t, "addresses"), German: rapid.String().Draw(t, "german"), Texts: rapid.String().Draw(t, "texts"),
 			}
 			same(t, hookwire.SetupFromWire(travel(t, hookwire.SetupToWire(want), &pb.ReadyRequest{})), want)
 		},
@@ -143,7 +163,7 @@ func TestEveryFieldIsCarried(t *testing.T) {
 		fields int
 	}{
 		{factor.Info{}, 8}, {factor.Enrollment{}, 5}, {factor.Issued{}, 6}, {factor.Record{}, 3}, {factor.Request{}, 4},
-		{factor.Result{}, 7}, {hook.Attempt{}, 5}, {hook.Veto{}, 2}, {hook.Event{}, 14}, {hook.Setup{}, 7}, {hook.Problem{}, 3},
+		{factor.Result{}, 7}, {hook.Attempt{}, 5}, {hook.Veto{}, 2}, {hook.Event{}, 14}, {hook.Setup{}, 8}, {hook.Problem{}, 3},
 	} {
 		if n := reflect.TypeOf(c.value).NumField(); n != c.fields {
 			t.Errorf("%T has %d fields, and the wire carries %d", c.value, n, c.fields)

@@ -16,12 +16,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/factor/transfer"
 	"github.com/sallyport/sallyport/plugins/hook"
 	"github.com/sallyport/sallyport/plugins/wire/crew"
 	"github.com/sallyport/sallyport/plugins/wire/gather"
 	"github.com/sallyport/sallyport/plugins/wire/hookwire"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 	"github.com/sallyport/sallyport/plugins/wire/plain"
+	"github.com/sallyport/sallyport/plugins/wire/transferwire"
 )
 
 // atOnce bounds the requests that a plugin works on at the same time. Beyond
@@ -60,6 +62,32 @@ func (s *factorServer) Enroll(ctx context.Context, r *pb.EnrollRequest) (reply *
 		return nil, err
 	}
 	return issuedToWire(i), nil
+}
+
+func (s *factorServer) Import(ctx context.Context, r *pb.ImportRequest) (reply *pb.ImportReply, err error) {
+	defer guard(&err)
+	f, ok := s.impl.(transfer.Factor)
+	if !ok {
+		return s.UnimplementedFactorServer.Import(ctx, r)
+	}
+	i, err := f.Import(ctx, transferwire.ArrivalFromWire(r))
+	if err != nil {
+		return nil, err
+	}
+	return transferwire.ImportedToWire(i), nil
+}
+
+func (s *factorServer) Export(ctx context.Context, r *pb.ExportRequest) (reply *pb.ExportReply, err error) {
+	defer guard(&err)
+	f, ok := s.impl.(transfer.Factor)
+	if !ok {
+		return s.UnimplementedFactorServer.Export(ctx, r)
+	}
+	text, err := f.Export(ctx, transferwire.DepartureFromWire(r))
+	if err != nil {
+		return nil, err
+	}
+	return &pb.ExportReply{Text: []byte(text)}, nil
 }
 
 // Verify serves one stream until it ends. It returns only when every request

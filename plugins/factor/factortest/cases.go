@@ -24,6 +24,7 @@ func TOTP(settings map[string]string) Case {
 		Settings: settings,
 		Right:    func(i factor.Issued, at time.Time) (string, error) { return Code(i.URI, at) },
 		Wrong:    wrongCode,
+		Text:     func(i factor.Issued) string { return i.URI },
 	}
 }
 

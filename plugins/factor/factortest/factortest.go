@@ -32,6 +32,9 @@ type Case struct {
 	// Parallel is how many calls the concurrency test makes at once; 0 means
 	// 64. A slow factor behind a deadline needs fewer.
 	Parallel int
+	// Text is what another system knows of the record, where the factor takes and
+	// gives back records (package transfer); nil says that it does not.
+	Text func(i factor.Issued) string
 }
 
 // patience is the deadline of each call: long enough for a slow machine under
@@ -64,6 +67,7 @@ func Run(t *testing.T, f factor.Factor, c Case) {
 		{"a cancelled context is an error", (*suite).cancelled},
 		{"many at once agree", (*suite).concurrent},
 		{"secrets are not printed", (*suite).redacted},
+		{"records come in and leave, or do not", (*suite).transfers},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(s, t) })
 	}

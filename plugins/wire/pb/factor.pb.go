@@ -741,6 +741,223 @@ func (x *VerifyReply) GetError() string {
 	return ""
 }
 
+type ImportRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          []byte                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	Settings      map[string]string      `protobuf:"bytes,2,rep,name=settings,proto3" json:"settings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportRequest) Reset() {
+	*x = ImportRequest{}
+	mi := &file_factor_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportRequest) ProtoMessage() {}
+
+func (x *ImportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_factor_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportRequest.ProtoReflect.Descriptor instead.
+func (*ImportRequest) Descriptor() ([]byte, []int) {
+	return file_factor_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ImportRequest) GetText() []byte {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
+func (x *ImportRequest) GetSettings() map[string]string {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+type ImportReply struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Format  uint32                 `protobuf:"varint,1,opt,name=format,proto3" json:"format,omitempty"`
+	Payload []byte                 `protobuf:"bytes,2,opt,name=payload,proto3" json:"payload,omitempty"`
+	// If not empty, the text is not taken, for this reason.
+	Refused       []byte `protobuf:"bytes,3,opt,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportReply) Reset() {
+	*x = ImportReply{}
+	mi := &file_factor_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportReply) ProtoMessage() {}
+
+func (x *ImportReply) ProtoReflect() protoreflect.Message {
+	mi := &file_factor_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportReply.ProtoReflect.Descriptor instead.
+func (*ImportReply) Descriptor() ([]byte, []int) {
+	return file_factor_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ImportReply) GetFormat() uint32 {
+	if x != nil {
+		return x.Format
+	}
+	return 0
+}
+
+func (x *ImportReply) GetPayload() []byte {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *ImportReply) GetRefused() []byte {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
+type ExportRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Record        *Record                `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	Account       []byte                 `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	Issuer        []byte                 `protobuf:"bytes,3,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportRequest) Reset() {
+	*x = ExportRequest{}
+	mi := &file_factor_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportRequest) ProtoMessage() {}
+
+func (x *ExportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_factor_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
+func (*ExportRequest) Descriptor() ([]byte, []int) {
+	return file_factor_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ExportRequest) GetRecord() *Record {
+	if x != nil {
+		return x.Record
+	}
+	return nil
+}
+
+func (x *ExportRequest) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *ExportRequest) GetIssuer() []byte {
+	if x != nil {
+		return x.Issuer
+	}
+	return nil
+}
+
+type ExportReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          []byte                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportReply) Reset() {
+	*x = ExportReply{}
+	mi := &file_factor_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportReply) ProtoMessage() {}
+
+func (x *ExportReply) ProtoReflect() protoreflect.Message {
+	mi := &file_factor_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportReply.ProtoReflect.Descriptor instead.
+func (*ExportReply) Descriptor() ([]byte, []int) {
+	return file_factor_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ExportReply) GetText() []byte {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
 var File_factor_proto protoreflect.FileDescriptor
 
 const file_factor_proto_rawDesc = "" +
@@ -804,15 +1021,33 @@ const file_factor_proto_rawDesc = "" +
 	"\x05drift\x18\b \x01(\x03R\x05drift\x12\x14\n" +
 	"\x05error\x18\t \x01(\tR\x05errorB\n" +
 	"\n" +
-	"\b_payload*H\n" +
+	"\b_payload\"\xae\x01\n" +
+	"\rImportRequest\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\fR\x04text\x12L\n" +
+	"\bsettings\x18\x02 \x03(\v20.sallyport.factor.v1.ImportRequest.SettingsEntryR\bsettings\x1a;\n" +
+	"\rSettingsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"Y\n" +
+	"\vImportReply\x12\x16\n" +
+	"\x06format\x18\x01 \x01(\rR\x06format\x12\x18\n" +
+	"\apayload\x18\x02 \x01(\fR\apayload\x12\x18\n" +
+	"\arefused\x18\x03 \x01(\fR\arefused\"v\n" +
+	"\rExportRequest\x123\n" +
+	"\x06record\x18\x01 \x01(\v2\x1b.sallyport.factor.v1.RecordR\x06record\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\fR\aaccount\x12\x16\n" +
+	"\x06issuer\x18\x03 \x01(\fR\x06issuer\"!\n" +
+	"\vExportReply\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\fR\x04text*H\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNAVAILABLE\x10\x00\x12\x10\n" +
 	"\fVERDICT_DENY\x10\x01\x12\x12\n" +
-	"\x0eVERDICT_ACCEPT\x10\x022\xf9\x01\n" +
+	"\x0eVERDICT_ACCEPT\x10\x022\x99\x03\n" +
 	"\x06Factor\x12H\n" +
 	"\x04Info\x12 .sallyport.factor.v1.InfoRequest\x1a\x1e.sallyport.factor.v1.InfoReply\x12N\n" +
 	"\x06Enroll\x12\".sallyport.factor.v1.EnrollRequest\x1a .sallyport.factor.v1.EnrollReply\x12U\n" +
-	"\x06Verify\x12#.sallyport.factor.v1.VerifyRequests\x1a\".sallyport.factor.v1.VerifyReplies(\x010\x01B0Z.github.com/sallyport/sallyport/plugins/wire/pbb\x06proto3"
+	"\x06Verify\x12#.sallyport.factor.v1.VerifyRequests\x1a\".sallyport.factor.v1.VerifyReplies(\x010\x01\x12N\n" +
+	"\x06Import\x12\".sallyport.factor.v1.ImportRequest\x1a .sallyport.factor.v1.ImportReply\x12N\n" +
+	"\x06Export\x12\".sallyport.factor.v1.ExportRequest\x1a .sallyport.factor.v1.ExportReplyB0Z.github.com/sallyport/sallyport/plugins/wire/pbb\x06proto3"
 
 var (
 	file_factor_proto_rawDescOnce sync.Once
@@ -827,7 +1062,7 @@ func file_factor_proto_rawDescGZIP() []byte {
 }
 
 var file_factor_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_factor_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_factor_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_factor_proto_goTypes = []any{
 	(Verdict)(0),           // 0: sallyport.factor.v1.Verdict
 	(*InfoRequest)(nil),    // 1: sallyport.factor.v1.InfoRequest
@@ -839,25 +1074,36 @@ var file_factor_proto_goTypes = []any{
 	(*VerifyRequest)(nil),  // 7: sallyport.factor.v1.VerifyRequest
 	(*VerifyReplies)(nil),  // 8: sallyport.factor.v1.VerifyReplies
 	(*VerifyReply)(nil),    // 9: sallyport.factor.v1.VerifyReply
-	nil,                    // 10: sallyport.factor.v1.EnrollRequest.SettingsEntry
+	(*ImportRequest)(nil),  // 10: sallyport.factor.v1.ImportRequest
+	(*ImportReply)(nil),    // 11: sallyport.factor.v1.ImportReply
+	(*ExportRequest)(nil),  // 12: sallyport.factor.v1.ExportRequest
+	(*ExportReply)(nil),    // 13: sallyport.factor.v1.ExportReply
+	nil,                    // 14: sallyport.factor.v1.EnrollRequest.SettingsEntry
+	nil,                    // 15: sallyport.factor.v1.ImportRequest.SettingsEntry
 }
 var file_factor_proto_depIdxs = []int32{
-	10, // 0: sallyport.factor.v1.EnrollRequest.settings:type_name -> sallyport.factor.v1.EnrollRequest.SettingsEntry
+	14, // 0: sallyport.factor.v1.EnrollRequest.settings:type_name -> sallyport.factor.v1.EnrollRequest.SettingsEntry
 	7,  // 1: sallyport.factor.v1.VerifyRequests.requests:type_name -> sallyport.factor.v1.VerifyRequest
 	5,  // 2: sallyport.factor.v1.VerifyRequest.records:type_name -> sallyport.factor.v1.Record
 	9,  // 3: sallyport.factor.v1.VerifyReplies.replies:type_name -> sallyport.factor.v1.VerifyReply
 	0,  // 4: sallyport.factor.v1.VerifyReply.verdict:type_name -> sallyport.factor.v1.Verdict
-	1,  // 5: sallyport.factor.v1.Factor.Info:input_type -> sallyport.factor.v1.InfoRequest
-	3,  // 6: sallyport.factor.v1.Factor.Enroll:input_type -> sallyport.factor.v1.EnrollRequest
-	6,  // 7: sallyport.factor.v1.Factor.Verify:input_type -> sallyport.factor.v1.VerifyRequests
-	2,  // 8: sallyport.factor.v1.Factor.Info:output_type -> sallyport.factor.v1.InfoReply
-	4,  // 9: sallyport.factor.v1.Factor.Enroll:output_type -> sallyport.factor.v1.EnrollReply
-	8,  // 10: sallyport.factor.v1.Factor.Verify:output_type -> sallyport.factor.v1.VerifyReplies
-	8,  // [8:11] is the sub-list for method output_type
-	5,  // [5:8] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	15, // 5: sallyport.factor.v1.ImportRequest.settings:type_name -> sallyport.factor.v1.ImportRequest.SettingsEntry
+	5,  // 6: sallyport.factor.v1.ExportRequest.record:type_name -> sallyport.factor.v1.Record
+	1,  // 7: sallyport.factor.v1.Factor.Info:input_type -> sallyport.factor.v1.InfoRequest
+	3,  // 8: sallyport.factor.v1.Factor.Enroll:input_type -> sallyport.factor.v1.EnrollRequest
+	6,  // 9: sallyport.factor.v1.Factor.Verify:input_type -> sallyport.factor.v1.VerifyRequests
+	10, // 10: sallyport.factor.v1.Factor.Import:input_type -> sallyport.factor.v1.ImportRequest
+	12, // 11: sallyport.factor.v1.Factor.Export:input_type -> sallyport.factor.v1.ExportRequest
+	2,  // 12: sallyport.factor.v1.Factor.Info:output_type -> sallyport.factor.v1.InfoReply
+	4,  // 13: sallyport.factor.v1.Factor.Enroll:output_type -> sallyport.factor.v1.EnrollReply
+	8,  // 14: sallyport.factor.v1.Factor.Verify:output_type -> sallyport.factor.v1.VerifyReplies
+	11, // 15: sallyport.factor.v1.Factor.Import:output_type -> sallyport.factor.v1.ImportReply
+	13, // 16: sallyport.factor.v1.Factor.Export:output_type -> sallyport.factor.v1.ExportReply
+	12, // [12:17] is the sub-list for method output_type
+	7,  // [7:12] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_factor_proto_init() }
@@ -874,7 +1120,7 @@ func file_factor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_factor_proto_rawDesc), len(file_factor_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

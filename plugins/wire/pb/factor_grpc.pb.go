@@ -28,6 +28,8 @@ const (
 	Factor_Info_FullMethodName   = "/sallyport.factor.v1.Factor/Info"
 	Factor_Enroll_FullMethodName = "/sallyport.factor.v1.Factor/Enroll"
 	Factor_Verify_FullMethodName = "/sallyport.factor.v1.Factor/Verify"
+	Factor_Import_FullMethodName = "/sallyport.factor.v1.Factor/Import"
+	Factor_Export_FullMethodName = "/sallyport.factor.v1.Factor/Export"
 )
 
 // FactorClient is the client API for Factor service.
@@ -41,6 +43,10 @@ type FactorClient interface {
 	// Verify is opened once and carries every check of this process. Replies
 	// come in any order and name the request they answer.
 	Verify(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[VerifyRequests, VerifyReplies], error)
+	// Import and Export are optional (package plugins/factor/transfer): a plugin
+	// without them leaves them unimplemented.
+	Import(ctx context.Context, in *ImportRequest, opts ...grpc.CallOption) (*ImportReply, error)
+	Export(ctx context.Context, in *ExportRequest, opts ...grpc.CallOption) (*ExportReply, error)
 }
 
 type factorClient struct {
@@ -84,6 +90,26 @@ func (c *factorClient) Verify(ctx context.Context, opts ...grpc.CallOption) (grp
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Factor_VerifyClient = grpc.BidiStreamingClient[VerifyRequests, VerifyReplies]
 
+func (c *factorClient) Import(ctx context.Context, in *ImportRequest, opts ...grpc.CallOption) (*ImportReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportReply)
+	err := c.cc.Invoke(ctx, Factor_Import_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *factorClient) Export(ctx context.Context, in *ExportRequest, opts ...grpc.CallOption) (*ExportReply, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportReply)
+	err := c.cc.Invoke(ctx, Factor_Export_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // FactorServer is the server API for Factor service.
 // All implementations must embed UnimplementedFactorServer
 // for forward compatibility.
@@ -95,6 +121,10 @@ type FactorServer interface {
 	// Verify is opened once and carries every check of this process. Replies
 	// come in any order and name the request they answer.
 	Verify(grpc.BidiStreamingServer[VerifyRequests, VerifyReplies]) error
+	// Import and Export are optional (package plugins/factor/transfer): a plugin
+	// without them leaves them unimplemented.
+	Import(context.Context, *ImportRequest) (*ImportReply, error)
+	Export(context.Context, *ExportRequest) (*ExportReply, error)
 	mustEmbedUnimplementedFactorServer()
 }
 
@@ -113,6 +143,12 @@ func (UnimplementedFactorServer) Enroll(context.Context, *EnrollRequest) (*Enrol
 }
 func (UnimplementedFactorServer) Verify(grpc.BidiStreamingServer[VerifyRequests, VerifyReplies]) error {
 	return status.Error(codes.Unimplemented, "method Verify not implemented")
+}
+func (UnimplementedFactorServer) Import(context.Context, *ImportRequest) (*ImportReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Import not implemented")
+}
+func (UnimplementedFactorServer) Export(context.Context, *ExportRequest) (*ExportReply, error) {
+	return nil, status.Error(codes.Unimplemented, "method Export not implemented")
 }
 func (UnimplementedFactorServer) mustEmbedUnimplementedFactorServer() {}
 func (UnimplementedFactorServer) testEmbeddedByValue()                {}
@@ -178,6 +214,42 @@ func _Factor_Verify_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Factor_VerifyServer = grpc.BidiStreamingServer[VerifyRequests, VerifyReplies]
 
+func _Factor_Import_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FactorServer).Import(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Factor_Import_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FactorServer).Import(ctx, req.(*ImportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Factor_Export_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FactorServer).Export(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Factor_Export_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FactorServer).Export(ctx, req.(*ExportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Factor_ServiceDesc is the grpc.ServiceDesc for Factor service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -192,6 +264,14 @@ var Factor_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Enroll",
 			Handler:    _Factor_Enroll_Handler,
+		},
+		{
+			MethodName: "Import",
+			Handler:    _Factor_Import_Handler,
+		},
+		{
+			MethodName: "Export",
+			Handler:    _Factor_Export_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -37,6 +37,7 @@ type ReadyRequest struct {
 	Mail          string                 `protobuf:"bytes,5,opt,name=mail,proto3" json:"mail,omitempty"`
 	Addresses     bool                   `protobuf:"varint,6,opt,name=addresses,proto3" json:"addresses,omitempty"`
 	German        string                 `protobuf:"bytes,7,opt,name=german,proto3" json:"german,omitempty"`
+	Texts         string                 `protobuf:"bytes,8,opt,name=texts,proto3" json:"texts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -116,6 +117,13 @@ func (x *ReadyRequest) GetAddresses() bool {
 func (x *ReadyRequest) GetGerman() string {
 	if x != nil {
 		return x.German
+	}
+	return ""
+}
+
+func (x *ReadyRequest) GetTexts() string {
+	if x != nil {
+		return x.Texts
 	}
 	return ""
 }
@@ -555,7 +563,7 @@ var File_hook_proto protoreflect.FileDescriptor
 const file_hook_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"hook.proto\x12\x11sallyport.hook.v1\"\xa8\x02\n" +
+	"hook.proto\x12\x11sallyport.hook.v1\"\xbe\x02\n" +
 	"\fReadyRequest\x12I\n" +
 	"\bsettings\x18\x01 \x03(\v2-.sallyport.hook.v1.ReadyRequest.SettingsEntryR\bsettings\x12\x1a\n" +
 	"\boperator\x18\x02 \x01(\tR\boperator\x12\x14\n" +
@@ -563,7 +571,8 @@ const file_hook_proto_rawDesc = "" +
 	"\x05hours\x18\x04 \x01(\tR\x05hours\x12\x12\n" +
 	"\x04mail\x18\x05 \x01(\tR\x04mail\x12\x1c\n" +
 	"\taddresses\x18\x06 \x01(\bR\taddresses\x12\x16\n" +
-	"\x06german\x18\a \x01(\tR\x06german\x1a;\n" +
+	"\x06german\x18\a \x01(\tR\x06german\x12\x14\n" +
+	"\x05texts\x18\b \x01(\tR\x05texts\x1a;\n" +
 	"\rSettingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"d\n" +
