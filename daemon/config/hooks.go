@@ -55,7 +55,7 @@ func (x examination) hook(table string, h Hook, s hook.Setup) {
 
 // Setup is what every hook is told at its start, without settings of its own.
 func (c *Config) Setup() hook.Setup {
-	s := hook.Setup{Operator: c.Page.Operator, Phone: c.Page.Support.Phone, Hours: c.Page.Support.Hours, Mail: c.Page.Support.Mail, German: c.Page.German}
+	s := hook.Setup{Operator: c.Page.Operator, Phone: c.Page.Support.Phone, Hours: c.Page.Support.Hours, Mail: c.Page.Support.Mail, German: c.Page.German, Texts: c.Page.Texts}
 	if s.Operator == "" {
 		s.Operator = c.Issuer
 	}

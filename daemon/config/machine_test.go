@@ -114,14 +114,14 @@ func TestFormGoesFirst(t *testing.T) {
 // thing that it does not take has its line.
 func TestAHookIsAskedForItsSettings(t *testing.T) {
 	text := strings.NewReplacer(`on_error = "deny"`, "before = false\nmail = true\n[hook.settings]\ncolour = \"red\"\nsize = 3\n",
-		"[page.support]\n", "[page.support]\nphone = \"112\"\n").Replace(base)
+		"[page.support]\n", "texts = \"texts\"\n[page.support]\nphone = \"112\"\n").Replace(base)
 	path := filepath.Join(t.TempDir(), "c.toml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	line := func(what string) int { return 1 + strings.Count(text[:strings.Index(text, what)], "\n") }
 	_, err := Load(path, Machine{Hook: func(h Hook, s hook.Setup) error {
-		if h.Name != "notify" || h.Before || !h.Mail || s.Settings["colour"] != "red" || s.Settings["size"] != "3" || s.Phone != "112" || s.German != "sie" || s.Operator == "" {
+		if h.Name != "notify" || h.Before || !h.Mail || s.Settings["colour"] != "red" || s.Settings["size"] != "3" || s.Phone != "112" || s.German != "sie" || s.Operator == "" || s.Texts != filepath.Join(filepath.Dir(path), "texts") {
 			t.Errorf("asked %+v about %+v", h, s)
 		}
 		return fmt.Errorf("starting: %w", hook.Unfit{{Key: "colour", Reason: "is red", Fix: "write green"}, {Reason: "are few", Fix: "write more"}})

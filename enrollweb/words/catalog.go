@@ -1,11 +1,11 @@
 package words
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/go-playground/locales"
+
+	"github.com/sallyport/sallyport/plugins/hook/wording"
 )
 
 // Catalog is one language.
@@ -31,7 +31,7 @@ func (c *Catalog) T(key string, pairs ...any) string {
 	if !ok {
 		return key
 	}
-	return fill(m[plain], pairs)
+	return wording.Fill(m[plain], pairs...)
 }
 
 // Count is a message that tells how many, in the form that the language has for
@@ -45,17 +45,7 @@ func (c *Catalog) Count(key string, n int, pairs ...any) string {
 	if !ok {
 		text = m[plain]
 	}
-	return fill(text, append([]any{"n", n}, pairs...))
-}
-
-// fill puts all values in at once: what looks like a place in a value, the name
-// of a device perhaps, stays as it is.
-func fill(text string, pairs []any) string {
-	var swap []string
-	for i := 0; i+1 < len(pairs); i += 2 {
-		swap = append(swap, fmt.Sprintf("{%s}", pairs[i]), fmt.Sprint(pairs[i+1]))
-	}
-	return strings.NewReplacer(swap...).Replace(text)
+	return wording.Fill(text, append([]any{"n", n}, pairs...)...)
 }
 
 // ServiceName is the word for a service, or its name where we have none.

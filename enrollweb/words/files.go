@@ -1,20 +1,16 @@
 package words
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"path"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/go-playground/locales"
+
+	"github.com/sallyport/sallyport/plugins/hook/wording"
 )
 
 // layered lays messages over each other; the later wins.
@@ -45,26 +41,15 @@ func builtIn() (map[string]map[string]message, error) {
 // operators reads the operator's files. A file or key that we do not know is an
 // error: it would be a text that silently never shows.
 func operators(dir string, built map[string]map[string]message) (map[string]map[string]message, error) {
-	all := make(map[string]map[string]message)
-	if dir == "" {
-		return all, nil
-	}
-	files, err := os.ReadDir(dir)
+	files, err := wording.Folder(dir, "")
 	if err != nil {
-		return nil, fmt.Errorf("reading the folder of texts: %w", err)
+		return nil, err
 	}
-	for _, f := range files {
-		file := filepath.Join(dir, f.Name())
-		name, isJSON := strings.CutSuffix(f.Name(), ".json")
-		if built[name] == nil || !isJSON {
-			return nil, fmt.Errorf("%s: the folder of texts may only hold de.json, de-du.json and en.json", file)
-		}
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("reading texts: %w", err)
-		}
-		if all[name], err = decodeMessages(data, localeOf(name)); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+	all := make(map[string]map[string]message)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		file := files[name]
+		if all[name], err = decodeMessages(file.Data, localeOf(name)); err != nil {
+			return nil, fmt.Errorf("%s: %w", file.Path, err)
 		}
 		ours := built[strings.TrimSuffix(name, "-du")] // "du" may replace any German text
 		for key, m := range all[name] {
@@ -73,7 +58,7 @@ func operators(dir string, built map[string]map[string]message) (map[string]map[
 				sure = message{plain: ""} // a service that only the operator knows
 			}
 			if err := replaces(key, sure, m); err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
+				return nil, fmt.Errorf("%s: %w", file.Path, err)
 			}
 		}
 	}
@@ -99,23 +84,11 @@ func replaces(key string, ours, own message) error {
 		if err := travels(key, text); err != nil {
 			return fmt.Errorf("message %q %w", key, err)
 		}
-		if want, got := places(ours[plain], spare), places(text, spare); want != got {
-			return fmt.Errorf("message %q must have the places %s, and has %s: what stands in braces is filled by the page, and has to be there unchanged", key, want, got)
+		if err := wording.Fits(ours[plain], text, spare); err != nil {
+			return fmt.Errorf("message %q %w", key, err)
 		}
 	}
 	return nil
-}
-
-// places are the {name} places of a text but spare, each once and sorted, or
-// "none".
-func places(text, spare string) string {
-	found := regexp.MustCompile(`\{[^{}]*\}`).FindAllString(text, -1)
-	found = slices.DeleteFunc(found, func(p string) bool { return p == spare })
-	if len(found) == 0 {
-		return "none"
-	}
-	slices.Sort(found)
-	return strings.Join(slices.Compact(found), " ")
 }
 
 func formNames(m message) string {
@@ -126,7 +99,7 @@ func formNames(m message) string {
 // a text or, where it counts, an object with a text for each plural form of the
 // language.
 func decodeMessages(data []byte, locale locales.Translator) (map[string]message, error) {
-	entries, err := object(data, "message")
+	entries, err := wording.Object(data, "message")
 	if err != nil {
 		return nil, err
 	}
@@ -141,10 +114,10 @@ func decodeMessages(data []byte, locale locales.Translator) (map[string]message,
 
 func decodeMessage(value json.RawMessage, locale locales.Translator) (message, error) {
 	if value[0] != '{' {
-		text, err := decodeText(value)
+		text, err := wording.Text(value)
 		return message{plain: text}, err
 	}
-	forms, err := object(value, "form")
+	forms, err := wording.Object(value, "form")
 	if err != nil {
 		return nil, fmt.Errorf("cannot be read: %w", err)
 	}
@@ -153,7 +126,7 @@ func decodeMessage(value json.RawMessage, locale locales.Translator) (message, e
 		want[formOf(rule)] = ""
 	}
 	for form, value := range forms {
-		if got[form], err = decodeText(value); err != nil {
+		if got[form], err = wording.Text(value); err != nil {
 			return nil, fmt.Errorf("in its form %q %w", form, err)
 		}
 	}
@@ -161,49 +134,4 @@ func decodeMessage(value json.RawMessage, locale locales.Translator) (message, e
 		return nil, fmt.Errorf("must have the forms %s, and has %s", formNames(want), formNames(got))
 	}
 	return got, nil
-}
-
-// decodeText refuses an empty text, because a button without a word helps
-// nobody.
-func decodeText(value json.RawMessage) (string, error) {
-	var text *string // null would leave a string as it was: empty
-	if err := json.Unmarshal(value, &text); err != nil {
-		return "", fmt.Errorf("is no text: %w", err)
-	}
-	if text == nil || strings.TrimSpace(*text) == "" {
-		return "", errors.New("is empty: leave it out to keep the built-in text")
-	}
-	return *text, nil
-}
-
-// object reads one flat JSON object and nothing after it. A key given twice is
-// an error, because one of the two would never show.
-func object(data []byte, what string) (map[string]json.RawMessage, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("not a JSON object of %ss", what)
-	}
-	all := make(map[string]json.RawMessage)
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return nil, err
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, fmt.Errorf("%s %q: %w", what, key, err)
-		}
-		name, _ := key.(string)
-		if _, twice := all[name]; twice {
-			return nil, fmt.Errorf("%s %q is given twice", what, name)
-		}
-		all[name] = value
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("something follows the closing brace: one JSON object is wanted, and nothing after it")
-	}
-	return all, nil
 }

@@ -34,9 +34,13 @@ func letters(t *testing.T) []text {
 	var all []text
 	for lang, d := range map[string]letter.Desk{
 		"de":    {Languages: []letter.Language{letter.German}},
-		"de-du": {Languages: []letter.Language{letter.German}, Du: true},
+		"de-du": {Languages: []letter.Language{letter.German}},
 		"en":    {Languages: []letter.Language{letter.English}},
 	} {
+		var err error
+		if d.Words, err = letter.Load("", lang == "de-du"); err != nil {
+			t.Fatal(err)
+		}
 		d.Operator, d.Phone, d.Mail, d.Zone = "Uni", "+49 30 1234567", "hilfe@example.org", time.UTC
 		kinds := 0
 		for k := letter.Kind(1); ; k++ {

@@ -41,6 +41,8 @@ type Setup struct {
 	Operator, Phone, Hours, Mail string
 	// German is how German texts address people: "sie" or "du".
 	German string
+	// Texts is the folder with the operator's own texts (package wording), or empty.
+	Texts string
 	// Addresses says that events will tell Mail and DisplayName.
 	Addresses bool
 }

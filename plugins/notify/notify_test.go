@@ -34,9 +34,13 @@ func (d *desk) Send(_ context.Context, m post.Mail) error {
 func newDesk() *desk {
 	d := &desk{clock: time.Date(2026, 7, 3, 12, 0, 0, 0, time.UTC)}
 	d.Hook = New(func() time.Time { return d.clock }, &d.log)
+	words, err := letter.Load("", false)
+	if err != nil {
+		panic(err) // our own texts
+	}
 	d.cfg = &config{
 		sender: d, from: mail.Address{Name: "Uni", Address: "noreply@example.org"}, maxAge: usualAge,
-		desk: letter.Desk{Operator: "Uni", Phone: "112", Languages: []letter.Language{letter.English}, Zone: time.UTC},
+		desk: letter.Desk{Operator: "Uni", Phone: "112", Languages: []letter.Language{letter.English}, Zone: time.UTC, Words: words},
 	}
 	return d
 }

@@ -88,6 +88,13 @@ func program(t *testing.T) string {
 
 func open(t *testing.T, path, state string, settings map[string]string) *site {
 	t.Helper()
+	return openWith(t, path, hook.Setup{Settings: settings}, state)
+}
+
+// openWith opens a site of an operator with texts of its own.
+func openWith(t *testing.T, path string, setup hook.Setup, state string) *site {
+	t.Helper()
+	t.Helper()
 	s := &site{audit: &audit{}, log: &run.Buffer{}}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	dir, err := os.MkdirTemp("", "sp")
@@ -95,8 +102,10 @@ func open(t *testing.T, path, state string, settings map[string]string) *site {
 		t.Fatal(err)
 	}
 	s.host, err = pluginhost.Start(t.Context(), pluginhost.Config{
-		RunDir: dir, Log: log, Setup: hook.Setup{Operator: "Universität Beispiel", Phone: "+49 30 1234567", Hours: "Mo-Fr 9-17", Mail: "hilfe@example.org"},
-	}, nil, []pluginhost.Spec{{Kind: "notify", Path: path, MTLS: true, Addresses: true, Settings: settings}})
+		RunDir: dir, Log: log, Setup: hook.Setup{
+			Operator: "Universität Beispiel", Phone: "+49 30 1234567", Hours: "Mo-Fr 9-17", Mail: "hilfe@example.org", Texts: setup.Texts,
+		},
+	}, nil, []pluginhost.Spec{{Kind: "notify", Path: path, MTLS: true, Addresses: true, Settings: setup.Settings}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,16 +177,25 @@ func TestTheOwnerReadsWhatHappened(t *testing.T) {
 	p.Start(t)
 	given := settings(p, secret(t))
 	given["tls"] = "implicit"
-	s := open(t, program(t), t.TempDir(), given)
+	texts := t.TempDir()
+	run.Write(t, filepath.Join(texts, "mail.de.json"), `{"replaced.subject": "Ein anderes Handy", "replaced.what": "Zugang {login} ist umgezogen ({when})."}`, 0o644)
+	run.Write(t, filepath.Join(texts, "mail.en.json"), `{"greeting": "Dear {who},"}`, 0o644)
+	s := openWith(t, program(t), hook.Setup{Settings: given, Texts: texts}, t.TempDir())
 	s.happen(account.ActCheck, "alice", nil)
 	s.happen(account.ActIssue, "alice", func(e *account.Event) {
 		e.At = time.Date(2026, 7, 3, 22, 5, 0, 0, time.UTC)
 		e.At = e.At.Add(time.Since(e.At).Truncate(24 * time.Hour)) // a day that is not over yet, at five past
 	})
 	at := s.all[1].At
+	s.happen(account.ActReplace, "bert", func(e *account.Event) { e.Factor = "totp" })
 	stop := s.run()
 	m := p.Box(t, "alice", 1)[0]
+	theirs := p.Box(t, "bert", 1)[0]
 	stop()
+	subject, err := new(mime.WordDecoder).DecodeHeader(theirs.Header.Get("Subject"))
+	if body := text(t, theirs); err != nil || subject != "Ein anderes Handy / Phone replaced" || !strings.Contains(body, "Zugang bert ist umgezogen (") || !strings.Contains(body, "Dear Jörg bert,") {
+		t.Errorf("of the operator's own texts arrived: %q, %v\n%s", subject, err, body)
+	}
 	golden, err := os.ReadFile(filepath.Join("letter", "testdata", "both.txt"))
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +208,7 @@ func TestTheOwnerReadsWhatHappened(t *testing.T) {
 	month := strings.Fields("Januar Februar März April Mai Juni Juli August September Oktober November Dezember")[local.Month()-1]
 	_, want, _ := strings.Cut(strings.NewReplacer(
 		"4. Juli 2026 um 00:05 Uhr (CEST)", local.Format("2. ")+month+local.Format(" 2006 um 15:04 Uhr (MST)"), "4 July 2026 at 00:05 (CEST)", local.Format("2 January 2006 at 15:04 (MST)"),
-		"iPhone von Jörg", "iPhone von alice", "Jörg Müller", "Jörg alice", "mueller", "alice",
+		"iPhone von Jörg", "iPhone von alice", "Hello Jörg Müller", "Dear Jörg alice", "Jörg Müller", "Jörg alice", "mueller", "alice",
 	).Replace(string(golden)), "\n\n")
 	if got := text(t, m); got != want {
 		t.Errorf("arrived is\n%s\nwant\n%s", got, want)
@@ -250,12 +268,12 @@ func TestAMailServerThatIsAwayLosesNothing(t *testing.T) {
 
 // With settings that cannot be, the plugin does not start, and says all of it.
 func TestThePluginRefusesItsSettings(t *testing.T) {
-	h, err := pluginhost.Start(t.Context(), pluginhost.Config{RunDir: t.TempDir()}, nil,
+	h, err := pluginhost.Start(t.Context(), pluginhost.Config{RunDir: t.TempDir(), Setup: hook.Setup{Texts: filepath.Join(t.TempDir(), "away")}}, nil,
 		[]pluginhost.Spec{{Kind: "notify", Path: program(t), MTLS: true, Settings: map[string]string{"server": "mail.example.org"}}})
 	if err == nil {
 		_ = h.Close()
 	}
-	for _, want := range []string{"server", "from is missing", "[page.support]", "mail = true"} {
+	for _, want := range []string{"server", "from is missing", "[page.support]", "mail = true", "reading the folder of texts"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v says nothing of %q", err, want)
 		}

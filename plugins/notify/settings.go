@@ -213,7 +213,11 @@ func (f *form) sender(operator string) mail.Address {
 }
 
 func (f *form) desk(s hook.Setup) letter.Desk {
-	d := letter.Desk{Operator: s.Operator, Phone: s.Phone, Hours: s.Hours, Mail: s.Mail, Du: s.German == "du", Zone: time.Local}
+	d := letter.Desk{Operator: s.Operator, Phone: s.Phone, Hours: s.Hours, Mail: s.Mail, Zone: time.Local}
+	var err error
+	if d.Words, err = letter.Load(s.Texts, s.German == "du"); err != nil {
+		f.refuse("", "cannot be used with the texts of [page]: "+err.Error(), "mend or remove that file; without it the built-in texts are sent")
+	}
 	if s.Phone == "" && s.Mail == "" {
 		f.refuse("", "are of no use: nobody could be told whom to call", "write phone or mail into [page.support]")
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/plugins/hook"
+	"github.com/sallyport/sallyport/plugins/notify/letter"
 	"github.com/sallyport/sallyport/plugins/notify/post"
 )
 
@@ -61,8 +62,13 @@ func TestSettings(t *testing.T) {
 	}
 	friends := setup(nil)
 	friends.German = "du"
-	if said, _ := read(friends); c.desk.Du || !said.desk.Du {
-		t.Error("mail does not say du where the page does, and only there")
+	said, _ := read(friends)
+	for german, c := range map[string]*config{"Das waren Sie nicht?": c, "Das warst du nicht?": said} {
+		c.desk.Languages, c.desk.Zone = []letter.Language{letter.German}, time.UTC
+		l, err := letter.Write(c.desk, letter.News{Kind: letter.SetUp, Login: "alice"})
+		if err != nil || !strings.Contains(l.Text, german) {
+			t.Errorf("%v; mail does not say du where the page does, and only there:\n%s", err, l.Text)
+		}
 	}
 	for _, port := range []string{"465", "10465"} {
 		c, problems = read(setup(map[string]string{"server": "mail.example.org:" + port, "tls": "implicit"}))
@@ -140,6 +146,16 @@ func TestWrongSettings(t *testing.T) {
 		if len(problems) != 1 || !strings.Contains(problems[0].Reason, "belongs to uid 12345") {
 			t.Errorf("a password of somebody else: %v", problems)
 		}
+	}
+	texts := filepath.Dir(file(t, "", 0o600))
+	if err := os.WriteFile(filepath.Join(texts, "mail.en.json"), []byte(`{"greeting": "Hi,"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mistaken := setup(nil)
+	mistaken.Texts = texts
+	_, problems := read(mistaken)
+	if want := filepath.Join(texts, "mail.en.json") + `: text "greeting" must have the places {who}`; len(problems) != 1 || problems[0].Key != "" || !strings.Contains(problems[0].Reason, want) || problems[0].Fix == "" {
+		t.Errorf("texts with a mistake: %q", problems)
 	}
 	for name, change := range map[string]func(*hook.Setup){
 		"nobody to call": func(s *hook.Setup) { s.Phone = "" },

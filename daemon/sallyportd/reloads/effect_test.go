@@ -107,6 +107,7 @@ func TestWhatAReloadChanges(t *testing.T) {
 	if page := s.get("page.sock", "/"); !strings.Contains(page, "A greeting of our own") {
 		t.Errorf("the page does not have the new text:\n%s", page)
 	}
+	s.newLetters()
 	c := client{front: "http", socket: s.HTTP}
 	wrong := servertest.WrongApp(t)
 	s.within("the new limit", func() error {
@@ -119,6 +120,30 @@ func TestWhatAReloadChanges(t *testing.T) {
 	if n := s.count(`"reason":"throttled"`); n == 0 {
 		t.Error("nobody was throttled")
 	}
+}
+
+// newLetters reloads with other texts of mails: the hook that sends them is started
+// again where they have changed, and only there, and a mistake in them keeps it.
+func (s *scene) newLetters() {
+	s.t.Helper()
+	s.edit("[metrics]", fmt.Sprintf("[[hook]]\nname = \"notify\"\npath = %q\nbefore = false\nmail = true\n"+
+		"settings = {server = \"localhost:25\", tls = \"none\", from = \"noreply@example.org\"}\n[metrics]", s.Bin+"/sallyport-notify"))
+	s.reload(taken)
+	first := s.plugins()["notify"]
+	s.write("texts/mail.de.json", `{"greeting": "Moin {who},"}`, 0o644)
+	s.reload(taken)
+	second := s.plugins()["notify"]
+	s.reload(taken)
+	third := s.plugins()["notify"]
+	s.write("texts/mail.de.json", `{"greeting": "Moin,"}`, 0o644)
+	s.reload(refused)
+	if fourth := s.plugins()["notify"]; first == 0 || second == 0 || second == first || third != second || fourth != second {
+		s.t.Errorf("the hook was %d, with new texts %d, with the same %d, with a mistake %d", first, second, third, fourth)
+	}
+	if log := s.Log(); !strings.Contains(log, "mail.de.json: text \\\"greeting\\\" must have the places {who}") {
+		s.t.Error("the log does not name the file, the text and the mistake")
+	}
+	s.write("texts/mail.de.json", `{}`, 0o644)
 }
 
 // TestTheDirectorysPassword: a new one takes a reload, and no restart.

@@ -66,8 +66,8 @@ type Desk struct {
 	Phone, Hours, Mail string
 	// Languages are those of every letter, in their order.
 	Languages []Language
-	// Du has German letters call people "du" and not "Sie".
-	Du bool
+	// Words are what letters say.
+	Words Words
 	// Zone is where people live.
 	Zone *time.Location
 }
@@ -113,7 +113,7 @@ func Write(d Desk, n News) (Letter, error) {
 			return Letter{}, err
 		}
 		if i+1 < len(d.Languages) {
-			p.Below = below(d.Languages[i+1])
+			p.Below = d.Words.by[d.Languages[i+1]]["below"]
 		}
 		parts = append(parts, p)
 	}

@@ -23,8 +23,18 @@ func desk(t *testing.T, langs ...Language) Desk {
 	}
 	return Desk{
 		Operator: "Universität Beispiel", Phone: "+49 30 1234567", Hours: "Mo-Fr 9-17", Mail: "hilfe@example.org",
-		Languages: langs, Zone: zone,
+		Languages: langs, Zone: zone, Words: words(t, "", false),
 	}
+}
+
+// words are those of an operator whose files are in dir.
+func words(t *testing.T, dir string, du bool) Words {
+	t.Helper()
+	w, err := Load(dir, du)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 // news is that of a person; what support did tells no address.
@@ -45,7 +55,7 @@ func news(k Kind) News {
 // Every letter in both languages, word by word.
 func TestGolden(t *testing.T) {
 	du := desk(t, German)
-	du.Du = true
+	du.Words = words(t, "", true)
 	for name, d := range map[string]Desk{"de": desk(t, German), "en": desk(t, English), "de-du": du} {
 		var b strings.Builder
 		for _, k := range kinds() {
@@ -132,13 +142,14 @@ func TestOneFormOfAddress(t *testing.T) {
 	friendly := regexp.MustCompile(`\b([Dd]u|[Dd]ein|[Dd]eine|[Dd]eines|[Dd]einem|dich|dir)\b`)
 	for _, k := range kinds() {
 		d := desk(t, German)
-		for _, d.Du = range []bool{false, true} {
+		for _, saysDu := range []bool{false, true} {
+			d.Words = words(t, "", saysDu)
 			l, err := Write(d, news(k))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if formal.MatchString(l.Text) == d.Du || friendly.MatchString(l.Text) != d.Du {
-				t.Errorf("kind %d, du %t:\n%s", k, d.Du, l.Text)
+			if formal.MatchString(l.Text) == saysDu || friendly.MatchString(l.Text) != saysDu {
+				t.Errorf("kind %d, du %t:\n%s", k, saysDu, l.Text)
 			}
 		}
 	}

@@ -89,12 +89,12 @@ func EventFromWire(r *pb.AfterRequest) hook.Event {
 // SetupToWire writes what a hook is told at its start. It comes from a config,
 // which is UTF-8.
 func SetupToWire(s hook.Setup) *pb.ReadyRequest {
-	return &pb.ReadyRequest{Settings: s.Settings, Operator: s.Operator, Phone: s.Phone, Hours: s.Hours, Mail: s.Mail, Addresses: s.Addresses, German: s.German}
+	return &pb.ReadyRequest{Settings: s.Settings, Operator: s.Operator, Phone: s.Phone, Hours: s.Hours, Mail: s.Mail, Addresses: s.Addresses, German: s.German, Texts: s.Texts}
 }
 
 // SetupFromWire reads what a hook is told at its start.
 func SetupFromWire(r *pb.ReadyRequest) hook.Setup {
-	return hook.Setup{Settings: r.GetSettings(), Operator: r.GetOperator(), Phone: r.GetPhone(), Hours: r.GetHours(), Mail: r.GetMail(), Addresses: r.GetAddresses(), German: r.GetGerman()}
+	return hook.Setup{Settings: r.GetSettings(), Operator: r.GetOperator(), Phone: r.GetPhone(), Hours: r.GetHours(), Mail: r.GetMail(), Addresses: r.GetAddresses(), German: r.GetGerman(), Texts: r.GetTexts()}
 }
 
 // ProblemsToWire writes problems, which may quote what is no UTF-8, such as an

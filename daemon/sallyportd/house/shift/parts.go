@@ -213,7 +213,7 @@ func (s *Shift) buildPlugins(ctx context.Context, former *Shift) error {
 // plugin finds the process that was made from the same, or starts one beside it.
 func (s *Shift) plugin(ctx context.Context, made pluginMade, former *Shift) (*part, error) {
 	made.files = map[string]stamp{}
-	for _, path := range append([]string{made.Path}, settingsFiles(made.Settings)...) {
+	for _, path := range append([]string{made.Path}, made.named()...) {
 		if st, err := stampOf(path); err == nil {
 			made.files[path] = st
 		} else if !errors.Is(err, fs.ErrNotExist) {
@@ -269,12 +269,19 @@ func (s *Shift) place(former *Shift) int {
 	return n
 }
 
-// settingsFiles are the settings that can be the path of a file.
-func settingsFiles(settings map[string]string) (all []string) {
-	for _, v := range settings {
+// named are the settings that can be the path of a file, and the operator's texts.
+func (m pluginMade) named() (all []string) {
+	for _, v := range m.Settings {
 		if filepath.IsAbs(v) {
 			all = append(all, v)
 		}
+	}
+	texts, err := os.ReadDir(m.setup.Texts)
+	if m.setup.Texts == "" || err != nil {
+		return all // the plugin says what is wrong with the folder
+	}
+	for _, t := range texts {
+		all = append(all, filepath.Join(m.setup.Texts, t.Name()))
 	}
 	return all
 }
