@@ -49,6 +49,8 @@ const (
 	ActReport Act = "report"
 	// ActExport is an operator who read the audit, or all about one person.
 	ActExport Act = "export"
+	// ActImport is a second factor that an operator took in from another system.
+	ActImport Act = "import"
 	// ActErase is the end of all that was kept of a person.
 	ActErase Act = "erase"
 	// ActAlarm is something that should never happen, for the operator.

@@ -306,7 +306,7 @@ func buckets() []string { return []string{"source", "first", "second"} }
 func losses() []string { return []string{"tries", "uses", "log_lines", "alarms"} }
 
 func acts() []string {
-	return words(account.ActEnroll, account.ActAdd, account.ActIssue, account.ActRevoke, account.ActRename, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActReplace, account.ActNewNetwork, account.ActBackup, account.ActRestore, account.ActKeys, account.ActCode, account.ActRefuse, account.ActReport, account.ActExport, account.ActErase, account.ActAlarm)
+	return words(account.ActEnroll, account.ActAdd, account.ActIssue, account.ActRevoke, account.ActRename, account.ActReset, account.ActUnlock, account.ActSignOut, account.ActReplace, account.ActNewNetwork, account.ActBackup, account.ActRestore, account.ActKeys, account.ActCode, account.ActRefuse, account.ActReport, account.ActExport, account.ActImport, account.ActErase, account.ActAlarm)
 }
 
 func reasons() []string {
