@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sallyport/sallyport/contrib/sallyport/ledger"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
 )
 
@@ -295,13 +296,36 @@ func (t *tool) auditCommand() *cobra.Command {
 	}
 	list.Flags().Int64Var(&after, "after", 0, "show events numbered above this")
 	list.Flags().IntVar(&limit, "limit", 50, "show at most so many (1 to 1000)")
-	verify := &cobra.Command{
+	cmd.AddCommand(list, t.verifyCommand(), t.ledger().Audit())
+	return cmd
+}
+
+func (t *tool) verifyCommand() *cobra.Command {
+	anchor := ""
+	c := &cobra.Command{
 		Use:   "verify",
-		Short: "Check the whole chain of the audit",
-		Args:  cobra.NoArgs,
+		Short: "Check the whole chain of the audit, and that it goes as far as it once did",
+		Long: `Check that no event was changed, taken out, put elsewhere or added, and compare the
+audit with its anchors: notes of where it ended, which the daemon writes to its log
+and beside the revocation journal. They find an audit that was cut off, and an
+older copy that was put back. --anchor takes more of them from a log that was kept
+on another machine; whatever else stands in it does not matter.`,
+		Example: `  sallyport audit verify
+  journalctl -u sallyport -o cat | sallyport audit verify --anchor -`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var r api.AuditReport
-			if err := t.get(cmd.Context(), "/v1/audit/verify", &r); err != nil {
+			ask := func() error { return t.get(cmd.Context(), "/v1/audit/verify", &r) }
+			if anchor != "" {
+				words, err := ledger.Anchors(anchor, t.in)
+				if err != nil || words == "" {
+					return &failure{code: exitUsage, sentence: or(err, "there is no anchor in it: "+anchor), hint: "The daemon writes them to its log, as \"audit anchor\", at level info."}
+				}
+				ask = func() error {
+					return t.post(cmd.Context(), "/v1/audit/verify", map[string]string{"anchors": words}, &r)
+				}
+			}
+			if err := ask(); err != nil {
 				return err
 			}
 			if !t.json {
@@ -313,6 +337,14 @@ func (t *tool) auditCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.AddCommand(list, verify, t.ledger().Audit())
-	return cmd
+	c.Flags().StringVar(&anchor, "anchor", "", "a file with anchors, such as a log; - is the input")
+	return c
+}
+
+// or is what an error says, or the sentence where there is none.
+func or(err error, sentence string) string {
+	if err != nil {
+		return err.Error()
+	}
+	return sentence
 }

@@ -138,6 +138,21 @@ func (v Vault) footOf(seq int64, chain []byte) []byte {
 	return number(place(nil, schema, "foot", v.Instance, string(chain)), seq)
 }
 
+// Anchor is the fingerprint of a note, kept elsewhere, that the audit went up to
+// that event at that time.
+func (v Vault) Anchor(seq int64, chain []byte, at time.Time) []byte {
+	return v.Sealer.MAC("audit", v.anchorOf(seq, chain, at))
+}
+
+// IsAnchor tells whether mac is the fingerprint of such a note.
+func (v Vault) IsAnchor(a Place, at time.Time, mac []byte) bool {
+	return v.Sealer.Genuine("audit", v.anchorOf(a.Seq, a.Link, at), mac)
+}
+
+func (v Vault) anchorOf(seq int64, chain []byte, at time.Time) []byte {
+	return number(place(nil, schema, "anchor", v.Instance, string(chain)), seq, Nanos(at))
+}
+
 // Place is where an event stands in the chain: its number, the link before it and
 // its own.
 type Place struct {

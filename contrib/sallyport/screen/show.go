@@ -383,4 +383,16 @@ func (s *Screen) Report(r api.AuditReport) {
 	if r.Head != "" {
 		s.printf("Newest link: %s\n", Clean(r.Head))
 	}
+	switch {
+	case r.Anchors > 0:
+		s.printf("Anchors that agree: %d, the newest of event %d, at %s.\n", r.Anchors, r.AnchoredEvent, local(r.AnchoredAt))
+	case r.OK:
+		s.printf("There was no anchor that it could be compared with.\n")
+	}
+	if r.AnchorsOlder > 0 {
+		s.printf("Anchors from before the audit begins: %d.\n", r.AnchorsOlder)
+	}
+	if r.AnchorsRestored > 0 {
+		s.printf("Anchors of a copy that a restore has replaced: %d.\n", r.AnchorsRestored)
+	}
 }

@@ -62,7 +62,8 @@ type System interface {
 	Status(ctx context.Context) (api.Status, error)
 	// Events returns at most limit events numbered above after, oldest first.
 	Events(ctx context.Context, after int64, limit int) ([]account.Event, error)
-	Verify(ctx context.Context) (api.AuditReport, error)
+	// Verify checks the audit, also against the anchors that a log has of it.
+	Verify(ctx context.Context, log string) (api.AuditReport, error)
 }
 
 // Config is what the front end needs.
@@ -154,6 +155,7 @@ func (h *handler) routes() []route {
 		{"POST /v1/check", desk, h.check},
 		{"GET /v1/audit", operator, h.audit},
 		{"GET /v1/audit/verify", operator, h.verify},
+		{"POST /v1/audit/verify", operator, h.verify},
 		{"GET /v1/audit/export", operator, h.exportAudit},
 		{"GET /v1/report", operator, h.report},
 		{"GET /v1/users/{name}/export", operator, h.exportPerson},

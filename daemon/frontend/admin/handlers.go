@@ -20,6 +20,8 @@ const (
 
 	defaultEvents = 50
 	maxEvents     = 1000
+	// maxAnchors is room for those of some years.
+	maxAnchors = 4 << 20
 )
 
 func (h *handler) status(w http.ResponseWriter, r *http.Request, _ string) {
@@ -235,8 +237,19 @@ func (h *handler) rotate(w http.ResponseWriter, r *http.Request, operator string
 	}
 }
 
+// verify checks the audit, against the anchors in what was handed in as well.
 func (h *handler) verify(w http.ResponseWriter, r *http.Request, _ string) {
-	report, err := h.System.Verify(r.Context())
+	log := ""
+	if r.Method == http.MethodPost && !readLong(w, r, maxAnchors, func(key string, value any) (err error) {
+		if key != "anchors" {
+			return strictjson.Unknown(key)
+		}
+		log, err = strictjson.Text(key, value, maxAnchors)
+		return err
+	}) {
+		return
+	}
+	report, err := h.System.Verify(r.Context(), log)
 	if err != nil {
 		h.fail(w, "checking the audit", err)
 		return

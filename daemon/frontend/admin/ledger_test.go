@@ -83,3 +83,20 @@ func TestAuditExportReadsTimes(t *testing.T) {
 		}
 	}
 }
+
+// Anchors come as one long text, and nothing else comes with them.
+func TestVerifyTakesAnchors(t *testing.T) {
+	long := strings.Repeat("sallyport-anchor:1:2:aa:bb ", 100_000)
+	for body, want := range map[string]string{
+		`{"anchors":"abc"}`:                    `"anchors":3`,
+		`{"anchors":"` + long + `"}`:           fmt.Sprintf(`"anchors":%d`, len(long)),
+		`{"anchors":"` + long + long + `"}`:    "longer than",
+		`{"anchors":["abc"]}`:                  "cannot be taken",
+		`{"anchors":"abc","reason":"because"}`: "unknown key",
+	} {
+		status, got := say(t, serve(t, &desk{}), "POST /v1/audit/verify HTTP/1.0\nHost: sallyport\nContent-Type: application/json\n\n"+body)
+		if (status == 200) != strings.HasPrefix(want, `"anchors"`) || !strings.Contains(got, want) {
+			t.Errorf("%.40s: %d %.200s, want %s", body, status, got, want)
+		}
+	}
+}

@@ -100,14 +100,19 @@ func seconds(d time.Duration) int {
 // readObject reads a strict JSON body and answers the request itself where it
 // cannot be taken.
 func readObject(w http.ResponseWriter, r *http.Request, set strictjson.Setter) bool {
+	return readLong(w, r, maxBody, set)
+}
+
+// readLong does so with a body of so many bytes at most.
+func readLong(w http.ResponseWriter, r *http.Request, most int64, set strictjson.Setter) bool {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" || len(r.Header["Content-Type"]) != 1 {
 		bad(w, "the Content-Type must be application/json")
 		return false
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
-		bad(w, fmt.Sprintf("the body is longer than %d bytes, or never ended", maxBody))
+		bad(w, fmt.Sprintf("the body is longer than %d bytes, or never ended", most))
 		return false
 	}
 	defer clear(body) // it may hold a password

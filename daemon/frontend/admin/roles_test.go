@@ -61,6 +61,7 @@ func asks() map[string]string {
 		"POST /v1/check":                     "POST /v1/check\n" + `{"service":"web","username":"alice","password":"pass"}`,
 		"GET /v1/audit":                      "GET /v1/audit",
 		"GET /v1/audit/verify":               "GET /v1/audit/verify",
+		"POST /v1/audit/verify":              "POST /v1/audit/verify\n" + `{"anchors":"x"}`,
 		"GET /v1/audit/export":               "GET /v1/audit/export",
 		"GET /v1/report":                     "GET /v1/report",
 		"GET /v1/users/{name}/export":        "GET /v1/users/alice/export",

@@ -22,6 +22,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/events"
 	"github.com/sallyport/sallyport/daemon/listen"
 	"github.com/sallyport/sallyport/daemon/metrics"
+	"github.com/sallyport/sallyport/daemon/sallyportd/anchors"
 	"github.com/sallyport/sallyport/daemon/sallyportd/clock"
 	"github.com/sallyport/sallyport/daemon/sallyportd/house/shift"
 	"github.com/sallyport/sallyport/daemon/sallyportd/keeper"
@@ -47,6 +48,7 @@ type House struct {
 	state    *state.State
 	ring     *seal.Ring
 	store    *sqlite.Store
+	anchors  *anchors.Keeper
 	bus      *events.Bus
 	throttle *watch.Throttle
 	// duty is the shift that answers: all parts that a reload replaces.
@@ -129,6 +131,8 @@ func (h *House) buildStore(ctx context.Context) (err error) {
 	}
 	h.onStop(h.state.Close)
 	h.ring, h.store = h.state.Ring, h.state.Store
+	h.anchors = &anchors.Keeper{Store: h.store, Folder: cfg.Journal, Now: h.clock.Now, Log: h.log, Alarm: h.alarm}
+	h.onStop(h.anchors.Stop)
 	return nil
 }
 

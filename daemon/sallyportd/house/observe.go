@@ -81,6 +81,7 @@ func (h *House) keepHouse(ctx context.Context) {
 	count, sweep := time.NewTicker(censusEvery), time.NewTicker(sweepEvery)
 	defer count.Stop()
 	defer sweep.Stop()
+	h.anchors.Begin(ctx)
 	h.census(ctx)
 	sweeper := h.sweeper()
 	failed := func(err error) {
@@ -125,6 +126,7 @@ func (h *House) census(ctx context.Context) {
 	}
 	g := metrics.Gauges{Subjects: c.Subjects, Sessions: c.Sessions, AuditHead: c.AuditHead, ClockSkew: h.clock.Skew()}
 	h.upkeep(ctx, &g)
+	h.anchors.Look(ctx, c.AuditHead)
 	roles := h.duty.Now().Roles
 	for kind, n := range c.Factors {
 		switch kind {

@@ -38,7 +38,7 @@ func TestTheSweepKeepsToTheRetention(t *testing.T) {
 		s.House.cfg.Store(&cfg)
 		look(c.left, c.with)
 	}
-	if r, err := s.Verify(t.Context()); err != nil || !r.OK || r.First != 3 {
+	if r, err := s.Verify(t.Context(), ""); err != nil || !r.OK || r.First != 3 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -10,7 +10,9 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
+	"github.com/sallyport/sallyport/daemon/sallyportd/anchors"
 	"github.com/sallyport/sallyport/daemon/sallyportd/clock"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/trail"
 )
 
 // The house as the admin front end and the health check see it.
@@ -68,15 +70,25 @@ func (h *House) Events(ctx context.Context, after int64, limit int) ([]account.E
 	return h.store.Events(ctx, after, limit)
 }
 
-// Verify walks the whole audit and everything that is sealed.
-func (h *House) Verify(ctx context.Context) (api.AuditReport, error) {
-	r, err := h.store.Verify(ctx)
+// Verify walks the whole audit and everything that is sealed, and compares it with
+// the anchors beside the revocation journal and those in a text, such as a log.
+func (h *House) Verify(ctx context.Context, log string) (api.AuditReport, error) {
+	noted, err := anchors.Kept(h.cfg.Load().Journal)
+	if err != nil {
+		return api.AuditReport{}, err
+	}
+	noted = append(noted, trail.FindAnchors([]byte(log))...)
+	r, err := h.store.Verify(ctx, noted...)
 	if err != nil {
 		return api.AuditReport{}, err
 	}
 	report := api.AuditReport{OK: r.OK(), Events: r.Events, Last: r.AuditHead, Head: hex.EncodeToString(r.AuditLink)}
 	if r.Events > 0 {
 		report.First = r.AuditHead - r.Events + 1
+	}
+	if a := r.Anchors; a != nil {
+		report.Anchors, report.AnchorsOlder, report.AnchorsRestored = a.Held, a.Older, a.Restored
+		report.AnchoredEvent, report.AnchoredAt = a.Newest.Seq, a.Newest.At
 	}
 	problems := r.Damage
 	if r.BrokenEvent > 0 {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
@@ -58,9 +59,22 @@ type Report = rows.Report
 
 // Verify walks over everything that is kept, past what is in memory: the
 // database's own structure, the audit from its first event, every person's
-// fingerprint and payloads, and every token. The error says that it could not
-// look; what it saw is in the report.
-func (s *Store) Verify(ctx context.Context) (Report, error) { return s.reader.Verify(ctx) }
+// fingerprint and payloads, and every token. Anchors were noted elsewhere. The error
+// says that it could not look; what it saw is in the report.
+func (s *Store) Verify(ctx context.Context, anchors ...trail.Anchor) (Report, error) {
+	return s.reader.Verify(ctx, anchors...)
+}
+
+// Anchor is a note of where the audit ends, to be kept elsewhere; account.ErrNotFound
+// before the first event.
+func (s *Store) Anchor(ctx context.Context, now time.Time) (trail.Anchor, error) {
+	return s.reader.Anchor(ctx, now)
+}
+
+// Holds tells at a glance whether the audit still fits an anchor.
+func (s *Store) Holds(ctx context.Context, a trail.Anchor) (bool, error) {
+	return s.reader.Holds(ctx, a)
+}
 
 // observed runs do and tells the observer about it.
 func (s *Store) observed(name string, do func() error) error {

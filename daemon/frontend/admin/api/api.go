@@ -218,6 +218,14 @@ type AuditReport struct {
 	Head string `json:"head,omitempty"`
 	// Problem says what is broken and where.
 	Problem string `json:"problem,omitempty"`
+	// Anchors of the daemon's and of those that were handed in agree with the audit,
+	// the newest of them with event AnchoredEvent at AnchoredAt. AnchorsOlder are from
+	// before the audit begins, AnchorsRestored of a copy that a restore has replaced.
+	Anchors         int       `json:"anchors"`
+	AnchoredEvent   int64     `json:"anchored_event,omitempty"`
+	AnchoredAt      time.Time `json:"anchored_at,omitzero"`
+	AnchorsOlder    int       `json:"anchors_older,omitempty"`
+	AnchorsRestored int       `json:"anchors_restored,omitempty"`
 }
 
 // Done is the answer to a reset, an unlock, a revocation, an end of sessions or a

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
@@ -26,6 +27,8 @@ type Report struct {
 	// out of place, 0 if there is none; BrokenWhy says which.
 	BrokenEvent int64
 	BrokenWhy   string
+	// Anchors tells how the anchors fit that were handed in; nil where none were.
+	Anchors *trail.Anchors
 	// Damage names the first rows, at most 20, that are not as they were
 	// written.
 	Damage []string
@@ -40,10 +43,14 @@ func (r *Report) damage(format string, args ...any) {
 	}
 }
 
-// Verify walks over everything that is kept. The error says that it could not
-// look; what it saw is in the report.
-func (reader *Reader) Verify(ctx context.Context) (Report, error) {
+// Verify walks over everything that is kept, and compares the audit with anchors
+// that were kept elsewhere. The error says that it could not look; what it saw is
+// in the report.
+func (reader *Reader) Verify(ctx context.Context, anchors ...trail.Anchor) (Report, error) {
 	var r Report
+	if len(anchors) > 0 {
+		r.Anchors = trail.Compare(anchors)
+	}
 	var state string
 	if err := reader.DB.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&state); err != nil {
 		return r, store.Unavailable("checking the database", err)
@@ -67,7 +74,7 @@ func (reader *Reader) verifyAudit(ctx context.Context, r *Report) (err error) {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // it has only read
-	w := trail.Walker{Vault: reader.Vault}
+	w := trail.Walker{Vault: reader.Vault, Anchors: r.Anchors}
 	foot, err := end(ctx, tx, "foot")
 	if err != nil {
 		return err
@@ -96,6 +103,46 @@ func (reader *Reader) verifyAudit(ctx context.Context, r *Report) (err error) {
 	w.End(head)
 	r.AuditHead, r.AuditLink, r.BrokenEvent, r.BrokenWhy = w.Seq, w.Link, w.Broken, w.Why
 	return nil
+}
+
+// Anchor notes where the audit ends, for somewhere else. Before the first event it
+// is account.ErrNotFound; an end that is not as it was written is never noted.
+func (reader *Reader) Anchor(ctx context.Context, now time.Time) (a trail.Anchor, err error) {
+	tx, err := reader.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return a, err
+	}
+	defer func() { _ = tx.Rollback() }() // it has only read
+	head, err := end(ctx, tx, "head")
+	if err != nil {
+		return a, err
+	}
+	last := trail.End{}
+	err = tx.QueryRowContext(ctx, "SELECT seq, mac FROM event ORDER BY seq DESC LIMIT 1").Scan(&last.Seq, &last.MAC)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) && head == nil:
+		return a, account.ErrNotFound
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return a, err
+	case head == nil || head.Seq != last.Seq || !store.Same(head.MAC, last.MAC) || !reader.Vault.IsHead(head.Seq, head.MAC, head.Seal):
+		return a, fmt.Errorf("the end of the audit is not as it was written; run: sallyport audit verify: %w", ErrTampered)
+	}
+	return trail.NewAnchor(reader.Vault, *head, now), nil
+}
+
+// Holds tells at a glance whether the audit still has the event of an anchor, or
+// begins behind it. The links before it are for Verify to look at.
+func (reader *Reader) Holds(ctx context.Context, a trail.Anchor) (bool, error) {
+	var link []byte
+	err := reader.DB.QueryRowContext(ctx, "SELECT mac FROM event WHERE seq = ?1 UNION ALL SELECT mac FROM foot WHERE seq = ?1", a.Seq).Scan(&link)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = reader.DB.QueryRowContext(ctx, "SELECT mac FROM foot WHERE seq > ?", a.Seq).Scan(&link)
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	return err == nil && store.Same(link, a.Link), err
 }
 
 // end reads the note of where the audit begins or ends; nil where there is none.

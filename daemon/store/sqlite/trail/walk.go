@@ -25,6 +25,8 @@ type End struct {
 // lost nothing.
 type Walker struct {
 	Vault store.Vault
+	// Anchors are compared on the way; nil is none.
+	Anchors *Anchors
 	// Seq and Link are those of the last event.
 	Seq  int64
 	Link []byte
@@ -49,6 +51,7 @@ func (w *Walker) Begin(foot *End) {
 		w.broken(max(1, foot.Seq), "the audit does not begin here")
 	}
 	w.Seq, w.Link = foot.Seq, foot.MAC
+	w.Anchors.begin(w.Vault, *foot)
 }
 
 // Next takes the next event.
@@ -61,6 +64,7 @@ func (w *Walker) Next(r Row) {
 		w.broken(r.Seq, "it is not as it was written")
 	}
 	w.Seq, w.Link = r.Seq, r.MAC
+	w.Anchors.next(w.Vault, r, e)
 }
 
 // genuine tells whether the row is what was written, or signed later, behind the
@@ -80,4 +84,5 @@ func (w *Walker) End(head *End) {
 	if (head.Seq > 0 || w.Seq > 0) && (head.Seq != w.Seq || !w.Vault.IsHead(head.Seq, w.Link, head.Seal)) {
 		w.broken(w.Seq+1, "the audit does not end here")
 	}
+	w.Anchors.end(w)
 }
