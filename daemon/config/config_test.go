@@ -62,7 +62,7 @@ func TestReferenceIsWhole(t *testing.T) {
 		b.WriteString(line)
 	}
 	whole := b.String() + string(text)[strings.Index(string(text), "# ----------------------------------------------------------------- services"):]
-	for _, key := range []string{"source_per_minute", "first_factor_quick", "first_factor_max_wait", "first_factor_per_hour", "second_factor_quick", "second_factor_per_day", "second_factor_per_month", "failure_grid", "level", "format", "language", "german", "operators", "spelling", "proxies", "addresses", "events"} {
+	for _, key := range []string{"source_per_minute", "first_factor_quick", "first_factor_max_wait", "first_factor_per_hour", "second_factor_quick", "second_factor_per_day", "second_factor_per_month", "failure_grid", "level", "format", "language", "german", "operators", "spelling", "proxies", "addresses", "logins", "events"} {
 		whole = strings.Replace(whole, "#"+key+" = ", key+" = ", 1)
 	}
 	got, ps := parse(t, whole)
@@ -78,7 +78,7 @@ func TestReferenceIsWhole(t *testing.T) {
 	if got.Page.Language != want.Page.Language || got.Page.German != want.Page.German || want.Page.German != "sie" {
 		t.Errorf("page: reference says %+v, defaults are %+v", got.Page, want.Page)
 	}
-	if got.Throttle != want.Throttle || got.Retention != want.Retention || want.Retention != (keepform.Retention{Addresses: 168 * time.Hour, Events: 2160 * time.Hour}) || got.Log != want.Log || got.State != want.State {
+	if got.Throttle != want.Throttle || got.Retention != want.Retention || want.Retention != (keepform.Retention{Addresses: 168 * time.Hour, Logins: 744 * time.Hour, Events: 2160 * time.Hour}) || got.Log != want.Log || got.State != want.State {
 		t.Errorf("reference says %+v, defaults are %+v", got, want)
 	}
 }

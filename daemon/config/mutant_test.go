@@ -341,3 +341,5 @@ func TestMutantsOfThrottle(t *testing.T) {
 		{day, "max_tries = 3", "max_tries", "throttle.max_tries", "unknown key", "known here are"},
 	})
 }
+		{admin, "[retention]\nlogins = \"12h\"\n[admin]", "logins", "retention.logins", "out of range", "from 24h"},
+		{admin, "[retention]\nlogins = \"2161h\"\n[admin]", "logins", "retention.logins", "more than events", "not above"},

@@ -17,6 +17,8 @@ const day = 24 * time.Hour
 type Retention struct {
 	// Addresses is for how long the addresses of clients are.
 	Addresses time.Duration
+	// Logins is for how long it is told who has logged in.
+	Logins time.Duration
 	// Events is for how long the events of the audit are.
 	Events time.Duration
 }
@@ -28,6 +30,10 @@ func Read(file *strict.Table) Retention {
 	r := Retention{
 		Addresses: t.Duration("addresses", 7*day, time.Hour, 90*day),
 		Events:    t.Duration("events", 90*day, 7*day, 3660*day),
+	}
+	r.Logins = t.Duration("logins", min(31*day, r.Events), day, 3660*day)
+	if r.Logins > r.Events {
+		t.Refuse("logins", "is more than events", "write a duration not above it: a login is an event, too")
 	}
 	if r.Events < r.Addresses {
 		t.Refuse("events", "is less than addresses", "write a duration not below it")

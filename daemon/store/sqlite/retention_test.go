@@ -161,3 +161,76 @@ func TestRetentionOfRecords(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// Who has logged in is forgotten before who has changed what: the event of a login
+// goes on in its place without the person, that of a change and of an operator stays
+// whole until both go. Last tries that old are gone.
+func TestRetentionOfLogins(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	db, s := open(t, dir, nil)
+	event := func(act account.Act, actor string, days int) account.Event {
+		return account.Event{At: storetest.Now().AddDate(0, 0, -days), Act: act, Actor: actor, Subject: "anna", Name: "anna", Service: "web",
+			Record: "phone", Label: "Phone", Address: "203.0.113.9", Agent: "agent", Note: "note"}
+	}
+	all := []account.Event{
+		event(account.ActCheck, "user", 40), event(account.ActNewNetwork, "user", 40), event(account.ActCheck, "root(0)", 40),
+		event(account.ActReset, "user", 40), event(account.ActReset, "root(0)", 40), event(account.ActAlarm, "daemon", 40),
+		event(account.ActCheck, "user", 20), event(account.ActNewNetwork, "user", 20), event(account.ActReset, "user", 20), event(account.ActCheck, "user", 0),
+	}
+	if err := s.Commit(ctx, account.Change{Version: -1, Events: all}); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []account.Event{all[0], all[6], all[9]} {
+		e.Subject = account.ID(fmt.Sprint("tried ", e.At.Unix()))
+		if err := s.Log(ctx, []account.Event{e}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limits := retention.Limits{Addresses: 7 * 24 * time.Hour, Logins: 31 * 24 * time.Hour, Events: 90 * 24 * time.Hour}
+	for round := range 3 {
+		if err := s.Retain(ctx, storetest.Now(), limits); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Events(ctx, 0, 100)
+		if err != nil || len(got) != len(all) {
+			t.Fatalf("%d events, %v", len(got), err)
+		}
+		for i, e := range got {
+			want := all[i]
+			want.Seq = int64(i) + 1
+			switch {
+			case i < 2:
+				want = account.Event{Seq: want.Seq, At: want.At, Act: want.Act, Actor: want.Actor, Service: want.Service}
+			case i < 9:
+				want.Address = ""
+			}
+			if e.At.Equal(want.At) {
+				e.At = want.At
+			}
+			if e != want {
+				t.Errorf("round %d: event %d is\n%+v, want\n%+v", round, e.Seq, e, want)
+			}
+		}
+		for i, n := range map[int]int{0: 0, 6: 1, 9: 1} {
+			tries, err := s.Tries(ctx, account.ID(fmt.Sprint("tried ", all[i].At.Unix())), 20)
+			if err != nil || len(tries) != n || n == 1 && (tries[0].Name != "anna" || (tries[0].Address == "") != (i == 6)) {
+				t.Errorf("round %d: the try of %s is %+v, %v", round, all[i].At, tries, err)
+			}
+		}
+		if r, err := s.Verify(ctx); err != nil || !r.OK() {
+			t.Errorf("round %d: %+v, %v", round, r, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		db, s = open(t, dir, nil)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	behind(t, dir, "UPDATE event SET body = (SELECT body FROM event WHERE seq = 2), redone = (SELECT redone FROM event WHERE seq = 2) WHERE seq = 1")
+	_, s = open(t, dir, nil)
+	if r, err := s.Verify(ctx); err != nil || r.BrokenEvent != 1 {
+		t.Errorf("one login in the place of another: %+v, %v", r, err)
+	}
+}

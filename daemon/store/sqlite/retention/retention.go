@@ -1,5 +1,6 @@
 // Package retention removes what has had its time from what is told of people:
-// addresses of clients early, and events of the audit late.
+// addresses of clients early, who has logged in a little later, and last of all who
+// has changed what: the events of the audit as a whole.
 //
 // It is not the sweep of what is dead anyway, and decides neither how long something
 // is kept nor whether the clock is right: that is its caller's business. It belongs
@@ -29,24 +30,56 @@ const (
 type Limits struct {
 	// Addresses is for how long the addresses of clients are, in events, tries and records.
 	Addresses time.Duration
+	// Logins is for how long it is told who has logged in: in events, which go on
+	// without the person, and by the last tries.
+	Logins time.Duration
 	// Events is for how long events of the audit are.
 	Events time.Duration
 }
 
+// before are the moments up to which something has had its time; zero where it never
+// has.
+type before struct{ addresses, logins, events time.Time }
+
+func (l Limits) before(now time.Time) (b before) {
+	for limit, moment := range map[*time.Duration]*time.Time{&l.Addresses: &b.addresses, &l.Logins: &b.logins, &l.Events: &b.events} {
+		if *limit > 0 {
+			*moment = now.Add(-*limit)
+		}
+	}
+	return b
+}
+
+// lessen takes out of an event what has had its time, and tells whether there was any.
+func (b before) lessen(e *account.Event) bool {
+	was := *e
+	if login(was) && was.At.Before(b.logins) {
+		e.Subject, e.Name, e.Record, e.Label, e.Address, e.Agent, e.Note = "", "", "", "", "", "", ""
+	}
+	if was.At.Before(b.addresses) {
+		e.Address = ""
+	}
+	return *e != was
+}
+
+// login tells the logins of people from what was changed, and from what operators
+// and the daemon did.
+func login(e account.Event) bool {
+	return e.Actor == "user" && (e.Act == account.ActCheck || e.Act == account.ActNewNetwork)
+}
+
 // Apply removes what is older. It lets others write between its steps.
 func Apply(ctx context.Context, s dossier.Store, now time.Time, l Limits) error {
-	if l.Addresses > 0 {
-		before := now.Add(-l.Addresses)
-		if err := errors.Join(ofEvents(ctx, s, before), ofTries(ctx, s, before), ofRecords(ctx, s, before)); err != nil {
-			return store.Unavailable("removing old addresses", err)
-		}
+	old := l.before(now)
+	if err := errors.Join(ofEvents(ctx, s, old), ofTries(ctx, s, old), ofRecords(ctx, s, old.addresses)); err != nil {
+		return store.Unavailable("removing what has had its time", err)
 	}
 	if l.Events == 0 {
 		return nil
 	}
 	for gone := trimmed; gone == trimmed; {
 		if err := s.Submit(ctx, func(b dossier.Batch) (err error) {
-			gone, err = b.Trail().Trim(now.Add(-l.Events), trimmed)
+			gone, err = b.Trail().Trim(old.events, trimmed)
 			return err
 		}); err != nil {
 			return store.Unavailable("removing old events", err)
@@ -56,15 +89,15 @@ func Apply(ctx context.Context, s dossier.Store, now time.Time, l Limits) error 
 }
 
 // ofEvents looks through all events, because a clock may have gone back, and has
-// each that still has an old address signed without it.
-func ofEvents(ctx context.Context, s dossier.Store, before time.Time) error {
+// each that tells too much signed without it.
+func ofEvents(ctx context.Context, s dossier.Store, limit before) error {
 	found, err := s.Reader.Query(ctx, "SELECT seq, body FROM event")
 	if err != nil {
 		return err
 	}
 	var old []int64
 	if err := rows.EachEvent(found, func(seq int64, e account.Event) {
-		if e.Address != "" && e.At.Before(before) {
+		if limit.lessen(&e) {
 			old = append(old, seq)
 		}
 	}); err != nil {
@@ -73,10 +106,7 @@ func ofEvents(ctx context.Context, s dossier.Store, before time.Time) error {
 	for ; len(old) > 0; old = old[min(atOnce, len(old)):] {
 		if err := s.Submit(ctx, func(b dossier.Batch) error {
 			for _, seq := range old[:min(atOnce, len(old))] {
-				if _, _, err := b.Trail().Redo(seq-1, 1, func(e *account.Event) bool {
-					e.Address = ""
-					return true
-				}); err != nil {
+				if _, _, err := b.Trail().Redo(seq-1, 1, limit.lessen); err != nil {
 					return err
 				}
 			}
@@ -88,30 +118,43 @@ func ofEvents(ctx context.Context, s dossier.Store, before time.Time) error {
 	return nil
 }
 
-// ofTries does the same for the last tries of people, which nothing signs. A try
-// that has come again meanwhile is not old any more, and stays as it is.
-func ofTries(ctx context.Context, s dossier.Store, before time.Time) error {
+// ofTries does the same for the last tries of people, which nothing signs; a try that
+// tells of nobody any more goes. One that has come again meanwhile is not old any
+// more, and stays as it is.
+func ofTries(ctx context.Context, s dossier.Store, limit before) error {
 	type try struct {
 		number int64
 		event  account.Event
+		gone   bool
 	}
-	found, err := s.Reader.Query(ctx, "SELECT number, body FROM try WHERE at < ?", store.Nanos(before))
+	latest := limit.addresses
+	if limit.logins.After(latest) {
+		latest = limit.logins
+	}
+	found, err := s.Reader.Query(ctx, "SELECT number, body FROM try WHERE at < ?", store.Nanos(latest))
 	if err != nil {
 		return err
 	}
 	var old []try
 	if err := rows.EachEvent(found, func(number int64, e account.Event) {
-		if e.Address != "" {
-			e.Address = ""
-			old = append(old, try{number, e})
+		t := try{number, e, e.At.Before(limit.logins)}
+		if t.gone || e.Address != "" {
+			t.event.Address = ""
+			old = append(old, t)
 		}
 	}); err != nil {
 		return err
 	}
 	for ; len(old) > 0; old = old[min(atOnce, len(old)):] {
-		if err := s.Submit(ctx, func(b dossier.Batch) error {
+		if err := s.Submit(ctx, func(b dossier.Batch) (err error) {
 			for _, t := range old[:min(atOnce, len(old))] {
-				if _, err := b.Run("UPDATE try SET body = ? WHERE number = ? AND at = ?", store.AppendEvent(nil, t.event), t.number, store.Nanos(t.event.At)); err != nil {
+				at := store.Nanos(t.event.At)
+				if t.gone {
+					_, err = b.Run("DELETE FROM try WHERE number = ? AND at = ?", t.number, at)
+				} else {
+					_, err = b.Run("UPDATE try SET body = ? WHERE number = ? AND at = ?", store.AppendEvent(nil, t.event), t.number, at)
+				}
+				if err != nil {
 					return err
 				}
 				b.ForgetTries(t.event.Subject)
