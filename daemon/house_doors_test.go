@@ -49,7 +49,7 @@ func doors() []door {
 		{"github.com/hashicorp/golang-lru/v2", "memory of bounded size", []string{"daemon/directory", "daemon/store"}, nil},
 		{"github.com/google/uuid", "entryUUID of the embedded directory", []string{"daemon/directory/embedded"}, nil},
 		{"golang.org/x/term", "passwords typed at a terminal", mains, nil},
-		{"github.com/schollz/progressbar/v3", "how far a long report is", []string{"contrib/sallyport"}, nil},
+		{"github.com/schollz/progressbar/v3", "how far a long report or import is", []string{"contrib/sallyport", "daemon/sallyportd"}, nil},
 		{"charm.land/bubbletea/v2", "the form of the support desk on a terminal", []string{"contrib/sallyport"}, nil},
 		{"charm.land/bubbles/v2", "fields to type in, beside bubbletea", []string{"contrib/sallyport"}, nil},
 		{"github.com/creack/pty", "a terminal for tests of the form", nil, []string{"daemon/sallyportd", "contrib/sallyport"}},

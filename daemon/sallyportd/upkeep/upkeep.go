@@ -1,8 +1,9 @@
 // Package upkeep is the commands that look after the state: backup, restore and
 // keys. Where the daemon runs they ask it over its admin socket, because one
 // process owns the database; where it does not, they do the same themselves.
+// Moving code apps in and out needs the daemon stopped; package moving says why.
 //
-// It is flags and words: packages backup, keeper and state do the work. It is a
+// It is flags and words: packages backup, keeper, moving and state do the work. It is a
 // piece of the daemon's main, which alone may import it.
 package upkeep
 
@@ -65,7 +66,7 @@ func Commands(version string) []*cobra.Command {
 		},
 	}
 	keys.AddCommand(t.rotateCommand(), t.rewrapCommand())
-	return []*cobra.Command{t.backupCommand(), t.restoreCommand(), keys}
+	return []*cobra.Command{t.backupCommand(), t.restoreCommand(), keys, t.importCommand()}
 }
 
 // tool is what every command needs.
@@ -92,10 +93,14 @@ func (t *tool) load() (*config.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding %s: %w", t.config, err)
 	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding the daemon's own folder: %w", err)
+	}
 	text, err := strict.Guarded(t.config)
 	var cfg *config.Config
 	if err == nil {
-		cfg, err = config.Parse(config.Source{File: t.config, Dir: filepath.Dir(abs), Bin: filepath.Dir(abs), Text: text})
+		cfg, err = config.Parse(config.Source{File: t.config, Dir: filepath.Dir(abs), Bin: filepath.Dir(self), Text: text})
 	}
 	if err != nil {
 		return nil, Failure{usage, fmt.Errorf("the config is not usable:\n%w", err)}

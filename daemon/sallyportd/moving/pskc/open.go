@@ -21,11 +21,10 @@ const mostRounds = 10_000_000
 
 // container is what the keys of a container have in common.
 type container struct {
-	secret  []byte
-	derived *derivation
-	key     []byte
-	mac     func() hash.Hash
-	macKey  []byte
+	secret []byte
+	key    []byte
+	mac    func() hash.Hash
+	macKey []byte
 }
 
 // encrypted is a value under AES.

@@ -96,11 +96,11 @@ func TestCSV(t *testing.T) {
 func TestGoogleAuthenticator(t *testing.T) {
 	file := secret + "\n\" RATE_LIMIT 3 30\n\" WINDOW_SIZE 3\n\" DISALLOW_REUSE\n\" TOTP_AUTH\n12345678\n87654321\n"
 	for path, want := range map[string]string{
-		"/home/alice/.google_authenticator": "1 alice totp:" + secret,
-		"/var/lib/ga/alice":                 "1 alice totp:",
-		"/var/lib/alice/.ga":                "1 alice totp:",
-		"/srv/alice/google_authenticator":   "1 alice totp:",
-		"/.google_authenticator":            "1 refused: it has no login",
+		"/people/alice/.google_authenticator": "1 alice totp:" + secret,
+		"/var/lib/ga/alice":                   "1 alice totp:",
+		"/var/lib/alice/.ga":                  "1 alice totp:",
+		"/srv/alice/google_authenticator":     "1 alice totp:",
+		"/.google_authenticator":              "1 refused: it has no login",
 	} {
 		e := GoogleAuthenticator(path, file)
 		compare(t, []Entry{e}, want)
@@ -183,7 +183,7 @@ func FuzzCSV(f *testing.F) {
 }
 
 func FuzzGoogleAuthenticator(f *testing.F) {
-	f.Add("/home/a/.google_authenticator", []byte(secret+"\n\" TOTP_AUTH\n12345678\n"))
+	f.Add("/people/a/.google_authenticator", []byte(secret+"\n\" TOTP_AUTH\n12345678\n"))
 	f.Fuzz(func(t *testing.T, path string, b []byte) {
 		if text, err := Text(b); err == nil {
 			whole(t, []Entry{GoogleAuthenticator(path, text)})
