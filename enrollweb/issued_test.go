@@ -131,6 +131,37 @@ func TestOldAccountsAndNewOnes(t *testing.T) {
 	b.post("/passwords/new").says(200, "no address for “Files” here", "CalDAV")
 }
 
+// Where the operator names the mail servers, each program is told them, and how it
+// is done there; what is made for calendars says that e-mail is not part of it.
+func TestEMailHasItsServers(t *testing.T) {
+	for _, program := range []string{"iphone", "mac", "android", "thunderbird", "outlook", "other"} {
+		for services, calendar := range map[string]bool{"imap": false, "dav imap": true} {
+			w := newWorld()
+			w.servers = append(w.servers, recipe.Server{Service: "imap", IMAP: "imaps://in.example.org:993", SMTP: "smtp://out.example.org:587", Login: "{name}@example.org"})
+			b := signedIn(t, w)
+			w.edit(func(v *enroll.View) { v.Services = []string{"dav", "imap"} })
+			b.get("/passwords/new")
+			form := "form=" + hiddenField(b.body, "form") + "&once=" + hiddenField(b.body, "once") + "&program=" + program + "&service=" + strings.ReplaceAll(services, " ", "&service=")
+			b.edit = func(r *http.Request) { setBody(r, form) }
+			b.post("/passwords/new").says(200, ">in.example.org</span>", "Port 993, connection security SSL/TLS", ">out.example.org</span>",
+				"Port 587, connection security STARTTLS", ">alice@example.org</span>", "Already an account there?", "Server for incoming e-mail (IMAP)")
+			for what, is := range map[string]bool{
+				"CalDAV|DAVx5, tap|On the Network": calendar, "How to do it for e-mail": calendar,
+				"E-mail is not part of it": calendar && (program == "iphone" || program == "mac" || program == "android"),
+				`class="easy"`:             calendar && (program == "iphone" || program == "mac" || program == "android"),
+			} {
+				found := slices.ContainsFunc(strings.Split(what, "|"), func(s string) bool { return strings.Contains(b.body, s) })
+				if found != is {
+					t.Errorf("%s for %s: %q is there: %t", program, services, what, found)
+				}
+			}
+			if n := strings.Count(b.body, "<p>New: "); n != map[bool]int{false: 1, true: 2}[calendar] {
+				t.Errorf("%s for %s: %d ways to begin", program, services, n)
+			}
+		}
+	}
+}
+
 // The name is as people wish it, and none is needed.
 func TestNoNameIsNeeded(t *testing.T) {
 	w := newWorld()

@@ -172,6 +172,27 @@ func TestLoginFlow(t *testing.T) {
 	}
 }
 
+// A mail server is told with its port and how the line to it is encrypted, either of
+// which follows from the other.
+func TestMailServers(t *testing.T) {
+	for lines, want := range map[string][2]string{
+		`imap = "m.example.org"`:                                                            {"imaps://m.example.org:993"},
+		"imap = \"m.example.org:143\"\nsmtp = \"m.example.org:587\"":                        {"imap://m.example.org:143", "smtp://m.example.org:587"},
+		"imap = \"m.example.org\"\nimap_tls = \"starttls\"\nsmtp = \"out.example.org\"":     {"imap://m.example.org:143", "smtps://out.example.org:465"},
+		"imap = \"192.0.2.1:10993\"\nimap_tls = \"implicit\"\nsmtp = \"[2001:db8::1]:465\"": {"imaps://192.0.2.1:10993", "smtps://[2001:db8::1]:465"},
+		"smtp = \"m.example.org:2525\"\nsmtp_tls = \"starttls\"":                            {"", "smtp://m.example.org:2525"},
+	} {
+		c, ps := parse(t, strings.Replace(base, "[page.support]", "[[page.server]]\nservice = \"dav\"\n"+lines+"\n[page.support]", 1))
+		if ps != nil {
+			t.Errorf("%q: %v", lines, ps)
+			continue
+		}
+		if s := c.Page.Servers[0]; s.IMAP != want[0] || s.SMTP != want[1] {
+			t.Errorf("%q: %q and %q, want %q", lines, s.IMAP, s.SMTP, want)
+		}
+	}
+}
+
 // TestAllAtOnce: every error of a file is told, in the order of its lines.
 func TestAllAtOnce(t *testing.T) {
 	text := strings.NewReplacer(`issuer = "X"`, `isuer = "X"`, `"lo"`, `"loud"`, "services = [\"web\"", "services = [\"webb\"", `digits = 6`, `digits = 6.5`).Replace(base)

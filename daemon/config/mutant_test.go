@@ -259,9 +259,33 @@ func TestMutantsOfSockets(t *testing.T) {
 		{"[page.support]", "[[page.server]]\nservice = \"dav\"\nfiles = \"https://d/\"\nlogin_flow = \"http://cloud.example.org\"\n[page.support]", "http://cloud", "page.server[0].login_flow", "not the address", "https://"},
 		{"[page.support]", "[[page.server]]\nservice = \"dav\"\nfiles = \"https://d/\"\nlogin_flow = \"https://cloud.example.org/{name}\"\n[page.support]", "https://cloud", "page.server[0].login_flow", "holds {name}", "https://"},
 		{"[page.support]", "[[page.server]]\nservice = \"dav\"\nfiles = \"https://d/\"\nlogin_flow = \"https://d\"\n[[page.server]]\nservice = \"web\"\nfiles = \"https://e/\"\nlogin_flow = \"https://e\"\n[page.support]", "login_flow = \"https://e\"", "page.server[1].login_flow", "another server already", "keep one"},
+		mail(`imap = ""`, "calendar", "nothing to show", `imap = "mail.example.org:993"`),
+		mail(`imap = "imaps://mail.example.org"`, "imap", "not the name of a mail server", `imap = "mail.example.org:993"`),
+		mail(`imap = "mail.example.org:0"`, "imap", "not the name of a mail server", "993"),
+		mail(`imap = "mail.example.org:imaps"`, "imap", "not the name of a mail server", "993"),
+		mail(`smtp = "mail.example.org:65536"`, "smtp", "not the name of a mail server", "465"),
+		mail(`smtp = ":587"`, "smtp", "not the name of a mail server", "465"),
+		mail(`smtp = "{name}.example.org"`, "smtp", "not the name of a mail server", "465"),
+		mail(`imap = "Mail Server"`, "imap", "not the name of a mail server", "993"),
+		mail(`imap = 993`, "imap", "must be a text", "imap ="),
+		mail("imap = \"m.example.org:993\"\nimap_tls = \"starttls\"", "imap_tls", `"starttls" is not how port 993`, `"starttls" for port 143`),
+		mail("imap = \"m.example.org:143\"\nimap_tls = \"implicit\"", "imap_tls", `"implicit" is not how port 143`, `"implicit" for port 993`),
+		mail("smtp = \"m.example.org:465\"\nsmtp_tls = \"starttls\"", "smtp_tls", `"starttls" is not how port 465`, `"starttls" for port 587`),
+		mail("smtp = \"m.example.org\"\nsmtp_tls = \"none\"", "smtp_tls", `"none" is not a choice`, "implicit, starttls"),
+		mail(`smtp = "m.example.org:2525"`, "smtp_tls", "port 2525 does not say", `smtp_tls = "implicit" or "starttls"`),
+		mail("imap = \"m.example.org\"\nsmtp_tls = \"starttls\"", "smtp_tls", "a server that is not named", "write smtp"),
 		{url, url + "\nprofile_cert = \"/a\"", "profile_cert", "page.profile_cert", "go together", "both"},
 		{`mail = "a@example.org"`, `fax = "1"`, "fax", "page.support.fax", "unknown key", "hours, hours_en, mail, phone"},
 	})
+}
+
+// mail adds a table for a mail server, of which the last line is wrong.
+func mail(lines, key, reason, fix string) mutant {
+	last := lines[strings.LastIndex(lines, "\n")+1:]
+	if key == "calendar" || key == "smtp_tls" && !strings.Contains(lines, "smtp_tls") {
+		last = "[[page.server]]"
+	}
+	return mutant{"[page.support]", "[[page.server]]\nservice = \"dav\"\n" + lines + "\n[page.support]", last, "page.server[0]." + key, reason, fix}
 }
 
 func TestMutantsOfTranslation(t *testing.T) {
@@ -317,6 +341,8 @@ func TestMutantsOfRetention(t *testing.T) {
 		{admin, "[retention]\naddresses = \"0s\"\n[admin]", "addresses", "retention.addresses", "out of range", "from 1h"},
 		{admin, "[retention]\naddresses = \"2161h\"\n[admin]", "addresses", "retention.addresses", "out of range", "168h is usual"},
 		{admin, "[retention]\naddresses = 7\n[admin]", "addresses", "retention.addresses", "number", "168h"},
+		{admin, "[retention]\nlogins = \"12h\"\n[admin]", "logins", "retention.logins", "out of range", "from 24h"},
+		{admin, "[retention]\nlogins = \"2161h\"\n[admin]", "logins", "retention.logins", "more than events", "not above"},
 		{admin, "[retention]\nevents = \"24h\"\n[admin]", "events", "retention.events", "out of range", "from 168h"},
 		{admin, "[retention]\naddresses = \"720h\"\nevents = \"700h\"\n[admin]", "events", "retention.events", "less than addresses", "not below"},
 		{admin, "[retention]\ndays = 7\n[admin]", "days", "retention.days", "unknown key", "known here are"},
@@ -341,5 +367,3 @@ func TestMutantsOfThrottle(t *testing.T) {
 		{day, "max_tries = 3", "max_tries", "throttle.max_tries", "unknown key", "known here are"},
 	})
 }
-		{admin, "[retention]\nlogins = \"12h\"\n[admin]", "logins", "retention.logins", "out of range", "from 24h"},
-		{admin, "[retention]\nlogins = \"2161h\"\n[admin]", "logins", "retention.logins", "more than events", "not above"},

@@ -11,10 +11,13 @@ import (
 // the page knows: files and e-mail have recipes of their own kind.
 func (p Page) Syncs() bool {
 	if len(p.Places) > 0 {
-		return slices.ContainsFunc(p.Places, func(a recipe.Place) bool { return a.Kind != recipe.Files })
+		return slices.ContainsFunc(p.Places, recipe.Place.Syncs)
 	}
 	return slices.ContainsFunc(p.View.Services, func(s string) bool { return s != "files" && s != "imap" })
 }
+
+// Mails tells whether it is for e-mail, as far as the page knows a mail server.
+func (p Page) Mails() bool { return slices.ContainsFunc(p.Places, recipe.Place.Mails) }
 
 // Unnamed tells whether the app password has the name of those without one.
 func (p Page) Unnamed() bool { return p.Name == p.T("wish.unnamed") }

@@ -37,8 +37,8 @@ const AppleType = "application/x-apple-aspen-config"
 func Apple(p Profile, signer *tls.Certificate) ([]byte, error) {
 	var accounts []map[string]any
 	for _, place := range p.Places {
-		if place.Kind == Files {
-			continue // its programs read no profile
+		if !place.Syncs() {
+			continue // programs for files read no profile, and one for e-mail has to name a mail address
 		}
 		a, err := p.account(place)
 		if err != nil {

@@ -15,7 +15,7 @@ import (
 //
 // https://manual.davx5.com/integration.html
 func DAVx5(places []Place, secret account.Secret) account.Secret {
-	at := slices.IndexFunc(places, func(p Place) bool { return p.Kind != Files })
+	at := slices.IndexFunc(places, Place.Syncs)
 	if at < 0 {
 		return ""
 	}

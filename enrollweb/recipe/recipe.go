@@ -17,7 +17,10 @@ import (
 type Server struct {
 	Service                   string
 	Calendar, Contacts, Files string
-	Login                     string
+	// IMAP and SMTP are mail servers: "imaps://host:port" with TLS from the first
+	// byte, "imap://host:port" with STARTTLS, and the same with smtp.
+	IMAP, SMTP string
+	Login      string
 	// LoginFlow is the address of the server for programs that ask for an app
 	// password by themselves; at most one server has it.
 	LoginFlow string
@@ -31,6 +34,8 @@ const (
 	Calendar Kind = "calendar"
 	Contacts Kind = "contacts"
 	Files    Kind = "files"
+	IMAP     Kind = "imap"
+	SMTP     Kind = "smtp"
 )
 
 // Place is one address with the user name for it.
@@ -40,6 +45,39 @@ type Place struct {
 	Login string
 }
 
+// Syncs tells whether calendars or contacts are there, which programs and profiles
+// of their own are for.
+func (p Place) Syncs() bool { return p.Kind == Calendar || p.Kind == Contacts }
+
+// Mails tells whether it is a mail server.
+func (p Place) Mails() bool { return p.Kind == IMAP || p.Kind == SMTP }
+
+// Server is what is typed into a program: the address, or the name of a mail
+// server.
+func (p Place) Server() string {
+	if u, err := url.Parse(p.URL); err == nil && p.Mails() {
+		return u.Hostname()
+	}
+	return p.URL
+}
+
+// Port is the port of a mail server.
+func (p Place) Port() string {
+	u, err := url.Parse(p.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Port()
+}
+
+// Security is the word of programs for how the line to a mail server is encrypted.
+func (p Place) Security() string {
+	if strings.HasPrefix(p.URL, string(p.Kind)+"s://") {
+		return "SSL/TLS"
+	}
+	return "STARTTLS"
+}
+
 // Places are where somebody of that login finds what the services hold.
 func Places(servers []Server, login string, services []string) []Place {
 	var all []Place
@@ -47,7 +85,7 @@ func Places(servers []Server, login string, services []string) []Place {
 		if !slices.Contains(services, s.Service) {
 			continue
 		}
-		for _, p := range []Place{{Calendar, s.Calendar, s.Login}, {Contacts, s.Contacts, s.Login}, {Files, s.Files, s.Login}} {
+		for _, p := range []Place{{Calendar, s.Calendar, s.Login}, {Contacts, s.Contacts, s.Login}, {Files, s.Files, s.Login}, {IMAP, s.IMAP, s.Login}, {SMTP, s.SMTP, s.Login}} {
 			if p.URL == "" {
 				continue
 			}

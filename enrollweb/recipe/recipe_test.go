@@ -24,7 +24,7 @@ const secret account.Secret = "k7m2-9qxv-dhz4-tw3c-8fnr-5jbp-0v1c"
 
 func servers() []Server {
 	return []Server{
-		{Service: "mail", Calendar: "https://mail.example.org/", Login: "{name}"},
+		{Service: "mail", Calendar: "https://mail.example.org/", IMAP: "imaps://imap.example.org:993", SMTP: "smtp://smtp.example.org:587", Login: "{name}"},
 		{Service: "dav", Calendar: "https://dav.example.org:8443/dav/{name}/", Contacts: "https://card.example.org/",
 			Files: "https://files.example.org/{name}", Login: "{name}@example.org"},
 	}
@@ -44,6 +44,12 @@ func TestPlaces(t *testing.T) {
 	}
 	if got := Places(servers(), "a/../b?c", []string{"dav"})[0].URL; got != "https://dav.example.org:8443/dav/a%2F..%2Fb%3Fc/" {
 		t.Errorf("a login led the address astray: %s", got)
+	}
+	mail := Places(servers(), "alice", []string{"mail"})[1:]
+	for i, want := range []string{"imap imap.example.org 993 SSL/TLS alice", "smtp smtp.example.org 587 STARTTLS alice"} {
+		if p := mail[i]; strings.Join([]string{string(p.Kind), p.Server(), p.Port(), p.Security(), p.Login}, " ") != want || !p.Mails() || p.Syncs() {
+			t.Errorf("got %v, want %s", p, want)
+		}
 	}
 	if Places(servers(), "alice", nil) != nil || Places(nil, "alice", []string{"dav"}) != nil {
 		t.Error("places out of nothing")
@@ -66,6 +72,7 @@ func TestTheLinkForDAVx5(t *testing.T) {
 	for what, places := range map[string][]Place{
 		"nothing to sync":      nil,
 		"files only":           {{Files, "https://files.example.org/", "alice"}},
+		"e-mail only":          {{IMAP, "imaps://imap.example.org:993", "alice"}, {SMTP, "smtps://smtp.example.org:465", "alice"}},
 		"no TLS":               {{Calendar, "http://127.0.0.1/", "alice"}},
 		"a colon in the login": {{Calendar, "https://dav.example.org/", "a:b"}},
 	} {
@@ -144,6 +151,11 @@ func TestTheProfileForApple(t *testing.T) {
 	another, _ := read(t, must(Apple(other, nil)))
 	if again.UUID != top.UUID || another.UUID == top.UUID || again.Identifier != top.Identifier {
 		t.Error("a profile must replace itself and no other")
+	}
+	mail := profile()
+	mail.Places = append(Places(servers(), "alice", []string{"mail"})[1:], mail.Places...)
+	if _, parts := read(t, must(Apple(mail, nil))); len(parts) != 2 {
+		t.Errorf("with mail servers it has %d accounts", len(parts))
 	}
 	if _, err := Apple(Profile{Places: []Place{{Files, "https://files.example.org/", "alice"}}}, nil); err == nil {
 		t.Error("a profile without an account")

@@ -22,6 +22,9 @@ type Server struct {
 	Service string
 	// Calendar, Contacts and Files are addresses, https outside of this machine.
 	Calendar, Contacts, Files string
+	// IMAP and SMTP are mail servers: "imaps://host:port" with TLS from the first
+	// byte, "imap://host:port" with STARTTLS, and the same with smtp.
+	IMAP, SMTP string
 	// Login is the user name as that server wants it.
 	Login string
 	// LoginFlow is the address that programs are given which ask for an app
@@ -37,6 +40,7 @@ func Servers(t *strict.Table, check func(t *strict.Table, service string)) []Ser
 		one := Server{
 			Service:  s.Need("service", "dav"),
 			Calendar: place(s, "calendar"), Contacts: place(s, "contacts"), Files: place(s, "files"),
+			IMAP: mailServer(s, "imap", ports{993, 143}), SMTP: mailServer(s, "smtp", ports{465, 587}),
 			Login: s.Text("login", "{name}"), LoginFlow: strings.TrimSuffix(place(s, "login_flow"), "/"),
 		}
 		check(s, one.Service)
@@ -49,8 +53,8 @@ func Servers(t *strict.Table, check func(t *strict.Table, service string)) []Ser
 		switch {
 		case slices.ContainsFunc(all, func(o Server) bool { return o.Service == one.Service }):
 			s.Refuse("service", fmt.Sprintf("%q has a server already", one.Service), "put the addresses into one [[page.server]]")
-		case one.Calendar == "" && one.Contacts == "" && one.Files == "":
-			s.Refuse("calendar", "is missing, and so are contacts and files: there is nothing to show", `write for example: calendar = "https://dav.example.org/"`)
+		case one.Calendar == "" && one.Contacts == "" && one.Files == "" && one.IMAP == "" && one.SMTP == "":
+			s.Refuse("calendar", "is missing, and so are contacts, files, imap and smtp: there is nothing to show", `write for example: calendar = "https://dav.example.org/", or imap = "mail.example.org:993"`)
 		}
 		if one.Login == "" || strings.ContainsFunc(one.Login, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			s.Refuse("login", "is not a user name", `write for example: login = "{name}"`)

@@ -42,7 +42,7 @@ func kept() []shot {
 	return []shot{
 		{"signin", desk, false}, {"signin-refused", small, false}, {"signin", phone, false}, {"disturbed", tablet, false}, {"code", small, false}, {"code-refused", night, false},
 		{"begin", tablet, false}, {"confirm", office, false}, {"confirm", phone, false}, {"confirm-list", nacht, false}, {"confirm-refused", small, false}, {"codes-first", desk, false}, {"codes-first", huge, false},
-		{"devices", small, false}, {"device-issued", phone, false}, {"device-end", desk, false}, {"wish", night, false}, {"issued-iphone", phone, false}, {"issued-android", desk, false}, {"issued-thunderbird", large, false},
+		{"devices", small, false}, {"device-issued", phone, false}, {"device-end", desk, false}, {"wish", night, false}, {"issued-iphone", phone, false}, {"issued-android", desk, false}, {"issued-thunderbird", large, false}, {"issued-other", small, false},
 		{"home-list", office, false}, {"home-list", nacht, false}, {"home-phones", small, false}, {"wait", tablet, false}, {"remove", phone, false}, {"flow", small, false}, {"lost-phone", small, false}, {"tries", tablet, false}, {"signin", tablet, true}, {"wish", phone, true},
 		{"onward", phone, false}, {"codes-lost", office, false}, {"home-bare", small, false}, {"home-onward", desk, false}, {"phone-rename-refused", night, false}, {"link-gone", tablet, false},
 	}

@@ -61,7 +61,8 @@ func newStage(t *testing.T, edit func(*enrollweb.Config)) *stage {
 		Judge: st, Desk: st, Service: "web", BaseURL: st.url, Operator: "Uni Musterstadt",
 		Support: look.Support{Phone: "+49 30 123 456", Hours: "Mo–Fr 8–18 Uhr", Mail: "hilfe@example.org"},
 		Servers: []recipe.Server{{Service: "dav", Calendar: "https://dav.example.org/", Contacts: "https://dav.example.org/",
-			Login: "{name}", LoginFlow: "https://cloud.example.org"}},
+			Login: "{name}", LoginFlow: "https://cloud.example.org"},
+			{Service: "imap", IMAP: "imaps://mail.example.org:993", SMTP: "smtp://mail.example.org:587", Login: "{name}@example.org"}},
 		ReturnTo: []string{app}, Now: now, Rand: &counter{}, Log: slog.New(slog.DiscardHandler),
 	}
 	mail := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
