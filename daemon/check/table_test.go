@@ -83,6 +83,7 @@ func (w *world) Token(context.Context, account.TokenRef) (account.Token, error) 
 
 func (w *world) MaySend(account.Client, string, string) time.Duration { return 0 }
 func (w *world) Slow(account.Client, string, string)                  {}
+func (w *world) Idle(account.Client) time.Duration                    { return 0 }
 
 func (w *world) First(context.Context, account.ID, bool) (int64, time.Duration, error) {
 	return 1, 0, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/throttle"
 	"github.com/sallyport/sallyport/plugins/apppassword"
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/recovery"
@@ -229,8 +230,12 @@ func TestWithoutAnAddressAllSpellingsAreOneSource(t *testing.T) {
 		s := newScene(t, func(s *scene) { s.limits.SourcePerMinute = 6 })
 		wide := strings.Map(func(r rune) rune { return r - 'a' + 'ａ' }, name)
 		spellings := []string{name, strings.ToUpper(name), wide}
+		var wrong [7]string
+		for i := range wrong {
+			_, wrong[i] = s.enroll("carla", apppassword.Factor{}, nil)
+		}
 		try := func(service, name string, i int) account.Answer {
-			return s.engine.Check(context.Background(), account.Attempt{Service: service, Name: name, Password: account.Secret(fmt.Sprint("wrong ", i))})
+			return s.engine.Check(context.Background(), account.Attempt{Service: service, Name: name, Password: account.Secret(wrong[i])})
 		}
 		for i := range 6 {
 			if ans := try("dav", spellings[i%3], i); ans.Reason == account.Throttled {
@@ -238,7 +243,7 @@ func TestWithoutAnAddressAllSpellingsAreOneSource(t *testing.T) {
 			}
 		}
 		for _, spelling := range spellings {
-			want(t, try("dav", spelling, 99), factor.Deny, account.Throttled)
+			want(t, try("dav", spelling, 6), factor.Deny, account.Throttled)
 		}
 		if ans := try("dav", "bert", 1); ans.Reason == account.Throttled {
 			t.Errorf("bert waits for %s", name)
@@ -247,4 +252,29 @@ func TestWithoutAnAddressAllSpellingsAreOneSource(t *testing.T) {
 			t.Error("another service waits, too")
 		}
 	}
+}
+
+// On the morning after a deadline all old programs of a campus send the normal
+// password, from one address. That is no guess, so it is not held against whoever
+// else is behind the address, and is no attack. It is bounded all the same.
+func TestWhatCannotBeRightIsNoGuess(t *testing.T) {
+	s := newScene(t, func(s *scene) { s.limits = throttle.Defaults() })
+	_, app := s.enroll("alice", apppassword.Factor{}, nil)
+	for i := range 3000 {
+		for _, name := range []string{"bert", "nobody"} {
+			want(t, s.try("dav", name, account.Secret(fmt.Sprint("old password ", i)), ""), factor.Deny, account.AppPasswordRequired)
+		}
+	}
+	want(t, s.try("dav", "bert", "one more", ""), factor.Deny, account.Throttled)
+	want(t, s.try("dav", "alice", account.Secret(app), ""), factor.Accept, account.OK)
+	want(t, s.try("web", "alice", "alice-password", ""), factor.Deny, account.EnrollRequired)
+	if s.throttle.UnderAttack() {
+		t.Error("it passes for an attack")
+	}
+	// A guess is counted as ever.
+	for range 60 {
+		_, never := s.enroll("carla", apppassword.Factor{}, nil)
+		want(t, s.try("dav", "alice", account.Secret(never), ""), factor.Deny, account.BadCredentials)
+	}
+	want(t, s.try("dav", "alice", account.Secret(app), ""), factor.Deny, account.Throttled)
 }

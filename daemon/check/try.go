@@ -56,9 +56,8 @@ type try struct {
 	greeted bool
 }
 
-// judge walks the rules in their order: may this be asked, may this source
-// try, does a hook object, who is it, is the account fit, and only then the
-// ways in.
+// judge walks the rules in their order: may this be asked, may this source try, does
+// a hook object, who is it, is the account fit, and only then the ways in.
 func (t *try) judge(ctx context.Context) account.Answer {
 	var known bool
 	if t.service, known = t.roster.Services[t.Service]; !known {
@@ -88,8 +87,7 @@ func (t *try) judge(ctx context.Context) account.Answer {
 		return ans
 	}
 	if !addressed {
-		// The person stands in for the address, and only now it is known who
-		// that is: all spellings are one.
+		// The person stands in for it, and only now it is known who: all spellings are one.
 		if ans, ok := t.maySend(); !ok {
 			return ans
 		}
@@ -110,7 +108,6 @@ func (t *try) judgeWays(ctx context.Context) account.Answer {
 	}
 	bridging := t.bridging()
 	if !bridging && !t.service.HasDirectory() && len(t.codeKinds()) == 0 {
-		t.slow()
 		return verdict.Deny(account.AppPasswordRequired)
 	}
 	if t.started.Sub(t.facts.AsOf) > recent {
@@ -158,8 +155,8 @@ func (t *try) identify(ctx context.Context) (account.Answer, bool) {
 	return account.Answer{}, true
 }
 
-// veil keeps what was found out about a barred account in the daemon. Only
-// what the form of the input alone tells is told to everybody.
+// veil keeps what was found out about a barred account in the daemon. Only what
+// the form of the input alone tells is told to everybody.
 func (t *try) veil(ans account.Answer) account.Answer {
 	if t.barred == "" {
 		return ans
@@ -200,16 +197,19 @@ func (t *try) who() string {
 	return string(t.facts.ID)
 }
 
-// maySend asks whether the source may try now.
+// maySend asks whether the source may try now. What can be right nowhere here is no
+// guess: it only costs something, and has a budget of its own.
 func (t *try) maySend() (account.Answer, bool) {
 	wait := t.cfg.Throttle.MaySend(t.Client, t.Service, t.who())
+	if !t.bridging() && t.roster.Idle(t.service, t.Password) {
+		wait = max(wait, t.cfg.Throttle.Idle(t.Client))
+	}
 	return verdict.Throttled(wait), wait == 0
 }
 
 // slow counts a wrong secret against its source, the same secret only once.
 func (t *try) slow() {
-	f := t.fingerprint("source:"+t.Service+":"+t.who(), t.Password+"\x00"+t.Code+"\x00"+t.Ticket)
-	if t.Sent.First(f, t.started) {
+	if t.Sent.First(t.fingerprint("source:"+t.Service+":"+t.who(), t.Password+"\x00"+t.Code+"\x00"+t.Ticket), t.started) {
 		t.cfg.Throttle.Slow(t.Client, t.Service, t.who())
 	}
 }

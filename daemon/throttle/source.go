@@ -41,6 +41,16 @@ type key struct {
 	every time.Duration
 }
 
+// idlePerMinute is how often one address may send what cannot be right. It bounds
+// what that costs, and not what could be guessed: ten thousand people on the morning
+// after a deadline, whose programs all send the normal password, keep nobody out who
+// is behind the same address.
+const idlePerMinute = 6000
+
+// Idle counts one secret that nobody has to verify, since it is right nowhere where
+// it was sent, or says how long its source has to wait. It is no wrong secret.
+func (t *Throttle) Idle(c account.Client) time.Duration { return t.idle.Step(c) }
+
 func (t *Throttle) keys(c account.Client, service, who string) []key {
 	every := time.Minute / time.Duration(t.limits.Load().SourcePerMinute)
 	if t.fleet.tight(t.now()) {

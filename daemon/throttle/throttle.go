@@ -85,12 +85,17 @@ type Throttle struct {
 	store   Store
 	now     func() time.Time
 	sources *sketch
+	idle    *Pace
 	fleet   fleet
 }
 
 // New returns a Throttle, or an error if a limit is zero or negative.
 func New(limits Limits, store Store, now func() time.Time) (*Throttle, error) {
-	t := &Throttle{store: store, now: now, sources: newSketch()}
+	idle, err := NewPace(idlePerMinute, now)
+	if err != nil {
+		return nil, err
+	}
+	t := &Throttle{store: store, now: now, sources: newSketch(), idle: idle}
 	return t, t.Limit(limits)
 }
 

@@ -38,6 +38,8 @@ type Store interface {
 type Throttle interface {
 	// Who is one text for all spellings; it stands in for a missing address.
 	MaySend(c account.Client, service, who string) time.Duration
+	// Idle is for what cannot be right: it counts one, or says how long to wait.
+	Idle(c account.Client) time.Duration
 	Slow(c account.Client, service, who string)
 	First(ctx context.Context, id account.ID, familiar bool) (int64, time.Duration, error)
 	// Second is for codes behind a right password, SecondAlone for those that

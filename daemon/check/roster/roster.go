@@ -67,6 +67,24 @@ func (r Roster) Claims(kind string) bool {
 	return known && f.Info.Claims
 }
 
+// Idle tells of a secret that is right nowhere at the service: only app passwords are
+// good there, and it has the form of none.
+func (r Roster) Idle(s way.Service, secret account.Secret) bool {
+	for _, w := range s.Ways {
+		for _, kind := range w.Factors {
+			if !r.Claims(kind) {
+				return false
+			}
+		}
+	}
+	for kind, f := range r.Factors {
+		if r.Claims(kind) && f.Fits(secret) {
+			return false
+		}
+	}
+	return true
+}
+
 // Split takes the code off the end of an only field, where each way in needs a
 // code beside the password, and tells whether it did. There is no separator:
 // the code is the last N characters if they have its form.

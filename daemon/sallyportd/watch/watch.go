@@ -46,6 +46,13 @@ func (t *Throttle) MaySend(c account.Client, service, who string) time.Duration 
 	return wait
 }
 
+// Idle is the throttle's, counted.
+func (t *Throttle) Idle(c account.Client) time.Duration {
+	wait := t.Throttle.Idle(c)
+	t.count("source", wait)
+	return wait
+}
+
 // Slow is the throttle's, with a look at whether an attack began.
 func (t *Throttle) Slow(c account.Client, service, who string) {
 	t.Throttle.Slow(c, service, who)
