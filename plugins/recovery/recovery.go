@@ -17,7 +17,7 @@
 // random bits, sealed at rest under a key that lies elsewhere, and every try
 // is counted before it gets here. More would not fit the daemon's deadline on
 // a small machine with several tries at once. A few hashes run at a time, the
-// others wait, so that memory has a bound.
+// others wait, so that memory has a bound; and sheets are made one after the other.
 //
 // The factor does not claim its shape: 15 characters are also the length of
 // ordinary passwords, and one in 32 of those would have a fitting check
@@ -76,14 +76,18 @@ const (
 
 // Factor is the factor "recovery", safe for concurrent use. Make it with New.
 type Factor struct {
-	// slots holds one token for each hash that runs.
-	slots chan struct{}
+	// slots holds one token for each hash that runs, drawing one for the sheet that
+	// is made: those that wait have not begun. Were a hundred made side by side, as on
+	// the morning after a deadline, none would be ready in time.
+	slots, drawing chan struct{}
 }
 
 var _ factor.Factor = (*Factor)(nil)
 
 // New makes the factor.
-func New() *Factor { return &Factor{slots: make(chan struct{}, atOnce)} }
+func New() *Factor {
+	return &Factor{slots: make(chan struct{}, atOnce), drawing: make(chan struct{}, 1)}
+}
 
 // Info describes the factor.
 func (*Factor) Info(ctx context.Context) (factor.Info, error) {
@@ -117,6 +121,12 @@ func (f *Factor) Enroll(ctx context.Context, e factor.Enrollment) (factor.Issued
 		return factor.Issued{}, fmt.Errorf("making recovery codes: %d bytes of entropy, want %d", len(e.Entropy), factor.EntropySize)
 	}
 	k, _ := kindOf(wanted)
+	if k.codes > 1 { // a single code waits for nobody's sheet
+		if err := turn(ctx, f.drawing); err != nil {
+			return factor.Issued{}, fmt.Errorf("making recovery codes: %w", err)
+		}
+		defer func() { <-f.drawing }()
+	}
 	s := sheet{kind: k, entries: make([]entry, k.codes)}
 	shown, err := f.draw(ctx, s, info, e.Entropy)
 	if err != nil {
@@ -206,15 +216,24 @@ func (f *Factor) Verify(ctx context.Context, r factor.Request) (factor.Result, e
 
 // hash waits for a turn and hashes a code.
 func (f *Factor) hash(ctx context.Context, code string, salt [saltSize]byte) ([hashSize]byte, error) {
-	select {
-	case f.slots <- struct{}{}:
-		defer func() { <-f.slots }()
-	case <-ctx.Done():
-		return [hashSize]byte{}, ctx.Err()
-	}
-	// A turn may come after the deadline: select picks freely among the two.
-	if err := ctx.Err(); err != nil {
+	if err := turn(ctx, f.slots); err != nil {
 		return [hashSize]byte{}, err
 	}
+	defer func() { <-f.slots }()
 	return [hashSize]byte(argon2.IDKey([]byte(code), salt[:], passes, memoryKiB, lanes, hashSize)), nil
+}
+
+// turn waits for a token, which is to be taken out again.
+func turn(ctx context.Context, tokens chan struct{}) error {
+	select {
+	case tokens <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	// It may come after the deadline: select picks freely among the two.
+	err := ctx.Err()
+	if err != nil {
+		<-tokens
+	}
+	return err
 }

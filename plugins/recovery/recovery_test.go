@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -234,4 +235,31 @@ func FuzzVerify(f *testing.F) {
 			t.Fatalf("a second time: %v", again)
 		}
 	})
+}
+
+// A hundred people who set up in the same minute are served one after the other.
+// Side by side, each would wait for all, and nobody be ready within a deadline.
+func TestSheetsAreMadeOneAfterTheOther(t *testing.T) {
+	f, begun := New(), time.Now()
+	took := make([]time.Duration, 20)
+	var all sync.WaitGroup
+	for i := range took {
+		all.Go(func() {
+			issue(t, f, string(rune('a'+i)))
+			took[i] = time.Since(begun)
+		})
+	}
+	all.Wait()
+	if first, last := slices.Min(took), slices.Max(took); first > last/2 {
+		t.Errorf("of %d sheets the first is ready after %s, and the last after %s", len(took), first, last)
+	}
+	// Whoever waits can give up, and costs nothing.
+	f.drawing <- struct{}{}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := f.Enroll(ctx, factor.Enrollment{Account: "alice", Entropy: make([]byte, factor.EntropySize)}); !errors.Is(err, context.Canceled) {
+		t.Errorf("waiting for a turn ended with %v", err)
+	}
+	<-f.drawing
+	issue(t, f, "z")
 }
