@@ -191,6 +191,33 @@ func TestADeadConnectionIsTriedOnceMore(t *testing.T) {
 	}
 }
 
+// TestWhatTheServerClosesIsReplaced: before anybody needs it, of either kind.
+func TestWhatTheServerClosesIsReplaced(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	accepted := make(chan net.Conn, 100)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- c
+		}
+	}()
+	open(t, (&fake{url: "ldap://" + l.Addr().String()}).config())
+	eventually(t, 5*time.Second, "connections lie ready", func() bool { return len(accepted) == 8 })
+	for range 8 {
+		if err := (<-accepted).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, 5*time.Second, "others lie ready", func() bool { return len(accepted) == 8 })
+}
+
 func TestSlowBindsHoldUpNoSearch(t *testing.T) {
 	f := startFake(t, func(c net.Conn, tag ber.Tag, id int64) bool {
 		if tag == ldap.ApplicationBindRequest {

@@ -74,11 +74,11 @@ func ReadMessage(r io.Reader, limit int) ([]byte, error) {
 // Op returns the identifier byte of a message's protocol operation, for
 // example 0x61 for a BindResponse.
 func Op(message []byte) (byte, error) {
-	_, content, _, err := element(message)
+	_, content, _, err := Element(message)
 	if err != nil {
 		return 0, err
 	}
-	tag, _, rest, err := element(content)
+	tag, _, rest, err := Element(content)
 	if err != nil {
 		return 0, err
 	}
@@ -94,7 +94,7 @@ func walk(content []byte, depth int) error {
 		return fmt.Errorf("%w: nested deeper than %d", ErrMalformed, maxDepth)
 	}
 	for len(content) > 0 {
-		tag, inner, rest, err := element(content)
+		tag, inner, rest, err := Element(content)
 		if err != nil {
 			return err
 		}
@@ -108,8 +108,8 @@ func walk(content []byte, depth int) error {
 	return nil
 }
 
-// element splits the first element off: its identifier, its content, the rest.
-func element(data []byte) (tag byte, content, rest []byte, err error) {
+// Element splits the first element off: its identifier, its content, the rest.
+func Element(data []byte) (tag byte, content, rest []byte, err error) {
 	if len(data) < 2 || data[0]&0x1f == 0x1f {
 		return 0, nil, nil, fmt.Errorf("%w: no element", ErrMalformed)
 	}
@@ -170,24 +170,32 @@ func (c *Conn) Expect(tags ...uint) {
 	c.allowed.Store(mask)
 }
 
-// Read hands on bytes of messages that have arrived whole and are expected.
+// Message returns the next message, once it has arrived whole, if it is expected.
+func (c *Conn) Message() ([]byte, error) {
+	message, err := ReadMessage(c.in, MaxMessage)
+	if err != nil {
+		return nil, err
+	}
+	op, err := Op(message)
+	if err != nil {
+		return nil, err
+	}
+	if op&0xe0 != 0x60 && op&0xe0 != 0x40 || c.allowed.Load()&(1<<(op&0x1f)) == 0 {
+		return nil, fmt.Errorf("%w: 0x%02x was not asked for", ErrMalformed, op)
+	}
+	if c.budget.Add(-int64(len(message))) < 0 {
+		return nil, fmt.Errorf("%w: the answer is too long", ErrMalformed)
+	}
+	return message, nil
+}
+
+// Read hands on bytes of messages, for a library that reads by itself.
 func (c *Conn) Read(p []byte) (int, error) {
 	if len(c.pending) == 0 {
-		message, err := ReadMessage(c.in, MaxMessage)
-		if err != nil {
+		var err error
+		if c.pending, err = c.Message(); err != nil {
 			return 0, err
 		}
-		op, err := Op(message)
-		if err != nil {
-			return 0, err
-		}
-		if op&0xe0 != 0x60 && op&0xe0 != 0x40 || c.allowed.Load()&(1<<(op&0x1f)) == 0 {
-			return 0, fmt.Errorf("%w: 0x%02x was not asked for", ErrMalformed, op)
-		}
-		if c.budget.Add(-int64(len(message))) < 0 {
-			return 0, fmt.Errorf("%w: the answer is too long", ErrMalformed)
-		}
-		c.pending = message
 	}
 	n := copy(p, c.pending)
 	c.pending = c.pending[n:]

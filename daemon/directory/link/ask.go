@@ -44,8 +44,8 @@ func (s *Server) Bind(ctx context.Context, dn string, password account.Secret) (
 			s.blame(ctx, err)
 			return "", false, err
 		}
-		result, err := c.bind(ctx, dn, password)
-		reason, judged := judgeBind(result, err)
+		state, err := c.bind(ctx, dn, password)
+		reason, judged := judgeBind(state, err)
 		s.binds.put(c)
 		switch {
 		case judged == nil:

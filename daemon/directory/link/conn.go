@@ -5,14 +5,16 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net"
+	"syscall"
 	"time"
 
-	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/directory/bergate"
+	"github.com/sallyport/sallyport/daemon/directory/exchange"
 )
 
 // Application tags of the answers that are waited for (RFC 4511).
@@ -23,10 +25,13 @@ const (
 	tagSearchReference = 19
 )
 
-// Conn is one connection to one server, used by one operation at a time.
+// Conn is one connection to one server, used by one operation at a time: for
+// searches, which the library reads from its start on, or for binds.
 type Conn struct {
-	ldap    *ldap.Conn
+	ldap    *ldap.Conn // nil where it is for binds
 	gate    *bergate.Conn
+	tcp     syscall.RawConn
+	binds   int64 // how many were sent
 	timeout time.Duration
 	observe func(op string, took time.Duration, err error)
 	now     func() time.Time
@@ -43,10 +48,14 @@ func (s *Server) dial(ctx context.Context) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", s.URL, err)
 	}
+	tcp, err := raw.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("connecting to %s: %w", s.URL, err), raw.Close())
+	}
 	wire := raw
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	if s.StartTLS {
-		err = askStartTLS(raw)
+		err = exchange.StartTLS(raw)
 	}
 	if err == nil && s.TLS != nil {
 		client := tls.Client(raw, s.TLS)
@@ -61,49 +70,41 @@ func (s *Server) dial(ctx context.Context) (*Conn, error) {
 		_ = raw.Close()
 		return nil, fmt.Errorf("securing the connection to %s: %w", s.URL, err)
 	}
-	gate := bergate.Wrap(wire)
-	c := &Conn{ldap: ldap.NewConn(gate, s.TLS != nil), gate: gate, timeout: s.Timeout, observe: s.Observe, now: s.Now}
-	// The second line of defence: guard closes the socket well before.
-	c.ldap.SetTimeout(s.Timeout + time.Second)
-	c.ldap.Start()
-	return c, nil
+	return &Conn{gate: bergate.Wrap(wire), tcp: tcp, timeout: s.Timeout, observe: s.Observe, now: s.Now}, nil
 }
 
-// askStartTLS does the one exchange before TLS (RFC 4511 section 4.14) by hand:
-// the library reads ahead, and would take a byte sent early and in the clear
-// for a part of what TLS protects. Here it lands in the handshake and breaks it.
-func askStartTLS(raw net.Conn) error {
-	packet := ber.Encode(ber.ClassUniversal, ber.TypeConstructed, ber.TagSequence, nil, "")
-	packet.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, 1, ""))
-	request := ber.Encode(ber.ClassApplication, ber.TypeConstructed, ldap.ApplicationExtendedRequest, nil, "")
-	request.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 0, "1.3.6.1.4.1.1466.20037", ""))
-	packet.AppendChild(request)
-	if _, err := raw.Write(packet.Bytes()); err != nil {
-		return fmt.Errorf("asking for StartTLS: %w", err)
-	}
-	message, err := bergate.ReadMessage(raw, 4096)
-	if err != nil {
-		return fmt.Errorf("waiting for StartTLS: %w", err)
-	}
-	reply, err := ber.DecodePacketErr(message)
-	if err != nil || len(reply.Children) < 2 || reply.Children[1].Tag != ldap.ApplicationExtendedResponse ||
-		reply.Children[0].Value != int64(1) {
-		return errors.New("StartTLS was answered by something else")
-	}
-	if err := ldap.GetLDAPError(reply); err != nil {
-		return fmt.Errorf("StartTLS refused: %w", err)
-	}
-	return nil
+// forSearches hands the connection to the library: nobody else may read on it
+// from then on.
+func (c *Conn) forSearches(secure bool) {
+	c.ldap = ldap.NewConn(c.gate, secure)
+	// The second line of defence: guard closes the socket well before.
+	c.ldap.SetTimeout(c.timeout + time.Second)
+	c.ldap.Start()
 }
 
 // sever ends the connection at once. The socket goes first: the library's own
 // Close waits for its writer, and a stalled peer would hold that up.
 func (c *Conn) sever() {
 	_ = c.gate.Close()
-	_ = c.ldap.Close()
+	if c.ldap != nil {
+		_ = c.ldap.Close()
+	}
 }
 
-func (c *Conn) alive() bool { return !c.broken && !c.ldap.IsClosing() }
+// alive tells whether an idle connection is of use, as far as can be known.
+func (c *Conn) alive() bool {
+	if c.broken || c.ldap != nil {
+		return !c.broken && !c.ldap.IsClosing()
+	}
+	open := false
+	// Nobody reads on it: where the server has closed it, the end is to be seen.
+	err := c.tcp.Read(func(fd uintptr) bool {
+		n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK)
+		open = n > 0 || errors.Is(err, syscall.EAGAIN)
+		return true
+	})
+	return open && err == nil
+}
 
 // guard runs one operation within the time of one operation: at its end the
 // socket closes, whatever the peer is doing. Only answers of these kinds pass.
@@ -131,14 +132,13 @@ func (c *Conn) guard(ctx context.Context, op string, run func() error, tags ...u
 }
 
 // bind asks whether the password is right.
-func (c *Conn) bind(ctx context.Context, dn string, password account.Secret) (*ldap.SimpleBindResult, error) {
-	request := ldap.NewSimpleBindRequest(dn, password.Reveal(), []ldap.Control{ldap.NewControlBeheraPasswordPolicy()})
-	var result *ldap.SimpleBindResult
-	err := c.guard(ctx, "bind", func() (err error) {
-		result, err = c.ldap.SimpleBind(request)
+func (c *Conn) bind(ctx context.Context, dn string, password account.Secret) (state bool, err error) {
+	c.binds = c.binds%math.MaxInt32 + 1 // ids end there (RFC 4511 section 4.1.1.1)
+	err = c.guard(ctx, "bind", func() (err error) {
+		state, err = exchange.Bind(c.gate, c.binds, dn, password)
 		return err
 	}, tagBindResponse)
-	return result, err
+	return state, err
 }
 
 // Query is one search.

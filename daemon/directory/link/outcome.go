@@ -13,19 +13,13 @@ import (
 // judgeBind turns the answer to a bind into one of three: right, wrong (with
 // why), or an error for everything that is neither.
 //
-// A success whose controls say that the password must be changed first is no:
-// the directory then takes the password for nothing but changing it, and what
-// an administrator has just set is known to two. Active Directory says the same
-// as a failure (773), so both kinds of directory end alike.
-func judgeBind(result *ldap.SimpleBindResult, err error) (account.Reason, error) {
-	state := false
-	if result != nil {
-		state = policyState(result.Controls)
-	}
+// State says that a control came with it: the password is locked, expired or must
+// be changed. With a success that is no: the directory then takes the password
+// for nothing but changing it, and what an administrator has just set is known to
+// two. Active Directory says the same as a failure (773), so both kinds of
+// directory end alike.
+func judgeBind(state bool, err error) (account.Reason, error) {
 	if err == nil {
-		if result == nil {
-			return "", fmt.Errorf("empty answer: %w", account.ErrUnavailable)
-		}
 		if state {
 			return account.AccountLockedByDirectory, nil
 		}
@@ -49,22 +43,6 @@ func judgeBind(result *ldap.SimpleBindResult, err error) (account.Reason, error)
 		}
 	}
 	return "", fmt.Errorf("%w: result code %d", account.ErrUnavailable, answer.ResultCode)
-}
-
-// policyState tells whether a control says locked, expired or must be changed:
-// the draft of Behera, or the older one of VanRoy and others.
-func policyState(controls []ldap.Control) bool {
-	for _, c := range controls {
-		switch c := c.(type) {
-		case *ldap.ControlBeheraPasswordPolicy:
-			if c.Error >= 0 {
-				return true
-			}
-		case *ldap.ControlVChuPasswordMustChange:
-			return true
-		}
-	}
-	return false
 }
 
 // policyMessage tells whether Active Directory's diagnostic text says that the

@@ -99,13 +99,16 @@ func (s *Server) Close() {
 // dialService opens a connection for searches, as the service account.
 func (s *Server) dialService(ctx context.Context) (*Conn, error) {
 	c, err := s.dial(ctx)
-	if err != nil || s.BindDN == "" {
-		return c, err
+	if err != nil {
+		return nil, err
 	}
-	if _, err := c.bind(ctx, s.BindDN, s.BindPassword); err != nil {
-		c.sever()
-		return nil, fmt.Errorf("binding to %s as %s: %w", s.URL, s.BindDN, err)
+	if s.BindDN != "" {
+		if _, err := c.bind(ctx, s.BindDN, s.BindPassword); err != nil {
+			c.sever()
+			return nil, fmt.Errorf("binding to %s as %s: %w", s.URL, s.BindDN, err)
+		}
 	}
+	c.forSearches(s.TLS != nil)
 	return c, nil
 }
 
