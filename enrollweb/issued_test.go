@@ -60,16 +60,31 @@ func TestASecondTapOnTheProfile(t *testing.T) {
 	}
 }
 
-// A sign-in that was asked for before the profile comes back to the same way on;
-// what a device uses by now is not replaced.
+// A sign-in that was asked for before the profile comes back to the same way on,
+// for the same device; what a device uses by now is not replaced.
 func TestTheProfileAfterASignIn(t *testing.T) {
+	for _, program := range []string{"iphone", "mac"} {
+		w := newWorld()
+		b := signedIn(t, w).make(program)
+		profile := hidden(b.body, "/passwords/profile")
+		w.edit(func(v *enroll.View) { v.Fresh = false })
+		b.post("/passwords/profile", profile...).says(403, "next=%2fpasswords%2fprofile%3fid%3dp1%26program%3d"+program)
+		w.edit(func(v *enroll.View) { v.Fresh = true })
+		b.fields = nil
+		b.get("/?next=%2fpasswords%2fprofile%3fid%3dp1%26program%3d"+program).get("/passwords/profile?id=p1&program="+program).says(200, "only once")
+		b.post("/passwords/new", hidden(b.body, "/passwords/new")...).says(200, `name="program" value="`+program+`"`)
+		if left := w.only(t).AppPasswords; len(left) != 1 {
+			t.Errorf("%s: left are %+v", program, left)
+		}
+		// Where the session is over altogether, it is the same.
+		profile = hidden(b.body, "/passwords/profile")
+		w.mu.Lock()
+		clear(w.sessions)
+		w.mu.Unlock()
+		b.post("/passwords/profile", profile...).leads("/?next=%2Fpasswords%2Fprofile%3Fid%3Dp2%26program%3D" + program + "&over=1")
+	}
 	w := newWorld()
 	b := signedIn(t, w).make("iphone")
-	profile := hidden(b.body, "/passwords/profile")
-	w.edit(func(v *enroll.View) { v.Fresh = false })
-	b.post("/passwords/profile", profile...).says(403, "next=%2fpasswords%2fprofile%3fid%3dp1")
-	w.edit(func(v *enroll.View) { v.Fresh = true })
-	b.get("/passwords/profile?id=p1").says(200, "only once")
 	b.get("/passwords/profile?id=p77").leads("/home")
 	w.edit(func(v *enroll.View) { v.AppPasswords[0].LastUsed = now() })
 	b.get("/passwords/profile?id=p1").leads("/home")
@@ -77,6 +92,19 @@ func TestTheProfileAfterASignIn(t *testing.T) {
 	if count(w.did, "Revoke") != 0 {
 		t.Error("one in use was ended")
 	}
+}
+
+// An address that does not say for which device the profile is has the person say
+// it, and ticks nothing.
+func TestWhichDeviceAProfileIsFor(t *testing.T) {
+	for _, at := range []string{"", "&program=", "&program=android", "&program=mac&program=iphone&x"} {
+		b := signedIn(t, newWorld()).make("mac").get("/passwords/profile?id=p1" + at)
+		if asks := at != "&program=mac&program=iphone&x"; asks != strings.Contains(b.body, `type="radio" name="program" value="mac" required>`) || strings.Contains(b.body, "checked") {
+			t.Errorf("%q: asked %t:\n%s", at, !asks, b.body)
+		}
+	}
+	b := signedIn(t, newWorld()).make("mac").get("/passwords/profile?id=p1")
+	b.post("/passwords/new", append(hidden(b.body, "/passwords/new"), "program", "mac")...).says(200, `name="program" value="mac"`)
 }
 
 // On the round the new profile is for the same step.

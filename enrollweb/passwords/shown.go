@@ -2,6 +2,7 @@ package passwords
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,8 +28,7 @@ func (ps *Pages) show(v *visit.Visit, view enroll.View, p look.Page, made enroll
 			v.Log.Warn("the link for DAVx5 could not be drawn", "err", err)
 		}
 	}
-	apple := p.Program == "iphone" || p.Program == "mac"
-	p.Profile = apple && v.Site.Secure() && p.Syncs()
+	p.Profile = slices.Contains(apple(), p.Program) && v.Site.Secure() && p.Syncs()
 	if without := ps.without(view); len(p.Places) > 0 && len(without) > 0 {
 		p.Catalog = v.Words
 		p.Notice = v.Words.T("issued.no_place_for", "services", p.ServiceNames(without))
@@ -47,7 +47,7 @@ func (ps *Pages) without(view enroll.View) []string {
 // password comes back from the page that showed it: the daemon has not kept it.
 func (ps *Pages) profile(v *visit.Visit) {
 	f := v.R.PostForm
-	v.Retry = visit.One("/passwords/profile", f.Get("id"))
+	v.Retry = profileAt(f)
 	view, ok := v.FreshView(v.Retry)
 	if !ok {
 		return
@@ -60,7 +60,7 @@ func (ps *Pages) profile(v *visit.Visit) {
 		return
 	}
 	if !ps.once.Take(f.Get("once")) {
-		showSpent(v, view, rec)
+		showSpent(v, view, rec, f)
 		return
 	}
 	out, err := recipe.Apple(recipe.Profile{Operator: v.Brand(), Label: rec.Label, Record: rec.ID, Places: places, Secret: secret}, ps.Signer)
@@ -74,32 +74,46 @@ func (ps *Pages) profile(v *visit.Visit) {
 	_, _ = v.W.Write(out) // a reader that went away is nobody's error
 }
 
+// profileAt is the page of the profile that a form or an address is about: of which
+// app password, and for which device.
+func profileAt(f url.Values) string {
+	at := visit.One("/passwords/profile", f.Get("id"))
+	if program := f.Get("program"); f.Get("id") != "" && slices.Contains(apple(), program) {
+		at += "&program=" + program
+	}
+	return at
+}
+
+// apple are the kinds of program that a profile is for.
+func apple() []string { return []string{"iphone", "mac"} }
+
 // spentForm is where a sign-in leads that was asked for before the profile.
 func (ps *Pages) spentForm(v *visit.Visit) {
-	id := v.R.URL.Query().Get("id")
-	if id == "" {
+	q := v.R.URL.Query()
+	if q.Get("id") == "" {
 		v.To("/home")
 		return
 	}
-	view, ok := v.FreshView(visit.One("/passwords/profile", id))
+	view, ok := v.FreshView(profileAt(q))
 	if !ok {
 		return
 	}
-	rec, found := appPassword(view, id)
+	rec, found := appPassword(view, q.Get("id"))
 	if !found || !rec.LastUsed.IsZero() {
 		v.To("/home")
 		return
 	}
-	showSpent(v, view, rec)
+	showSpent(v, view, rec, q)
 }
 
 // showSpent says that the profile was given, which is easily overlooked on an
 // iPhone, and makes another one in one press: with a new app password, alike in
-// everything, that takes the place of the first.
-func showSpent(v *visit.Visit, view enroll.View, rec account.Record) {
-	p := look.Page{Title: "profile.spent", View: view, Record: rec, Name: rec.Label, Program: "iphone", Once: v.Random(), Signed: true}
-	if program := v.R.PostForm.Get("program"); program == "mac" {
-		p.Program = program
+// everything, that takes the place of the first. Which device it is for, the form
+// or the address says that led here; where it does not, the page asks.
+func showSpent(v *visit.Visit, view enroll.View, rec account.Record, from url.Values) {
+	p := look.Page{Title: "profile.spent", View: view, Record: rec, Name: rec.Label, Program: from.Get("program"), Once: v.Random(), Signed: true}
+	if !slices.Contains(apple(), p.Program) {
+		p.Programs = apple()
 	}
 	if len(rec.Services) > 0 {
 		p.View.Services = rec.Services

@@ -157,7 +157,7 @@ func (v *Visit) retry() string {
 	q.Del("ticket") // whoever holds it has it in the form
 	if v.R.Method == http.MethodPost {
 		q = url.Values{}
-		for _, name := range []string{"id", "next", "emergency"} {
+		for _, name := range []string{"id", "next", "emergency", "program"} {
 			if value := v.R.PostForm.Get(name); value != "" {
 				q.Set(name, value)
 			}
@@ -193,7 +193,10 @@ func Next(form url.Values) string {
 		if !one {
 			return next
 		}
-	case "/phones/remove", "/passwords/remove", "/passwords/profile":
+	case "/passwords/profile":
+		id = strings.TrimSuffix(strings.TrimSuffix(id, "&program=mac"), "&program=iphone")
+		fallthrough
+	case "/phones/remove", "/passwords/remove":
 		if one && plain(id) {
 			return next
 		}
