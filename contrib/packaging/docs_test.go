@@ -11,7 +11,7 @@ import (
 // commands are the lines of the blocks in a text.
 func commands(text string) []string {
 	var out []string
-	for _, block := range regexp.MustCompile("(?ms)^```\n(.*?)^```").FindAllStringSubmatch(text, -1) {
+	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(text, -1) {
 		out = append(out, strings.Split(strings.TrimSpace(block[1]), "\n")...)
 	}
 	return out

@@ -173,10 +173,10 @@ func unreachable(socket string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		f.sentence = "there is no admin socket at " + socket
-		f.hint = "Is the daemon running? Try: systemctl status sallyportd. For the demo, call from its folder or give --socket."
+		f.hint = "Is the daemon running? Try: systemctl status sallyport. For the demo, call from its folder or give --socket."
 	case errors.Is(err, syscall.ECONNREFUSED):
 		f.sentence = "nobody answers at " + socket
-		f.hint = "The daemon has ended and left the file behind. Try: systemctl status sallyportd."
+		f.hint = "The daemon has ended and left the file behind. Try: systemctl status sallyport."
 	case errors.Is(err, fs.ErrPermission):
 		f.sentence = "you may not open " + socket
 		f.hint = "Try with sudo, or ask to be put into the group that owns it: ls -l " + socket

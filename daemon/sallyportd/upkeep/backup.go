@@ -107,9 +107,9 @@ again.
 
 Without the journal a restore is refused: what was revoked could come back to
 life. --without-journal restores all the same.`,
-		Example: `  systemctl stop sallyportd
+		Example: `  systemctl stop sallyport sallyport-check.socket sallyport-admin.socket
   sudo -u sallyport sallyportd restore --from /backup/sallyport-2027-01-31
-  systemctl start sallyportd`,
+  systemctl start sallyport`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if from == "" {
 				return Failure{usage, errors.New("say which: --from FOLDER")}

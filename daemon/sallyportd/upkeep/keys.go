@@ -96,11 +96,11 @@ config looks for the master key, and start the daemon: whatever happens in
 between, the file that lies there opens the state.
 
 Backups from before need the old master key: keep it as long as you keep those.`,
-		Example: `  systemctl stop sallyportd
+		Example: `  systemctl stop sallyport sallyport-check.socket sallyport-admin.socket
   sudo -u sallyport sallyportd keys rewrap --to /var/lib/sallyport/kek.new
   install -o sallyport -m 0400 /var/lib/sallyport/kek.new /etc/sallyport/kek.new
   mv /etc/sallyport/kek.new /etc/sallyport/kek
-  systemctl start sallyportd`,
+  systemctl start sallyport`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if to == "" {
 				return Failure{usage, errors.New("say where the new master key shall be: --to NEWFILE")}

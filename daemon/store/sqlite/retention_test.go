@@ -187,6 +187,13 @@ func TestRetentionOfLogins(t *testing.T) {
 		}
 	}
 	limits := retention.Limits{Addresses: 7 * 24 * time.Hour, Logins: 31 * 24 * time.Hour, Events: 90 * 24 * time.Hour}
+	// Two weeks ago the addresses of the oldest had their time, and no login.
+	if err := s.Retain(ctx, storetest.Now().AddDate(0, 0, -15), limits); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Events(ctx, 0, 1); err != nil || got[0].Name != "anna" || got[0].Address != "" {
+		t.Errorf("after 25 days: %+v, %v", got, err)
+	}
 	for round := range 3 {
 		if err := s.Retain(ctx, storetest.Now(), limits); err != nil {
 			t.Fatal(err)
