@@ -85,6 +85,8 @@ type Factor struct {
 	Timeout time.Duration
 	// Standalone says that the factor may be the only one of a way in.
 	Standalone bool
+	// Exportable says that the secrets of its records may leave in a file.
+	Exportable bool
 	// Settings are passed to the plugin as they are.
 	Settings map[string]string
 }

@@ -143,6 +143,9 @@ func TestMeaning(t *testing.T) {
 	if !c.Factors[1].Standalone || c.Factors[0].Standalone {
 		t.Error("standalone must be written, and only there it is")
 	}
+	if out, ps := parse(t, strings.Replace(base, `kind = "totp"`, "kind = \"totp\"\nexportable = true", 1)); ps != nil || c.Factors[0].Exportable || !out.Factors[0].Exportable || out.Factors[1].Exportable {
+		t.Error("exportable must be written, and only there it is")
+	}
 	if c.Listeners[0].Mode != 0o660 || c.Throttle.SecondFactorPerMonth != 100 || c.Directory.MaxStale != 15*time.Minute {
 		t.Errorf("defaults: %+v", c)
 	}

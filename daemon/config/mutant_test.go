@@ -171,6 +171,7 @@ func TestMutantsOfFactorsAndServices(t *testing.T) {
 		{`kind = "totp"`, "kind = \"totp\"\nsha256 = \"abc\"", "sha256", "factor[0].sha256", "not a SHA-256", "64 hexadecimal"},
 		{`kind = "totp"`, "kind = \"totp\"\nmtls = \"no\"", "mtls", "factor[0].mtls", "must be true or false", "mtls = true"},
 		{`kind = "totp"`, "kind = \"totp\"\njail = 0", "jail", "factor[0].jail", "must be true or false", "jail = true"},
+		{`kind = "totp"`, "kind = \"totp\"\nexportable = 1", "exportable", "factor[0].exportable", "must be true or false", "exportable = false"},
 		{`timeout = "300ms"`, `timeout = "1m"`, `timeout = "1m"`, "factor[0].timeout", "out of range", "300ms is usual"},
 		{`standalone = true`, `standalon = true`, "standalon", "factor[1].standalon", "unknown key", "did you mean standalone?"},
 		{`standalone = true`, ``, dav, "service[1].accept[0]", `"app-password" alone is one factor`, "standalone = true"},

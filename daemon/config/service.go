@@ -66,6 +66,7 @@ func readFactors(ts []table) []Factor {
 		f.Jail = t.Flag("jail", true)
 		f.Timeout = t.Duration("timeout", 300*time.Millisecond, 50*time.Millisecond, 10*time.Second)
 		f.Standalone = t.Flag("standalone", false)
+		f.Exportable = t.Flag("exportable", false)
 		f.Settings = t.settings()
 		if _, set := f.Settings[factor.LoneCode]; set {
 			// Emergency codes would be made by ones, and nobody have a sheet.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll/devices"
@@ -101,18 +102,22 @@ func (t *taking) change(fresh []*item, theirs []account.Record, snap account.Sna
 
 // noteOf says in one line where records came from.
 func noteOf(fresh, theirs int, file string) string {
-	file = strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(file, "?"))
-	note := "imported from " + file
+	note := "imported from " + printable(file)
 	if fresh > 1 {
-		note = fmt.Sprintf("%d imported from %s", fresh, file)
+		note = fmt.Sprintf("%d imported from %s", fresh, printable(file))
 	}
 	if theirs > 0 {
 		note += fmt.Sprintf(", in the place of %d", theirs)
 	}
 	return note
+}
+
+// printable is a name for the audit, in one line.
+func printable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(name, "?"))
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/sallyportd/moving/reading"
+	"github.com/sallyport/sallyport/daemon/store"
 	"github.com/sallyport/sallyport/plugins/factor/transfer"
 )
 
@@ -35,6 +36,7 @@ const atOnce = 64
 type Store interface {
 	Load(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
 	Commit(ctx context.Context, c account.Change) error
+	Census(ctx context.Context) (store.Census, error)
 }
 
 // Directory knows people.

@@ -66,7 +66,7 @@ func Commands(version string) []*cobra.Command {
 		},
 	}
 	keys.AddCommand(t.rotateCommand(), t.rewrapCommand())
-	return []*cobra.Command{t.backupCommand(), t.restoreCommand(), keys, t.importCommand()}
+	return []*cobra.Command{t.backupCommand(), t.restoreCommand(), keys, t.importCommand(), t.exportCommand()}
 }
 
 // tool is what every command needs.

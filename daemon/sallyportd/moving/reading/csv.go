@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -14,6 +15,26 @@ func columns() []string { return []string{"login", "secret", "algorithm", "digit
 
 // Heading is the first line of a CSV file, which names its columns.
 func Heading() []string { return columns() }
+
+// Row writes an otpauth URI as a line of a table with that heading. What is no URI
+// of that kind is an error.
+func Row(login, uri, label string) ([]string, error) {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "otpauth" || u.Host != "totp" {
+		return nil, errors.New("the record is no otpauth URI, which a table could hold; export it as otpauth")
+	}
+	q := u.Query()
+	return []string{login, q.Get("secret"), q.Get("algorithm"), q.Get("digits"), q.Get("period"), label}, nil
+}
+
+// Line writes an otpauth URI as a line of a list, behind the login where its label
+// alone would lead to somebody else.
+func Line(login, uri string) string {
+	if u, err := url.Parse(uri); err == nil && account(u) == login {
+		return uri
+	}
+	return login + "\t" + uri
+}
 
 // CSV reads a table with a heading that names its columns: login and secret (in
 // base32), and where they are not the usual, algorithm, digits, period and label.
