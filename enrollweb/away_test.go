@@ -83,7 +83,8 @@ func awaySteps() map[string]step {
 		"GET /login/v2/flow":       {reading, asked, "A program asks for an app password"},
 		"POST /login/v2/flow":      {see, atFlow, "/login/v2/grant"},
 		"GET /login/v2/grant":      {see, atGrant, "Give this program an app password?"},
-		"POST /login/v2/grant":     {change, granting, "by itself"},
+		"POST /login/v2/grant":     {change, granting, "/login/v2/done"},
+		"GET /login/v2/done":       {see, readingOn, "“Fairphone” by itself"},
 	}
 }
 

@@ -1,6 +1,8 @@
 package enrollweb
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -33,12 +35,23 @@ func TestAProgramAsksAndFetches(t *testing.T) {
 	b.post("/login/v2/grant", "label", "Fairphone").says(422, "Please confirm that you started this yourself", `value="Fairphone"`)
 	b.post("/login/v2/grant", "label", " ", "mine", "yes").says(422, "Please enter a name", `role="alert"`)
 	form := b.fields
-	b.post("/login/v2/grant", "label", " Fairphone ", "mine", "yes").says(200, "“Fairphone” by itself")
+	b.post("/login/v2/grant", "label", " Fairphone ", "mine", "yes").leads("/login/v2/done").says(200, "“Fairphone” by itself", `href="/login/v2/done?lang=de"`)
+	b.get("/login/v2/done?lang=de").says(200, "Fertig", "„Fairphone“", `href="/login/v2/done?lang=en"`)
+	b.get("/login/v2/done?lang=en").says(200, "Done")
+	if count(w.did, "GrantFlow") != 2 { // one had no name
+		t.Errorf("reading it again has granted again: %v", w.did)
+	}
 	if g := w.asks[0].granted; g == nil || g.Label != "Fairphone" || len(g.Services) != 1 || g.Services[0] != "dav" || g.Life != 0 {
 		t.Errorf("granted is %+v", g)
 	}
 	b.repeat("/login/v2/grant", form, "label", "Fairphone", "mine", "yes").says(410, "answered already")
 	b.get("/login/v2/grant").leads("/home")
+	for _, forged := range []string{"", "!", base64.RawURLEncoding.EncodeToString([]byte("\xff")), base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte("x"), 65))} {
+		b.cookies["__Host-sallyport-granted"].Value = forged
+		b.get("/login/v2/done").leads("/home")
+	}
+	b.cookies["__Host-sallyport-granted"].Value = base64.RawURLEncoding.EncodeToString([]byte("<b>"))
+	b.get("/login/v2/done").says(200, "&lt;b&gt;")
 	rec := p.poll(ticket)
 	var got map[string]string
 	if err := json.Unmarshal(rec.Body.Bytes(), &got); err != nil || rec.Code != 200 || len(got) != 3 || got["server"] != "https://cloud.example.org" ||
@@ -97,7 +110,7 @@ func TestAProgramWaitsForTheSetUp(t *testing.T) {
 	b.post("/sign-in", "name", "alice", "password", "owes").leads("/setup").post("/setup/begin").leads("/setup")
 	b.post("/setup/confirm", "code", "123456").says(200, "k7m20")
 	b.post("/codes/kept", "kept", "yes").leads("/login/v2/grant").says(200, "Give this program an app password?")
-	b.post("/login/v2/grant", "label", "Fairphone", "mine", "yes").says(200)
+	b.post("/login/v2/grant", "label", "Fairphone", "mine", "yes").leads("/login/v2/done")
 	if p.poll(ticket).Code != 200 {
 		t.Error("the program gets nothing")
 	}
@@ -185,7 +198,7 @@ func TestALinkAloneDoesNothing(t *testing.T) {
 	stranger := davx5{t, b.h, "203.0.113.66", "x"}
 	second, other := stranger.ask()
 	b.get(other).post("/login/v2/flow").leads("/login/v2/grant").says(200, "203.0.113.66")
-	b.repeat("/login/v2/grant", form, "label", "x", "mine", "yes").says(200)
+	b.repeat("/login/v2/grant", form, "label", "x", "mine", "yes").leads("/login/v2/done")
 	if b.program().poll(first).Code != 200 || stranger.poll(second).Code != 404 {
 		t.Error("another question was confirmed than the one that was shown")
 	}
@@ -315,7 +328,7 @@ func TestOutageOfAQuestion(t *testing.T) {
 	if w.asks[0].granted != nil {
 		t.Fatal("granted in an outage")
 	}
-	b.repeat("/login/v2/grant", form, "label", "x", "mine", "yes").says(200)
+	b.repeat("/login/v2/grant", form, "label", "x", "mine", "yes").leads("/login/v2/done")
 	outage("FetchFlow", func() {
 		if rec := p.poll(ticket); rec.Code != 503 || rec.Header().Get("Retry-After") != "10" {
 			t.Errorf("fetching: %d", rec.Code)

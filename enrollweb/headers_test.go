@@ -167,7 +167,7 @@ func TestHeadersOfTheLoginFlow(t *testing.T) {
 	w.fail["FetchFlow"] = account.ErrUnavailable
 	check(503, p.poll(ticket))
 	delete(w.fail, "FetchFlow")
-	b.get(link).post("/login/v2/flow").leads("/login/v2/grant").post("/login/v2/grant", "label", "x", "mine", "yes").says(200)
+	b.get(link).post("/login/v2/flow").leads("/login/v2/grant").post("/login/v2/grant", "label", "x", "mine", "yes").leads("/login/v2/done")
 	check(200, p.poll(ticket))
 	for range 30 {
 		if last := p.send("POST", "https://login.example.org/index.php/login/v2", "", ""); last.Code != 200 {

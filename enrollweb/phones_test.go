@@ -236,7 +236,7 @@ func TestAProgramOnAPhone(t *testing.T) {
 		if b.post("/login/v2/grant", "label", "x", "device", device).says(422, "Please confirm"); want != "" && !strings.Contains(b.body, `value="`+want+`" checked`) {
 			t.Errorf("%q: the choice is lost", device)
 		}
-		b.post("/login/v2/grant", "label", "x", "device", device, "mine", "yes").says(200)
+		b.post("/login/v2/grant", "label", "x", "device", device, "mine", "yes").leads("/login/v2/done")
 		if got := w.asks[0].granted.Device; got != want {
 			t.Errorf("%q: granted on %q", device, got)
 		}

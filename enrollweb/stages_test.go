@@ -216,11 +216,17 @@ func granting(p *parts) []string {
 	return []string{"label", "Fairphone", "mine", "yes"}
 }
 
+// readingOn has granted it.
+func readingOn(p *parts) []string {
+	p.b.post("/login/v2/grant", granting(p)...).leads("/login/v2/done").says(200)
+	return nil
+}
+
 // granted is a program that may fetch.
 func granted(p *parts) []string {
 	isHome(p)
 	ticket, link := p.b.program().ask()
-	p.b.get(link).says(200).post("/login/v2/flow").leads("/login/v2/grant").post("/login/v2/grant", "label", "Fairphone", "mine", "yes").says(200)
+	p.b.get(link).says(200).post("/login/v2/flow").leads("/login/v2/grant").post("/login/v2/grant", "label", "Fairphone", "mine", "yes").leads("/login/v2/done")
 	return []string{"token=" + url.QueryEscape(ticket)}
 }
 

@@ -20,11 +20,13 @@ package flow
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/enroll"
@@ -58,6 +60,7 @@ const (
 	fetchPath = "/login/v2/poll"
 	linkPath  = "/login/v2/flow"
 	grantPath = visit.GrantPath
+	donePath  = "/login/v2/done"
 )
 
 // What one address may do a minute. A program asks once, and looks again every
@@ -71,6 +74,13 @@ const (
 const (
 	note    = visit.GrantNote
 	noteFor = 20 * 60
+)
+
+// What was granted, by the name that the person gave it, is remembered by another
+// for doneFor seconds, and by nobody else: the program has not fetched it yet.
+const (
+	done    = "sallyport-granted"
+	doneFor = 10 * 60
 )
 
 // Pages are the paths of the flow.
@@ -108,6 +118,7 @@ func (ps *Pages) Routes() map[string]visit.Route {
 		fetchPath: {Program: ps.fetch},
 		linkPath:  {Level: guard.Pre, Get: ps.linkForm, Post: ps.goOn},
 		grantPath: {Level: guard.Full, Get: ps.grantForm, Post: ps.grant},
+		donePath:  {Level: guard.Full, Get: ps.granted},
 	}
 }
 
@@ -240,5 +251,20 @@ func (ps *Pages) grant(v *visit.Visit) {
 		return
 	}
 	v.Site.SetNote(v.W, note, "", -1)
-	v.Show(http.StatusOK, "message", look.Page{Title: "grant.done.title", Notice: v.Words.T("grant.done", "label", p.Name), Signed: true})
+	v.Site.SetNote(v.W, done, base64.RawURLEncoding.EncodeToString([]byte(p.Name)), doneFor)
+	v.To(donePath)
+}
+
+// granted says what happens now. It is a page of its own, so that it can be read in
+// the other language, and loading it again grants nothing.
+func (ps *Pages) granted(v *visit.Visit) {
+	if _, ok := v.View(); !ok {
+		return
+	}
+	label, err := base64.RawURLEncoding.DecodeString(v.Site.Taste(v.R, done))
+	if err != nil || len(label) == 0 || !utf8.Valid(label) || utf8.RuneCount(label) > enroll.MaxLabel {
+		v.To("/home")
+		return
+	}
+	v.Show(http.StatusOK, "message", look.Page{Title: "grant.done.title", Here: donePath, Notice: v.Words.T("grant.done", "label", string(label)), Signed: true})
 }
