@@ -226,7 +226,9 @@ func (t *taking) person(ctx context.Context, its []*item) error {
 		if c == nil || t.DryRun {
 			return nil
 		}
-		if err := t.Store.Commit(ctx, *c); err != nil {
+		// What has begun is finished although another has failed: nobody would know
+		// whether it was written.
+		if err := t.Store.Commit(context.WithoutCancel(ctx), *c); err != nil {
 			// Nothing is known to be in, so that nothing may be told as if it were.
 			t.tell(its, Refused, "it could not be written; take the file again")
 			return fmt.Errorf("writing the records of %s: %w", its[0].who.Name, err)
