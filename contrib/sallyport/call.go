@@ -48,12 +48,14 @@ func (c caller) Person(ctx context.Context, name string) (p api.Person, err erro
 	return p, inWords(c.get(ctx, userPath(name, ""), &p))
 }
 
-// Act posts an order. A revocation means all app passwords.
+// Act posts an order. A revocation that names no app password means all.
 func (c caller) Act(ctx context.Context, o desk.Order) (d api.Done, err error) {
 	body := struct {
 		why
-		All bool `json:"all,omitempty"`
-	}{why{Reason: o.Reason, Ticket: o.Ticket}, o.Verb == "revoke"}
+		All    bool   `json:"all,omitempty"`
+		Record string `json:"record,omitempty"`
+		For    string `json:"for,omitempty"`
+	}{why{Reason: o.Reason, Ticket: o.Ticket}, o.Verb == "revoke" && o.Record == "", o.Record, o.For}
 	return d, inWords(c.post(ctx, userPath(o.Name, "/"+o.Verb), body, &d))
 }
 

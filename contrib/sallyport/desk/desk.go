@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"charm.land/bubbles/v2/key"
@@ -28,8 +29,9 @@ type Client interface {
 }
 
 // Order is what is to be done to one person. Verb is the last part of the address
-// that it is posted to.
-type Order struct{ Name, Verb, Reason, Ticket string }
+// that it is posted to, Record the one app password that is meant, if it is one, and
+// For how long a code holds, as it was typed.
+type Order struct{ Name, Verb, Reason, Ticket, Record, For string }
 
 // Config is what the form needs.
 type Config struct {
@@ -40,6 +42,9 @@ type Config struct {
 	In     io.Reader
 	Out    io.Writer
 }
+
+// usual is for how long a code holds where nobody says otherwise.
+const usual = "1h"
 
 // again is how often the last tries are read anew while somebody is on the screen.
 const again = 3 * time.Second
@@ -59,6 +64,7 @@ type stage uint8
 const (
 	searching stage = iota
 	looking
+	choosing
 	writing
 	asking
 	working
@@ -73,11 +79,13 @@ type form struct {
 	width, height int
 	stage         stage
 	login         textinput.Model
-	fields        [2]textinput.Model
-	at            int // which of the fields
+	fields        [3]textinput.Model // reason, ticket, and for how long, which only a code asks
+	at            int                // which of the fields
 	person        api.Person
 	top           int // the first line of the person that is seen
 	verb          verb
+	record        api.Record // that was chosen
+	pick          int        // which of those to choose from
 	done          api.Done
 	note          string // what went wrong
 	busy          bool
@@ -102,8 +110,10 @@ func (f *form) begin() {
 		return in
 	}
 	f.stage, f.person, f.done, f.note, f.top, f.busy = searching, api.Person{}, api.Done{}, "", 0, false
+	f.record, f.pick = api.Record{}, 0
 	f.login = field(f.words.search, 256)
-	f.fields = [2]textinput.Model{field(f.words.reason, 500), field(f.words.ticket, 64)}
+	f.fields = [3]textinput.Model{field(f.words.reason, 500), field(f.words.ticket, 64), field(f.words.life, 16)}
+	f.fields[2].SetValue(usual)
 	f.login.Focus()
 	f.fit()
 }
@@ -112,7 +122,7 @@ func (f *form) begin() {
 // them.
 func (f *form) fit() {
 	const edge = 2 // the cursor behind the last letter
-	for _, in := range []*textinput.Model{&f.login, &f.fields[0], &f.fields[1]} {
+	for _, in := range []*textinput.Model{&f.login, &f.fields[0], &f.fields[1], &f.fields[2]} {
 		in.SetWidth(max(1, f.width-len([]rune(in.Prompt))-edge))
 	}
 }
@@ -141,7 +151,10 @@ func (f *form) look(name string) tea.Cmd {
 
 // act carries out what was confirmed.
 func (f *form) act() tea.Cmd {
-	o := Order{Name: f.person.Name, Verb: f.verb.path, Reason: f.fields[0].Value(), Ticket: f.fields[1].Value()}
+	o := Order{Name: f.person.Name, Verb: f.verb.path, Reason: f.fields[0].Value(), Ticket: f.fields[1].Value(), Record: f.record.ID}
+	if f.verb.lasts {
+		o.For = strings.TrimSpace(f.fields[2].Value())
+	}
 	return func() tea.Msg {
 		d, err := f.cfg.Client.Act(f.ctx, o)
 		return done{d, err}

@@ -6,6 +6,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"charm.land/bubbles/v2/textinput"
+
+	"github.com/sallyport/sallyport/daemon/frontend/admin/api"
 )
 
 // Init begins with the search.
@@ -75,6 +77,8 @@ func (f *form) press(k tea.KeyPressMsg) tea.Cmd {
 		return f.pressSearching(k)
 	case looking:
 		return f.pressLooking(k)
+	case choosing:
+		return f.pressChoosing(k)
 	case writing:
 		return f.pressWriting(k)
 	case asking:
@@ -121,30 +125,49 @@ func (f *form) pressLooking(k tea.KeyPressMsg) tea.Cmd {
 	default:
 		for _, v := range verbs() {
 			if v.key == k.String() {
-				f.verb, f.stage, f.note, f.at = v, writing, "", 0
-				f.fields[1].Blur()
-				return f.fields[0].Focus()
+				f.verb, f.record, f.note = v, api.Record{}, ""
+				if v.one {
+					return f.choose()
+				}
+				return f.fill()
 			}
 		}
 	}
 	return nil
 }
 
+// fill opens the fields of what is to be done.
+func (f *form) fill() tea.Cmd {
+	f.stage, f.note = writing, ""
+	return f.open(0)
+}
+
+// open goes to a field.
+func (f *form) open(field int) tea.Cmd {
+	f.fields[f.at].Blur()
+	f.at = field
+	return f.fields[f.at].Focus()
+}
+
 func (f *form) pressWriting(k tea.KeyPressMsg) tea.Cmd {
+	fields := 2
+	if f.verb.lasts {
+		fields = 3
+	}
 	switch k.String() {
 	case "esc":
 		f.stage, f.note = looking, ""
 		return wait(f.person.Name)
 	case "enter":
-		if f.at == 1 {
+		if f.at > 0 { // for how long is rarely asked: the next key leads there
 			f.stage, f.note = asking, ""
 			return nil
 		}
 		fallthrough
-	case "tab", "shift+tab", "up", "down":
-		f.fields[f.at].Blur()
-		f.at = 1 - f.at
-		return f.fields[f.at].Focus()
+	case "tab", "down":
+		return f.open((f.at + 1) % fields)
+	case "shift+tab", "up":
+		return f.open((f.at + fields - 1) % fields)
 	}
 	return f.write(k)
 }

@@ -30,10 +30,19 @@ func (f *form) View() tea.View {
 		}
 	case looking:
 		body, keys = f.seenOf(), f.words.keysPerson
+	case choosing:
+		body, keys = f.list(), f.words.keysChoose
 	case writing:
 		body, keys = []string{f.question(), "", f.fields[0].View(), "", f.fields[1].View()}, f.words.keysForm
+		if f.verb.lasts {
+			body = append(body, f.fields[2].View())
+		}
 	case asking:
-		body, keys = []string{f.question(), "", f.words.reason + f.fields[0].Value(), f.words.ticket + f.fields[1].Value(), "", f.words.confirm}, f.words.keysConfirm
+		body, keys = []string{f.question(), "", f.words.reason + f.fields[0].Value(), f.words.ticket + f.fields[1].Value()}, f.words.keysConfirm
+		if f.verb.lasts {
+			body = append(body, f.words.life+f.fields[2].Value())
+		}
+		body = append(body, "", f.words.confirm)
 	case working:
 		body = []string{f.question(), "", f.words.working}
 	case finished:
@@ -64,7 +73,15 @@ func (f *form) who() string {
 
 // question names what is to be done, and to whom.
 func (f *form) question() string {
-	return fmt.Sprintf("%s %s (%s, %s)", f.verb.says(f.words), screen.Clean(f.person.DisplayName), screen.Clean(f.person.Name), screen.Clean(f.person.Mail))
+	what := f.verb.says(f.words)
+	if f.record.ID != "" {
+		label := f.record.Label
+		if label == "" {
+			label = f.record.ID
+		}
+		what = fmt.Sprintf(f.words.oneOf, screen.Clean(label))
+	}
+	return fmt.Sprintf("%s %s (%s, %s)", what, screen.Clean(f.person.DisplayName), screen.Clean(f.person.Name), screen.Clean(f.person.Mail))
 }
 
 // folded are lines that fit the width.

@@ -269,3 +269,8 @@ func what(e api.Event) string {
 	}
 	return Clean(b.String())
 }
+
+// Record is a record in one line, for a list to choose from.
+func (s *Screen) Record(r api.Record) string {
+	return Clean(fmt.Sprintf("%s, made %s, last used %s", or(r.Label, r.ID), date(r.Created), s.lastUse(r)))
+}

@@ -1,8 +1,10 @@
 package endtoend
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -164,6 +166,65 @@ func TestDeskForm(t *testing.T) {
 	}
 	_, err = s.enroll(b, "alice", strings.Join(invite, "-"))
 	s.must("setting up with the code", err)
+}
+
+// One app password of two ends from the form, and the other goes on; a code holds for
+// as long as the form says.
+func TestDeskFormEndsOneAppPassword(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	s.must("starting", s.start())
+	b := s.browser()
+	_, err := s.enroll(b, "alice", "")
+	s.must("setting up", err)
+	apps := map[string]string{}
+	for _, label := range []string{"Laptop", "Tablet"} {
+		apps[label], err = issue(b, label)
+		s.must("making an app password", err)
+	}
+	m := s.newTerminal("en_GB.UTF-8")
+	m.sees(`Login:`)
+	m.types("alice" + enter)
+	m.sees(`alice  The alice  alice@example.org`)
+	m.types("o")
+	m.sees(`(?m)^> \w+, made .*\n  \w+, made `)
+	if regexp.MustCompile(`(?m)^> Tablet`).MatchString(m.screen.text()) {
+		m.types("\x1b[B")
+	}
+	m.sees(`> Laptop, made `)
+	m.types(enter)
+	m.sees(`Revoke the app password "Laptop" of The alice`)
+	m.types("stolen, called back" + enter + "4712" + enter)
+	m.sees(`You have identified this person`)
+	m.types("y")
+	m.sees(`Done: 1 record of alice revoked`)
+	for label, want := range map[string]int{"Laptop": http.StatusUnauthorized, "Tablet": http.StatusNoContent} {
+		a, err := s.check().auth(login{name: "alice", password: apps[label], service: "dav"}, false)
+		if err != nil || a.status != want {
+			t.Errorf("%s: %+v, %v, want %d", label, a, err, want)
+		}
+	}
+	m.types(enter + "alice" + enter)
+	m.sees(`u unlock`)
+	m.types("c")
+	m.sees(`Valid for \(5m to 24h\): 1h`)
+	m.types("phone at home" + tab + tab + "\x7f\x7f48h" + enter)
+	m.sees(`You have identified this person`)
+	m.types("y")
+	m.sees(`"for" must be 5m to 24h`)
+	m.types(strings.Repeat("\x7f", 3) + "8h" + enter)
+	m.sees(`Valid for \(5m to 24h\): 8h`)
+	m.types("y")
+	m.sees(`Read it out:`)
+	out, err := exec.Command(filepath.Join(bin, "sallyport"), "--socket", s.path("run/admin.sock"), "user", "alice", "--json").Output()
+	s.must("looking", err)
+	var p struct {
+		SupportCode struct{ Made, Expires time.Time } `json:"support_code"`
+	}
+	s.must("reading what is shown", json.Unmarshal(out, &p))
+	if c := p.SupportCode; c.Expires.Sub(c.Made).Round(time.Minute) != 8*time.Hour {
+		t.Errorf("the code holds from %s to %s", c.Made, c.Expires)
+	}
 }
 
 // In German the form is German, and Escape does nothing to anybody.
