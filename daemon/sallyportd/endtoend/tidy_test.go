@@ -23,9 +23,9 @@ import (
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
-// tidyWalk is somebody who connects an iPhone with a profile, and then removes at
-// once what no device has used for months: two of three old app passwords, for the
-// third is in use after all.
+// tidyWalk is somebody who connects an iPhone with a profile and then Outlook, and
+// removes at once what no device has used for months: two of three old app
+// passwords, for the third is in use after all. A phone that was added goes again.
 func (o *owner) tidyWalk() {
 	person := o.enrolled()
 	o.signIn(person.key)
@@ -51,6 +51,41 @@ func (o *owner) tidyWalk() {
 	for secret, want := range map[string]int{fresh: 204, old[0]: 204, old[1]: 401, old[2]: 401} {
 		o.answers(want, secret)
 	}
+	o.outlook()
+	o.onePhoneLess(person)
+}
+
+// outlook is told what its add-in needs.
+func (o *owner) outlook() {
+	o.open("/passwords/new")
+	o.do("choosing", o.finger(`label:has(input[value="outlook"])`))
+	o.press(`form[action="/passwords/new"] button.main`)
+	o.look("device-outlook")
+	o.says("main", "recipe.outlook")
+	o.says("main", "fresh.outlook")
+	o.expect("dl.give", "https://dav.example.org/")
+	o.answers(http.StatusNoContent, o.chromium.read("#app-password"))
+}
+
+// onePhoneLess connects another phone and removes it: not with a code that is none,
+// and with an emergency code; the phone before it stays.
+func (o *owner) onePhoneLess(person enrolled) {
+	second := o.more("Tablet", "/phone/add")
+	o.open("/home")
+	o.press(`a[href^="/phones/remove"][aria-label*="Tablet"]`)
+	o.look("phone-remove")
+	for _, code := range []string{"k7m2x-9qxvd-hz4tx", person.codes[5]} {
+		o.write("#code", code)
+		o.press(`form[action="/phones/remove"] button.main`)
+		if code != person.codes[5] {
+			o.look("phone-remove-refused")
+			o.says("[role=alert]", "phones.code_wrong")
+		}
+	}
+	o.look("phone-removed")
+	o.says(".notice", "note.gone")
+	o.must("the phone that is gone", o.login(second, "deny"))
+	o.must("the phone that stays", o.login(person.key, "accept"))
 }
 
 // profile makes an app password for an iPhone and downloads the profile, once.
