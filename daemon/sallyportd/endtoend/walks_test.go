@@ -220,6 +220,7 @@ func (o *owner) stuck(name, sel, words string) {
 	o.expect(sel, words)
 	o.expect(`footer a[href="tel:+49301234567"]`, "+49 30 1234567")
 	o.expect("footer", "Mo-Fr 9-17")
+	o.expect(`footer a[href="mailto:help@example.org"]`, "help@example.org")
 }
 
 // guess is somebody elsewhere who has the password and tries codes.
