@@ -39,23 +39,56 @@ func Decode(body []byte, set Setter) error {
 	if !utf8.Valid(body) {
 		return errors.New("the body is not UTF-8")
 	}
-	// Valid first: the tokenizer below is lenient about commas.
+	// Valid first: the tokens below are then where they are looked for.
 	if !json.Valid(body) {
 		return errors.New("the body is not one JSON object")
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if tok, err := dec.Token(); err != nil || tok != json.Delim('{') {
+	t := &tokens{rest: body}
+	if t.take() != '{' {
 		return errors.New("the body is not a JSON object")
 	}
-	return object(dec, "", set)
+	return t.object("", set)
 }
 
-func object(dec *json.Decoder, prefix string, set Setter) error {
+// tokens takes valid JSON off from the front. The library's own tokens are 90
+// allocations for a login.
+type tokens struct{ rest []byte }
+
+// peek is the first byte of the next token.
+func (t *tokens) peek() byte {
+	t.rest = bytes.TrimLeft(t.rest, " \t\r\n,:")
+	return t.rest[0]
+}
+
+// take takes that byte off.
+func (t *tokens) take() byte {
+	first := t.peek()
+	t.rest = t.rest[1:]
+	return first
+}
+
+// text takes a string off.
+func (t *tokens) text() (text string, err error) {
+	end := 1
+	for ; t.rest[end] != '"'; end++ {
+		if t.rest[end] == '\\' {
+			end++
+		}
+	}
+	whole := t.rest[:end+1]
+	t.rest = t.rest[end+1:]
+	if bytes.IndexByte(whole, '\\') < 0 {
+		return string(whole[1:end]), nil
+	}
+	err = json.Unmarshal(whole, &text)
+	return text, err
+}
+
+func (t *tokens) object(prefix string, set Setter) error {
 	var seen []string
-	for dec.More() {
-		tok, err := dec.Token()
-		name, ok := tok.(string)
-		if err != nil || !ok {
+	for t.peek() != '}' {
+		name, err := t.text()
+		if err != nil {
 			return errors.New("the body is not a JSON object")
 		}
 		key := prefix + name
@@ -66,36 +99,36 @@ func object(dec *json.Decoder, prefix string, set Setter) error {
 			return fmt.Errorf("key %s stands there twice", quote(key))
 		}
 		seen = append(seen, name)
-		if err := value(dec, key, prefix == "", set); err != nil {
+		if err := t.value(key, prefix == "", set); err != nil {
 			return err
 		}
 	}
-	_, err := dec.Token()
-	return err
+	t.take()
+	return nil
 }
 
-func value(dec *json.Decoder, key string, mayNest bool, set Setter) error {
-	tok, err := dec.Token()
-	if err != nil {
-		return errors.New("the body is not a JSON object")
-	}
-	switch v := tok.(type) {
-	case string:
+func (t *tokens) value(key string, mayNest bool, set Setter) error {
+	switch first := t.peek(); {
+	case first == '"':
+		text, err := t.text()
 		// The library puts U+FFFD where an escape was half a character. Nobody
 		// types that character, so refusing it loses nothing.
-		if strings.ContainsRune(v, utf8.RuneError) {
+		if err != nil || strings.ContainsRune(text, utf8.RuneError) {
 			return fmt.Errorf("the text of %s holds a broken character", quote(key))
 		}
-		return set(key, v)
-	case bool:
-		return set(key, v)
-	case json.Delim:
-		if v == '{' && mayNest {
-			if err := set(key, Object{}); err != nil {
-				return err
-			}
-			return object(dec, key+".", set)
+		return set(key, text)
+	case first == 't':
+		t.rest = t.rest[len("true"):]
+		return set(key, true)
+	case first == 'f':
+		t.rest = t.rest[len("false"):]
+		return set(key, false)
+	case first == '{' && mayNest:
+		t.take()
+		if err := set(key, Object{}); err != nil {
+			return err
 		}
+		return t.object(key+".", set)
 	}
 	if err := set(key, nil); err != nil {
 		return err
