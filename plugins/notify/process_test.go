@@ -77,7 +77,7 @@ type site struct {
 func program(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "sallyport-notify")
-	cmd := exec.Command("go", "build", "-o", path, "./plugins/cmd/sallyport-notify")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./plugins/cmd/sallyport-notify")
 	cmd.Dir = filepath.Join("..", "..")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

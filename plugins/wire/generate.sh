@@ -7,8 +7,9 @@ cd "$(dirname "$0")"
 out=${1:-pb}
 tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
+# With the flags of make build: what both are made of is compiled once.
 for tool in protoc-gen-go protoc-gen-go-grpc; do
-	printf '#!/bin/sh\nexec go tool %s "$@"\n' "$tool" >"$tools/$tool"
+	printf '#!/bin/sh\nGOFLAGS="$(go env GOFLAGS) -trimpath" CGO_ENABLED=0 exec go tool %s "$@"\n' "$tool" >"$tools/$tool"
 	chmod +x "$tools/$tool"
 done
 protoc --proto_path=. \
