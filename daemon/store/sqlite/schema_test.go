@@ -2,12 +2,17 @@ package sqlite_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store/sqlite/dossier"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/rows"
 	"github.com/sallyport/sallyport/daemon/store/storetest"
 )
 
@@ -80,5 +85,40 @@ func TestAuditOutlivesASchema(t *testing.T) {
 	}
 	if r, err := s.Verify(ctx); err != nil || !r.OK() || r.Events != 6 {
 		t.Errorf("after an erasure: %+v, %v", r, err)
+	}
+}
+
+// To make room for a ticket only those of the same person are looked at. With the
+// tickets of ten thousand people a look at all made a login cost milliseconds of the
+// one writer.
+func TestRoomForATicketIsMadeByTheIndex(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir, nil)
+	raw, err := sql.Open("sqlite", filepath.Join(dir, "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = raw.Close() }()
+	for _, table := range []string{"grants", "setups"} {
+		plan, err := raw.Query("EXPLAIN QUERY PLAN "+rows.Surplus(table), "k", "s", "k", 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var steps []string
+		for plan.Next() {
+			var id, parent, unused int
+			var step string
+			if err := plan.Scan(&id, &parent, &unused, &step); err != nil {
+				t.Fatal(err)
+			}
+			steps = append(steps, step)
+		}
+		if err := errors.Join(plan.Err(), plan.Close()); err != nil {
+			t.Fatal(err)
+		}
+		said := strings.Join(steps, "\n")
+		if !strings.Contains(said, table+"_subject (subject=? AND kind=?)") || !strings.Contains(said, "PRIMARY KEY (kind=? AND hash=?)") {
+			t.Errorf("room among the %s is made so:\n%s", table, said)
+		}
 	}
 }

@@ -83,9 +83,7 @@ func (c *commit) writeTokens(b *batch) error {
 		if table != "grants" && table != "setups" {
 			continue
 		}
-		if err := b.Exec("DELETE FROM "+table+" WHERE kind = ? AND hash IN (SELECT hash FROM "+table+
-			" WHERE subject = ? AND kind = ? ORDER BY created DESC, expires DESC LIMIT -1 OFFSET ?)",
-			string(t.Kind), string(t.Subject), string(t.Kind), store.MaxTickets); err != nil {
+		if err := b.Exec(rows.Surplus(table), string(t.Kind), string(t.Subject), string(t.Kind), store.MaxTickets); err != nil {
 			return err
 		}
 	}

@@ -37,6 +37,14 @@ func TokenQuery(table string) string {
 	return "SELECT subject, data, created, expires FROM " + table + " WHERE kind = ? AND hash = ?"
 }
 
+// Surplus removes all but the newest tokens of a kind that a person has. It takes the
+// kind, the person, the kind again and how many stay. SQLite must be told the index:
+// by itself it reads the tokens of everybody, at each login of ten thousand.
+func Surplus(table string) string {
+	return "DELETE FROM " + table + " WHERE kind = ? AND hash IN (SELECT hash FROM " + table + " INDEXED BY " + table +
+		"_subject WHERE subject = ? AND kind = ? ORDER BY created DESC, expires DESC LIMIT -1 OFFSET ?)"
+}
+
 // Token reads a token, account.ErrNotFound if there is none. A network that
 // somebody has logged in from is asked about at each login, so those stay in
 // memory; that there is none does not, or strangers could push them out.
