@@ -22,33 +22,27 @@ var axe []byte
 // axeSum is the SHA-512 of the file as the package axe-core 4.14.1 has it.
 const axeSum = "e63e659f9806d7ae5bd40899043b0871a5062c5442b01b3f1a3edf5eaf50bf5c3a7104a72463293b4ad1b77c661a0d4e40e850dec89de9d6ece70a8c13a9af17"
 
-// TestAxe lets axe-core look at every state, in both schemes and both languages,
-// with all that can be opened open: all of WCAG 2.0 to 2.2, A and AA, and what it
-// calls best practice.
-func TestAxe(t *testing.T) {
-	t.Parallel()
+// TestAxeIsItself: the file is the one that its makers gave out.
+func TestAxeIsItself(t *testing.T) {
 	sum := sha512.Sum512(axe)
 	if got := hex.EncodeToString(sum[:]); got != axeSum {
 		t.Fatalf("testdata/axe.min.js is another one: its SHA-512 is %s", got)
 	}
-	b := newTab(t, newStage(t, nil))
-	day, night := screen{lang: "de", width: 1280}, screen{lang: "de", width: 360, phone: true, dark: true}
-	for _, screens := range [][]screen{{day, night}, {{lang: "en", width: 360, phone: true, dark: true}}} {
-		for _, sc := range scenes() {
-			b.show(screens[0])
-			b.play(sc)
-			ask[bool](b, `(document.querySelectorAll("details").forEach(d => d.open = true), true)`)
-			for _, s := range screens {
-				b.show(s)
-				for _, v := range b.axe() {
-					t.Errorf("%s, %s: %s", sc.name, s, v)
-				}
-			}
+}
+
+// rules lets axe-core look at a scene with all that can be opened open: all of
+// WCAG 2.0 to 2.2, A and AA, and what it calls best practice.
+func (b *tab) rules(sc scene, screens ...screen) {
+	b.t.Helper()
+	for _, s := range screens {
+		b.show(s)
+		for _, v := range b.axe() {
+			b.t.Errorf("%s, %s: %s", sc.name, s, v)
 		}
 	}
 }
 
-// TestAxeSees shows that the test above can fail.
+// TestAxeSees shows that what axe-core looks for can be found.
 func TestAxeSees(t *testing.T) {
 	t.Parallel()
 	b := newTab(t, newStage(t, nil))
@@ -73,41 +67,41 @@ func (b *tab) axe() []string {
 		.then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ": " + n.target + ": " + n.failureSummary + " " + n.html)))`)
 }
 
-// TestNames is what a screen reader is told: every control has a name, the page
-// its language, the title the state, an error is announced and stands beside its
+// named is what a screen reader is told: every control has a name, the page its
+// language, the title the state, an error is announced and stands beside its
 // field.
-func TestNames(t *testing.T) {
-	t.Parallel()
-	b := newTab(t, newStage(t, nil))
-	for i, lang := range []string{"de", "en"} {
-		b.show(screen{lang: lang, width: 1280})
-		for _, sc := range scenes() {
-			b.play(sc)
-			for _, what := range b.unnamed() {
-				t.Errorf("%s, %s: %s", sc.name, lang, what)
-			}
-			if got := ask[string](b, `document.documentElement.lang`); got != lang {
-				t.Errorf("%s: lang is %q, want %q", sc.name, got, lang)
-			}
-			if got := ask[string](b, `document.title`); !strings.HasPrefix(got, sc.title[i]) || !strings.HasSuffix(got, " · Uni Musterstadt") {
-				t.Errorf("%s: title is %q, want %q", sc.name, got, sc.title[i])
-			}
-			if strings.HasSuffix(sc.name, "refused") { // a browser moves the focus when it draws, which may be a moment later
-				b.wait(sc.name+": the focus comes to the field", `[...document.querySelectorAll("[aria-invalid=true]")].includes(document.activeElement)`)
-			}
-			if problem := ask[string](b, `(() => {
-				const bad = [...document.querySelectorAll("[aria-invalid=true]")], said = document.querySelector("#problem[role=alert]");
-				if (bad.length === 0) return said ? "an error belongs to no field" : "";
-				if (!said || !said.innerText.trim()) return "an error is not announced";
-				if (!bad.every(f => (f.getAttribute("aria-describedby") || "").split(" ").includes("problem"))) return "a field does not say what is wrong";
-				return bad.includes(document.activeElement) ? "" : "the focus is not on the field";
-			})()`); problem != "" {
-				t.Errorf("%s, %s: %s", sc.name, lang, problem)
-			}
-			if strings.HasSuffix(sc.name, "refused") != ask[bool](b, `!!document.querySelector("[aria-invalid=true]")`) {
-				t.Errorf("%s, %s: a field is wrong, or is not, against the name of the scene", sc.name, lang)
-			}
-		}
+func (b *tab) named(sc scene) {
+	b.t.Helper()
+	for _, what := range b.unnamed() {
+		b.t.Errorf("%s, %s: %s", sc.name, b.on, what)
+	}
+	if strings.HasSuffix(sc.name, "refused") { // a browser moves the focus when it draws, which may be a moment later
+		b.wait(sc.name+": the focus comes to the field", `[...document.querySelectorAll("[aria-invalid=true]")].includes(document.activeElement)`)
+	}
+	got := ask[struct {
+		Lang, Title, Problem string
+		Wrong                bool
+	}](b, `(() => {
+		const bad = [...document.querySelectorAll("[aria-invalid=true]")], said = document.querySelector("#problem[role=alert]");
+		const problem = () => {
+			if (bad.length === 0) return said ? "an error belongs to no field" : "";
+			if (!said || !said.innerText.trim()) return "an error is not announced";
+			if (!bad.every(f => (f.getAttribute("aria-describedby") || "").split(" ").includes("problem"))) return "a field does not say what is wrong";
+			return bad.includes(document.activeElement) ? "" : "the focus is not on the field";
+		};
+		return {Lang: document.documentElement.lang, Title: document.title, Problem: problem(), Wrong: bad.length > 0} })()`)
+	if got.Lang != b.on.lang {
+		b.t.Errorf("%s: lang is %q, want %q", sc.name, got.Lang, b.on.lang)
+	}
+	want := sc.title[slices.Index([]string{"de", "en"}, b.on.lang)]
+	if !strings.HasPrefix(got.Title, want) || !strings.HasSuffix(got.Title, " · Uni Musterstadt") {
+		b.t.Errorf("%s: title is %q, want %q", sc.name, got.Title, want)
+	}
+	if got.Problem != "" {
+		b.t.Errorf("%s, %s: %s", sc.name, b.on, got.Problem)
+	}
+	if strings.HasSuffix(sc.name, "refused") != got.Wrong {
+		b.t.Errorf("%s, %s: a field is wrong, or is not, against the name of the scene", sc.name, b.on)
 	}
 }
 
@@ -143,73 +137,55 @@ func value(v *accessibility.Value) string {
 	return strings.Trim(string(v.Value), `" `)
 }
 
-// TestFocusCanBeSeen goes through every state with Tab: wherever the focus is, an
-// outline of two pixels or more says so, and nothing lies outside of the screen.
-func TestFocusCanBeSeen(t *testing.T) {
-	t.Parallel()
-	b := newTab(t, newStage(t, nil))
-	for _, s := range []screen{{lang: "de", width: 1280}, {lang: "en", width: 320, dark: true}} {
-		b.show(s)
-		for _, sc := range scenes() {
-			b.play(sc)
-			ask[bool](b, `(document.activeElement.blur(), true)`)
-			want := ask[int](b, `[...document.querySelectorAll("a[href], button, input, summary")].filter(e => e.checkVisibility() && e.type !== "hidden" && (e.type !== "radio" || e === ([...e.form.elements[e.name]].find(r => r.checked) || e.form.elements[e.name][0]))).length`)
-			seen := map[string]bool{}
-			for range want + 3 {
-				run(b, "pressing Tab", chromedp.KeyEvent("\t"))
-				at := ask[string](b, `(() => { const e = document.activeElement;
-					if (e === document.body) return "";
-					const box = e.matches(".choice input, .tick input") ? e.parentElement : e, s = getComputedStyle(box), r = box.getBoundingClientRect();
-					const ok = s.outlineStyle === "solid" && parseFloat(s.outlineWidth) >= 2 && r.left >= 0 && r.right <= innerWidth && r.width > 0;
-					window.marks = window.marks || new Map(); if (!window.marks.has(e)) window.marks.set(e, window.marks.size);
-					return (ok ? "" : "BAD ") + window.marks.get(e) + " " + e.outerHTML.slice(0, 120) })()`)
-				if strings.HasPrefix(at, "BAD") {
-					t.Errorf("%s, %s: the focus cannot be seen: %s", sc.name, s, at)
-				}
-				if at != "" {
-					seen[at] = true
-				}
-			}
-			if len(seen) != want {
-				t.Errorf("%s, %s: Tab reaches %d of %d controls", sc.name, s, len(seen), want)
-			}
-		}
-	}
-}
-
-// TestNothingIsCut: no state has to be scrolled sideways, not at 320 pixels and
-// not with letters of twice the size, no words stick out of what they are in, and
-// nothing lies on anything else.
-func TestNothingIsCut(t *testing.T) {
-	t.Parallel()
-	b := newTab(t, newStage(t, nil))
-	for _, screens := range [][]screen{
-		{{lang: "de", width: 320, phone: true}, {lang: "de", width: 360, scale: 200, phone: true}, {lang: "de", width: 768, scale: 200}},
-		{{lang: "en", width: 320}, {lang: "en", width: 1280, scale: 200}},
-	} {
-		for _, sc := range scenes() {
-			b.show(screens[0])
-			b.play(sc)
-			ask[bool](b, `(document.querySelectorAll("details").forEach(d => d.open = true), true)`)
-			for _, s := range screens {
-				b.show(s)
-				b.fits(sc, s)
-			}
-		}
-	}
-}
-
-// fits wants everything of a scene to be on the screen.
-func (b *tab) fits(sc scene, s screen) {
+// reaches goes through a scene with Tab: wherever the focus is, an outline of two
+// pixels or more says so, and nothing lies outside of the screen. In the end the
+// focus is where it was.
+func (b *tab) reaches(sc scene) {
 	b.t.Helper()
-	if wide := ask[int64](b, `document.scrollingElement.scrollWidth`); wide > s.width {
-		b.t.Errorf("%s, %s: the page is %d wide", sc.name, s, wide)
+	want := ask[int](b, `(() => {
+		const was = document.activeElement, marks = new Map(), look = ev => {
+			const e = ev.target, box = e.matches(".choice input, .tick input") ? e.parentElement : e, s = getComputedStyle(box), r = box.getBoundingClientRect();
+			const ok = s.outlineStyle === "solid" && parseFloat(s.outlineWidth) >= 2 && r.left >= 0 && r.right <= innerWidth && r.width > 0;
+			marks.set(e, ok && marks.get(e) !== false);
+		};
+		was.blur();
+		document.addEventListener("focusin", look);
+		window.reached = () => {
+			document.removeEventListener("focusin", look);
+			was.focus();
+			return {Seen: marks.size, Unseen: [...marks].filter(m => !m[1]).map(m => m[0].outerHTML.slice(0, 120))};
+		};
+		return [...document.querySelectorAll("a[href], button, input, summary")].filter(e => e.checkVisibility() && e.type !== "hidden" && (e.type !== "radio" || e === ([...e.form.elements[e.name]].find(r => r.checked) || e.form.elements[e.name][0]))).length })()`)
+	run(b, "pressing Tab", chromedp.KeyEvent(strings.Repeat("\t", want+3)))
+	got := ask[struct {
+		Seen   int
+		Unseen []string
+	}](b, `window.reached()`)
+	for _, what := range got.Unseen {
+		b.t.Errorf("%s, %s: the focus cannot be seen: %s", sc.name, b.on, what)
 	}
-	if size := ask[int64](b, `parseFloat(getComputedStyle(document.documentElement).fontSize)`); size != max(s.scale, 100)*16/100 {
-		b.t.Fatalf("letters of %d pixels", size)
+	if got.Seen != want {
+		b.t.Errorf("%s, %s: Tab reaches %d of %d controls", sc.name, b.on, got.Seen, want)
 	}
-	for _, what := range b.askew() {
-		b.t.Errorf("%s, %s: %s", sc.name, s, what)
+}
+
+// fits wants a scene not to be scrolled sideways on any of the screens, whatever
+// the size of the letters, no words to stick out of what they are in, and nothing
+// to lie on anything else.
+func (b *tab) fits(sc scene, screens ...screen) {
+	b.t.Helper()
+	for _, s := range screens {
+		b.show(s)
+		got := ask[struct{ Wide, Size float64 }](b, `({Wide: document.scrollingElement.scrollWidth, Size: parseFloat(getComputedStyle(document.documentElement).fontSize)})`)
+		if got.Wide > float64(s.width) {
+			b.t.Errorf("%s, %s: the page is %v wide", sc.name, s, got.Wide)
+		}
+		if got.Size != float64(max(s.scale, 100)*16/100) {
+			b.t.Fatalf("letters of %v pixels", got.Size)
+		}
+		for _, what := range b.askew() {
+			b.t.Errorf("%s, %s: %s", sc.name, s, what)
+		}
 	}
 }
 

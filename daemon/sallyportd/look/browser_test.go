@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/css"
+	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -52,6 +54,10 @@ type tab struct {
 	dir string // the profile
 	// close ends the browser, once.
 	close func() error
+	// on is the screen that it stands on; nothing stands on the zero one.
+	on screen
+	// old is the stylesheet as an old browser understands it.
+	old string
 
 	mu    sync.Mutex
 	asked []string
@@ -62,7 +68,11 @@ func newTab(t *testing.T, st *stage) *tab {
 	t.Helper()
 	path := need(t, "chromium", "chromium")
 	fonts, dir := fontsOnly(t), t.TempDir()
+	// A page that is gone is not kept for a way back, the next one is drawn by the
+	// process of the last, and around the page there is no bar of addresses to draw:
+	// all that is half of what a load costs.
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
+		chromedp.Flag("kiosk", true), chromedp.Flag("disable-features", "Translate,BackForwardCache,RenderDocument,PaintHolding,SpareRendererForSitePerProcess"),
 		chromedp.ExecPath(path), chromedp.UserDataDir(dir), chromedp.Env("FONTCONFIG_FILE="+fonts),
 		chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("ignore-certificate-errors", true), // httptest's own
@@ -80,7 +90,10 @@ func newTab(t *testing.T, st *stage) *tab {
 	// The first call must not have a deadline: it is the browser's life.
 	err := chromedp.Do(ctx, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
 		_, err := cdp.Call(ctx, target, network.Enable, network.EnableParams{})
-		return chromedp.Void{}, err
+		// Nobody here wants to be told of every element and rule of every page.
+		_, derr := cdp.Call(ctx, target, dom.Disable, cdp.Empty{})
+		_, cerr := cdp.Call(ctx, target, css.Disable, cdp.Empty{})
+		return chromedp.Void{}, errors.Join(err, derr, cerr)
 	})
 	if err != nil {
 		t.Fatalf("starting the browser: %v", err)
@@ -179,26 +192,47 @@ func (b *tab) words() string {
 	return s
 }
 
-// show puts the tab on a screen.
+// show puts the tab on a screen. What is as on the last one is left alone.
 func (b *tab) show(s screen) {
 	b.t.Helper()
+	last := b.on
+	if s == last {
+		return
+	}
+	b.on = s
 	run(b, "turning the screen", func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
-		scheme, colours := "light", "none"
-		if s.dark {
-			scheme = "dark"
+		var err, lerr, serr error
+		if last.width == 0 || s.dark != last.dark || s.forced != last.forced {
+			err = s.wishes(ctx, target, "reduce")
 		}
-		if s.forced {
-			colours = "active"
+		if s.lang != last.lang {
+			agent := "Mozilla/5.0 (X11; Linux x86_64) Chromium"
+			_, lerr = cdp.Call(ctx, target, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: s.lang})
 		}
-		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}, {Name: "forced-colors", Value: colours}}})
-		agent := "Mozilla/5.0 (X11; Linux x86_64) Chromium"
-		_, lerr := cdp.Call(ctx, target, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: s.lang})
-		size := max(s.scale, 100) * 16 / 100
-		_, serr := cdp.Call(ctx, target, page.SetFontSizes, page.SetFontSizesParams{FontSizes: &page.FontSizes{Standard: size, Fixed: size * 13 / 16}})
+		if last.width == 0 || s.scale != last.scale {
+			size := max(s.scale, 100) * 16 / 100
+			_, serr = cdp.Call(ctx, target, page.SetFontSizes, page.SetFontSizesParams{FontSizes: &page.FontSizes{Standard: size, Fixed: size * 13 / 16}})
+		}
 		return chromedp.Void{}, errors.Join(err, lerr, serr)
 	})
-	b.size(s, height)
+	if s.width != last.width || s.phone != last.phone {
+		b.size(s, height)
+	}
+}
+
+// wishes are those that the system has for the page: its colours, and how much
+// motion there may be.
+func (s screen) wishes(ctx context.Context, target *chromedp.Target, motion string) error {
+	scheme, colours := "light", "none"
+	if s.dark {
+		scheme = "dark"
+	}
+	if s.forced {
+		colours = "active"
+	}
+	_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: motion}, {Name: "forced-colors", Value: colours}}})
+	return err
 }
 
 // height is that of a screen.
@@ -237,9 +271,11 @@ func (b *tab) open(path string) {
 // leave does something that leads to another page, and waits for that.
 func (b *tab) leave(what string, action chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ask[bool](b, `(document.documentElement.dataset.old = "1") === "1"`)
-	run(b, what, action)
-	b.wait(what, `!document.documentElement.dataset.old && document.readyState === "complete"`)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if _, err := chromedp.RunResponse(ctx, action); err != nil {
+		b.t.Fatalf("%s: %v\n%s", what, err, b.words())
+	}
 }
 
 // wait looks again and again whether an expression is true.

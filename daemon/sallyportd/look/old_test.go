@@ -1,8 +1,8 @@
 package look
 
 import (
-	"net/http"
-	"net/http/httptest"
+	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,48 +68,46 @@ func TestAged(t *testing.T) {
 	}
 }
 
-// dress lets the stylesheet be another one.
-func (st *stage) dress(page http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		st.mu.Lock()
-		edit := st.css
-		st.mu.Unlock()
-		if edit == nil || !strings.HasPrefix(r.URL.Path, "/style-") {
-			page.ServeHTTP(w, r)
-			return
-		}
-		rec := httptest.NewRecorder()
-		page.ServeHTTP(rec, r)
-		w.Header().Set("Content-Type", rec.Header().Get("Content-Type"))
-		_, _ = w.Write([]byte(edit(rec.Body.String())))
-	})
-}
-
-// TestOldBrowser: in a browser of 2018 nothing lies on anything else, nothing sticks
-// out, the page stands in the middle, and a title is larger than its text.
-func TestOldBrowser(t *testing.T) {
-	t.Parallel()
-	st := newStage(t, nil)
-	st.css = aged
-	b := newTab(t, st)
-	screens := []screen{{lang: "de", width: 320, phone: true}, {lang: "de", width: 768, phone: true}, {lang: "de", width: 1280}}
-	for _, sc := range scenes() {
-		b.show(screens[0])
-		b.play(sc)
-		if sc.name == "signin" && !ask[bool](b, `[...document.styleSheets[0].cssRules].every(r => !r.cssText.includes(":has("))`) {
-			t.Fatal("the stylesheet is not that of an old browser")
-		}
-		ask[bool](b, `(document.querySelectorAll("details").forEach(d => d.open = true), true)`)
-		for _, s := range screens {
-			b.show(s)
-			b.fits(sc, s)
-		}
+// dress puts rules after those of the page, or in their place.
+func (b *tab) dress(css string, instead bool) {
+	b.t.Helper()
+	text, err := json.Marshal(css)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if got := ask[int](b, fmt.Sprintf(`(() => {
+		const rules = new CSSStyleSheet();
+		rules.replaceSync(%s);
+		document.adoptedStyleSheets = [rules];
+		for (const s of document.styleSheets) s.disabled = %t;
+		return rules.cssRules.length })()`, text, instead)); got == 0 {
+		b.t.Fatalf("the browser understands nothing of %.100q", css)
 	}
 }
 
-// TestApart shows that what the test above measures can be wrong.
+// age puts the page into a browser of 2018. There nothing lies on anything else,
+// nothing sticks out, the page stands in the middle, and a title is larger than
+// its text: what fits sees.
+func (b *tab) age() {
+	b.t.Helper()
+	if b.old == "" {
+		b.old = aged(ask[string](b, `fetch(document.querySelector("link[rel=stylesheet]").href).then(r => r.text())`))
+	}
+	b.dress(b.old, true)
+	if !ask[bool](b, `(all => all.length === 1 && all[0].cssRules.length > 50 && [...all[0].cssRules].every(r => !r.cssText.includes(":has(")))([...document.styleSheets, ...document.adoptedStyleSheets].filter(s => !s.disabled))`) {
+		b.t.Fatal("the stylesheet is not that of an old browser")
+	}
+}
+
+// TestApart shows that what fits measures can be wrong.
 func TestApart(t *testing.T) {
 	t.Parallel()
+	b := newTab(t, newStage(t, nil))
+	b.show(screen{lang: "de", width: 1280})
+	b.play(named(t, "issued-android"))
+	if got := b.askew(); len(got) > 0 {
+		t.Errorf("before anything is wrong: %q", got)
+	}
 	for what, css := range map[string]string{
 		"lies on":    ".notice { padding-left: 0 !important; }",
 		"is close":   ".row > * { margin-left: 0 !important; }",
@@ -117,11 +115,7 @@ func TestApart(t *testing.T) {
 		"title":      "h1 { font-size: 1rem !important; }",
 		"sticks out": ".give .secret { white-space: nowrap; display: block; min-width: 60rem; }",
 	} {
-		st := newStage(t, nil)
-		st.css = func(old string) string { return old + css }
-		b := newTab(t, st)
-		b.show(screen{lang: "de", width: 1280})
-		b.play(named(t, "issued-android"))
+		b.dress(css, false)
 		if got := strings.Join(b.askew(), "\n"); !strings.Contains(got, what) {
 			t.Errorf("%s: seen is only %q", what, got)
 		}
@@ -161,21 +155,16 @@ func (b *tab) askew() []string {
 		return bad })()`)
 }
 
-// TestLettersGrow: somebody who has their letters twice as large gets all of them
-// twice as large, those of codes and app passwords too.
-func TestLettersGrow(t *testing.T) {
-	t.Parallel()
-	b := newTab(t, newStage(t, nil))
-	plain, large := screen{lang: "de", width: 360, phone: true}, screen{lang: "de", width: 360, phone: true, scale: 200}
+// grows: somebody who has their letters twice as large gets all of them twice as
+// large, those of codes and app passwords too.
+func (b *tab) grows(sc scene, plain, large screen) {
+	b.t.Helper()
 	const small = `[...document.querySelectorAll("body *")].filter(e => [...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim()) || e.matches("input"))
 		.map(e => (e.dataset.size ? (parseFloat(getComputedStyle(e).fontSize) / e.dataset.size) : (e.dataset.size = parseFloat(getComputedStyle(e).fontSize), 2)) < 1.99 ? e.outerHTML.slice(0, 100) : "").filter(s => s)`
-	for _, sc := range scenes() {
-		b.show(plain)
-		b.play(sc)
-		ask[[]string](b, small)
-		b.show(large)
-		for _, what := range ask[[]string](b, small) {
-			t.Errorf("%s: does not grow: %s", sc.name, what)
-		}
+	b.show(plain)
+	ask[[]string](b, small)
+	b.show(large)
+	for _, what := range ask[[]string](b, small) {
+		b.t.Errorf("%s: does not grow: %s", sc.name, what)
 	}
 }

@@ -32,8 +32,6 @@ type stage struct {
 
 	mu   sync.Mutex
 	view enroll.View
-	// css makes another stylesheet of ours; nil leaves it.
-	css func(string) string
 }
 
 // many is the name of one more than there may be.
@@ -75,7 +73,7 @@ func newStage(t *testing.T, edit func(*enrollweb.Config)) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Config.Handler = st.dress(page)
+	server.Config.Handler = page
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return st
