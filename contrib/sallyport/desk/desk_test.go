@@ -176,8 +176,8 @@ func TestHowLongACodeHolds(t *testing.T) {
 	if strings.Contains(c.seen(), "Gültig") {
 		t.Errorf("it is asked where nothing holds:\n%s", c.seen())
 	}
-	c.types("x", "tab", "tab", "enter", "enter")
-	c.wants("Haben Sie die Person geprüft")
+	c.types("x", "tab", "tab", "y", "enter", "enter")
+	c.wants("Haben Sie die Person geprüft", "Grund: xy")
 	c.types("esc", "esc", "c")
 	c.wants("Gültig für (5m bis 24h): 1h")
 }

@@ -84,6 +84,7 @@ func (k *Keeper) compare(ctx context.Context) error {
 func (k *Keeper) Look(ctx context.Context, head int64) {
 	if since := k.Now().Sub(k.at); head != k.head || since >= every || since < 0 {
 		k.note(ctx)
+		k.head = max(k.head, head) // what could not be noted is tried again in an hour
 	}
 }
 
@@ -98,7 +99,7 @@ func (k *Keeper) Stop() error {
 func (k *Keeper) note(ctx context.Context) {
 	k.at = k.Now()
 	a, err := k.Store.Anchor(ctx, k.at)
-	k.head = a.Seq
+	k.head = max(k.head, a.Seq)
 	switch {
 	case errors.Is(err, account.ErrNotFound) || ctx.Err() != nil:
 		return

@@ -141,6 +141,23 @@ func TestAnchorsThatAreNotGenuine(t *testing.T) {
 	}
 }
 
+// A backup of before a change of the keys does not know the newer ones. What was noted
+// under those, before it was restored, is of the copy of before all the same.
+func TestAnchorsUnderKeysThatARestoreHasTaken(t *testing.T) {
+	a := written(50)
+	newer := a.vault
+	newer.Instance = "under other keys"
+	noted := []trail.Anchor{trail.NewAnchor(newer, trail.End{Seq: 50, MAC: a.head.MAC}, time.Unix(60, 0))}
+	back := a.older(30).goOn(1, account.Event{At: time.Unix(100, 0), Act: account.ActRestore})
+	if w := back.against(nil, noted); w.Broken != 0 || w.Anchors.Restored != 1 {
+		t.Errorf("%d of before, event %d: %s", w.Anchors.Restored, w.Broken, w.Why)
+	}
+	noted[0].At = time.Unix(200, 0)
+	if w := back.against(nil, noted); w.Broken == 0 {
+		t.Error("one of after the restore passes")
+	}
+}
+
 // Anchors are found in whatever log they have ended up in.
 func TestAnchorsInALog(t *testing.T) {
 	noted := written(50).noted()
