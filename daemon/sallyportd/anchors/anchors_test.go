@@ -151,7 +151,7 @@ func TestAStartCompares(t *testing.T) {
 func TestTheFileOfAnchorsEnds(t *testing.T) {
 	d := newDesk(t)
 	path := filepath.Join(d.Folder, name)
-	if err := os.WriteFile(path, bytes.Repeat([]byte("sallyport-anchor:1:2:aa:bb\n"), most/20), 0o600); err != nil {
+	if err := os.WriteFile(path, bytes.Repeat([]byte("sallyport-anchor:1:2:aa:"+strings.Repeat("bb", 500)+"\n"), most/1000), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	before := len(d.kept(t))

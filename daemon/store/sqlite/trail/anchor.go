@@ -1,11 +1,12 @@
 package trail
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -34,19 +35,41 @@ func (a Anchor) String() string {
 // FindAnchors reads what String has written out of any text, such as a log. Whether
 // they are genuine only the key tells.
 func FindAnchors(text []byte) (all []Anchor) {
-	for _, found := range regexp.MustCompile(mark+`([0-9]{1,18}):([0-9]{1,19}):([0-9a-f]{1,128}):([0-9a-f]{1,128})\b`).FindAllSubmatch(text, -1) {
-		a, nanos := Anchor{}, int64(0)
-		var errs [4]error
-		a.Seq, errs[0] = strconv.ParseInt(string(found[1]), 10, 64)
-		nanos, errs[1] = strconv.ParseInt(string(found[2]), 10, 64)
-		a.Link, errs[2] = hex.DecodeString(string(found[3]))
-		a.Seal, errs[3] = hex.DecodeString(string(found[4]))
-		if errors.Join(errs[:]...) == nil {
-			a.At = store.Time(nanos)
+	for {
+		i := bytes.Index(text, []byte(mark))
+		if i < 0 {
+			return all
+		}
+		text = text[i+len(mark):]
+		word := text
+		if end := bytes.IndexFunc(word, func(r rune) bool { return (r < '0' || r > ':') && (r < 'a' || r > 'f') }); end >= 0 {
+			word = word[:end]
+		}
+		if a, err := parse(strings.TrimRight(string(word), ":")); err == nil {
 			all = append(all, a)
 		}
 	}
-	return all
+}
+
+// parse reads an anchor behind its mark.
+func parse(word string) (a Anchor, err error) {
+	parts := strings.Split(word, ":")
+	if len(parts) != 4 {
+		return a, errors.New("this is no anchor")
+	}
+	var nanos int64
+	for i, into := range []*int64{&a.Seq, &nanos} {
+		if *into, err = strconv.ParseInt(parts[i], 10, 64); err != nil {
+			return a, err
+		}
+	}
+	for i, into := range []*[]byte{&a.Link, &a.Seal} {
+		if *into, err = hex.DecodeString(parts[i+2]); err != nil {
+			return a, err
+		}
+	}
+	a.At = store.Time(nanos)
+	return a, nil
 }
 
 // NewAnchor notes where the audit ends now.
