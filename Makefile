@@ -40,7 +40,8 @@ setup: ## install what the tests need (Debian, as root), or say what is missing
 # runs, and there are hundreds of them: a tenth is enough.
 PLAIN := $(foreach m,sqlite/lib libc/... memory mathutil,-gcflags=modernc.org/$(m)=-race=false)
 
-test: setup lint ## all checks and tests; the last line counts them
+test: ## all checks and tests; the last line counts them
+	@$(MAKE) --no-print-directory -j2 setup lint # fetching and compiling at once
 	@CGO_ENABLED=0 GORACE="$$GORACE atexit_sleep_ms=100" $(GO) run -trimpath -exec 'env -u CGO_ENABLED' ./.ci/gotest \
 		-vet=off $$(command -v gcc >/dev/null 2>&1 && echo -race $(PLAIN)) -timeout 25m ./... ./.ci/gotest
 
