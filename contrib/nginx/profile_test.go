@@ -2,11 +2,13 @@ package nginx
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,20 +21,21 @@ import (
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
 
-// TestTheProfileForApplesDevicesSyncs: what the page puts into a profile, and
-// nothing else, is enough to sync with a real Radicale; the page then knows that
-// it works.
-func TestTheProfileForApplesDevicesSyncs(t *testing.T) {
+// TestWhatThePageGivesSyncs: what the page puts into a profile, and nothing else, is
+// enough to sync with a real Radicale, and so is what a program is given that asks
+// by itself; the page then knows that it works.
+func TestWhatThePageGivesSyncs(t *testing.T) {
 	run.NeedRoot(t)
 	public, backend := loopback(t), loopback(t)
 	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}, Config: fmt.Sprintf(`[[page.server]]
 service = "dav"
 calendar = "http://%[1]s/"
 contacts = "http://%[1]s/"
+login_flow = "http://%[1]s"
 `, public)})
 	davtest.Radicale(t, s, run.Config(t, "../radicale/radicale-nginx.conf",
 		"127.0.0.1:5232", backend, "/var/lib/radicale/collections", davtest.Collections(s)), backend)
-	front{Recipe: "radicale.conf", Moved: []string{"127.0.0.1:8008", public, "127.0.0.1:5232", backend}}.start(t, s)
+	front{Recipe: "radicale.conf", Moved: []string{"127.0.0.1:8008", public, "127.0.0.1:5232", backend, "include check.conf;", "include check.conf;\n" + flowRecipe(t, s, public)}}.start(t, s)
 
 	p := &phone{t: t, cookies: map[string]string{}}
 	p.client.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -66,6 +69,63 @@ contacts = "http://%[1]s/"
 		return nil
 	}); err != nil {
 		t.Error(err)
+	}
+	p.asked("http://" + public)
+}
+
+// flowRecipe is what the document on programs that ask has nginx do.
+func flowRecipe(t *testing.T, s *servertest.Site, public string) string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/login-flow.md")
+	if err == nil {
+		err = os.Chmod(s.Dir+"/page.sock", 0o666) // in the document the page has a port
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```nginx\n")
+	recipe, _, found := strings.Cut(rest, "```")
+	if !found || strings.Count(recipe, "location") != 2 {
+		t.Fatalf("the document has another recipe:\n%s", recipe)
+	}
+	return strings.NewReplacer("http://127.0.0.1:8080", "http://unix:"+s.Dir+"/page.sock:", "https://cloud.example.org", "http://"+public).Replace(recipe)
+}
+
+// asked is a program as DAVx5 is one: it is told one address, asks there for an app
+// password, has its owner confirm, fetches it, and syncs with nothing else.
+func (p *phone) asked(server string) {
+	p.t.Helper()
+	var question struct {
+		Poll  struct{ Token, Endpoint string }
+		Login string
+	}
+	p.program(http.DefaultClient, server+"/index.php/login/v2", "", &question)
+	p.open(strings.TrimPrefix(question.Login, "https://login.example.org"))
+	p.send("/login/v2/flow", "id", p.hidden("id"))
+	p.open("/login/v2/grant")
+	p.send("/login/v2/grant", "id", p.hidden("id"), "label", "Fairphone", "mine", "yes")
+	var given struct{ Server, LoginName, AppPassword string }
+	p.program(&p.client, strings.Replace(question.Poll.Endpoint, "https:", "http:", 1), url.Values{"token": {question.Poll.Token}}.Encode(), &given)
+	if given.Server != server {
+		p.t.Fatalf("the program is sent to %s", given.Server)
+	}
+	// Where such programs look, and nothing behind it.
+	dav := davtest.Server{URL: given.Server + "/remote.php/dav", Calendars: "%.0s", Contacts: "%.0s"}
+	if err := dav.VdirSync(p.t, servertest.Login{Name: given.LoginName, Password: given.AppPassword}); err != nil {
+		p.t.Errorf("what a program is given does not sync: %v", err)
+	}
+}
+
+// program sends a form as one that keeps no cookies, and reads an object.
+func (p *phone) program(client *http.Client, where, form string, into any) {
+	p.t.Helper()
+	res, err := client.Post(where, "application/x-www-form-urlencoded", strings.NewReader(form))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if err := json.NewDecoder(res.Body).Decode(into); err != nil || res.StatusCode != http.StatusOK {
+		p.t.Fatalf("%s: %s, %v", where, res.Status, err)
 	}
 }
 
