@@ -76,6 +76,8 @@ const (
 	Skipped Result = "skipped"
 	// Refused is an entry that cannot be taken.
 	Refused Result = "refused"
+	// Missing is an entry that nobody has come to, because something was away.
+	Missing Result = "missing"
 )
 
 // Outcome is an entry with what became of it, and why.

@@ -80,7 +80,7 @@ func (p Place) Take(ctx context.Context, entries []reading.Entry, o Order) ([]Ou
 func (t *taking) rest() {
 	for i := range t.out {
 		if o := &t.out[i]; o.Result == Refused && o.Reason == "" {
-			o.Reason = "nobody has come to it; take the file again"
+			o.Result, o.Reason = Missing, "not taken yet; take the file again"
 		}
 	}
 }
@@ -230,7 +230,7 @@ func (t *taking) person(ctx context.Context, its []*item) error {
 		// whether it was written.
 		if err := t.Store.Commit(context.WithoutCancel(ctx), *c); err != nil {
 			// Nothing is known to be in, so that nothing may be told as if it were.
-			t.tell(its, Refused, "it could not be written; take the file again")
+			t.tell(its, Missing, "it could not be written; take the file again")
 			return fmt.Errorf("writing the records of %s: %w", its[0].who.Name, err)
 		}
 		return nil

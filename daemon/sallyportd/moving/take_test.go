@@ -179,7 +179,7 @@ func TestAnOutageLeavesNothingBehind(t *testing.T) {
 		t.Fatalf("%v, %d events", err, len(s.events()))
 	}
 	for _, o := range out {
-		if o.Result != moving.Refused || !strings.Contains(o.Reason, "take the file again") {
+		if o.Result != moving.Missing || !strings.Contains(o.Reason, "take the file again") {
 			t.Errorf("%v", o)
 		}
 	}

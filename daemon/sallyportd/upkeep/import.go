@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -12,6 +13,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sallyport/sallyport/daemon/account"
+	"github.com/sallyport/sallyport/daemon/config"
+	"github.com/sallyport/sallyport/daemon/sallyportd/backup"
 	"github.com/sallyport/sallyport/daemon/sallyportd/moving"
 	"github.com/sallyport/sallyport/daemon/sallyportd/moving/parts"
 	"github.com/sallyport/sallyport/daemon/sallyportd/moving/source"
@@ -40,7 +43,8 @@ has to set up anew. Formats:
   google-authenticator  files of google-authenticator-libpam, or a folder of them
   pskc                  RFC 6030, in clear or with --key-file
 
-Each login is looked up in the directory before anything is written. What comes in
+A dry run works while the daemon runs, too: it looks at a copy of the state. Each
+login is looked up in the directory before anything is written. What comes in
 is good at once. Refused, with the reason, are secrets under 128 bits, counters
 (HOTP), people whom the directory does not have, and people whom support has reset.
 Who has a code app here already keeps it, unless --replace is given. Nobody gets a
@@ -49,9 +53,9 @@ mail, unless --notify is given.
 Cut off at any moment, run it again: what is in stays as it is, and only the rest
 is taken. Exit status: 0 nothing was refused, 1 something was, 75 the directory or
 the state was away and the rest is missing.`,
-		Example: `  systemctl stop sallyport sallyport-check.socket sallyport-admin.socket
-  sudo -u sallyport sallyportd import --format csv --dry-run --report /tmp/report.csv people.csv
-  sudo -u sallyport sallyportd import --format csv --report /tmp/report.csv people.csv
+		Example: `  sudo -u sallyport sallyportd import --format csv --dry-run --report report.csv people.csv
+  systemctl stop sallyport sallyport-check.socket sallyport-admin.socket
+  sudo -u sallyport sallyportd import --format csv --report report.csv people.csv
   systemctl start sallyport`,
 		RunE: func(c *cobra.Command, paths []string) error { return a.run(c, paths) },
 	})
@@ -87,6 +91,13 @@ func (a *arrival) run(c *cobra.Command, paths []string) (err error) {
 			return Failure{usage, fmt.Errorf("the report cannot be written: %w", err)}
 		}
 		defer func() { err = errors.Join(err, report.Close()) }()
+	}
+	if a.DryRun {
+		var away func() error
+		if cfg, away, err = a.aside(c, cfg); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, away()) }()
 	}
 	return a.moved(c, parts.People{Config: cfg}, func(place moving.Place, _ *state.State) error {
 		bar := barOf(c.ErrOrStderr(), len(entries))
@@ -128,6 +139,27 @@ func (t *tool) moved(c *cobra.Command, p parts.People, do func(moving.Place, *st
 		defer func() { err = errors.Join(err, end()) }()
 		return do(place, s)
 	})
+}
+
+// aside lets a dry run look at a copy where the daemon runs, so that everybody can
+// be looked up days before the import, while people log in.
+func (t *tool) aside(c *cobra.Command, cfg *config.Config) (_ *config.Config, away func() error, err error) {
+	answer, err := ask(c.Context(), cfg, "/v1/backup")
+	if err != nil || answer == nil {
+		return cfg, func() error { return nil }, err
+	}
+	defer answer.Body.Close() //nolint // it was read
+	folder := filepath.Join(cfg.State, "dry-run.tmp")
+	away = func() error { return os.RemoveAll(folder) }
+	if err := away(); err != nil { // what a crash has left
+		return nil, nil, asDaemon(err, cfg.State)
+	}
+	if _, err := backup.Receive(answer.Body, folder); err != nil {
+		return nil, nil, asDaemon(errors.Join(err, away()), cfg.State)
+	}
+	at := *cfg
+	at.Store, at.Journal = filepath.Join(folder, "state.db"), ""
+	return &at, away, nil
 }
 
 // barOf shows how far it is, on a terminal and nowhere else.

@@ -59,7 +59,7 @@ func (s *Summary) Words() string {
 		b.WriteString("dry run: nothing was written; this is what would be done\n")
 	}
 	fmt.Fprintf(&b, "entries   %d, in %.1f s\n", s.Entries, s.Seconds)
-	for _, r := range []moving.Result{moving.Imported, moving.Replaced, moving.Present, moving.Skipped, moving.Refused} {
+	for _, r := range []moving.Result{moving.Imported, moving.Replaced, moving.Present, moving.Skipped, moving.Refused, moving.Missing} {
 		if n := s.Counts[r]; n > 0 || r == moving.Imported {
 			fmt.Fprintf(&b, "%-9s %d\n", r, n)
 		}

@@ -1,0 +1,180 @@
+package endtoend
+
+import (
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// keyOf is the key of the phone of somebody of another system.
+func keyOf(n int) string {
+	return base32.StdEncoding.EncodeToString(fmt.Appendf(nil, "of person no. %07d", n))
+}
+
+// table writes the people u000001 and on as a table of another system.
+func (s *site) table(people int) string {
+	s.t.Helper()
+	text := "login,secret,algorithm,digits,period,label\n"
+	for n := 1; n <= people; n++ {
+		text += fmt.Sprintf("u%06d,%s,SHA1,6,30,\n", n, keyOf(n))
+	}
+	path := s.path("people.csv")
+	s.must("writing a table", os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+type imported struct {
+	Entries int
+	Counts  map[string]int
+	Seconds float64
+}
+
+// TestImportIsCutOff kills an import in the middle of its writing, twice. The same
+// command then brings the rest, and everybody's phone works.
+func TestImportIsCutOff(t *testing.T) {
+	t.Parallel()
+	const people = 600
+	s := newSite(t, options{more: people})
+	args := []string{"import", "--config", s.path("sallyport.toml"), "--format", "csv", "--json", s.table(people)}
+	// The first makes the database, so that what is written later are people.
+	s.must("a dry run", exec.Command(filepath.Join(bin, "sallyportd"), append(args, "--dry-run")...).Run())
+	for round := range 2 {
+		p, err := startProcess(exec.Command(filepath.Join(bin, "sallyportd"), args...))
+		s.must("starting an import", err)
+		s.must("waiting for the first people", within(patience, func() error {
+			select {
+			case <-p.done:
+				return fatal{fmt.Errorf("the import was over too soon: %s", p.said())}
+			default:
+			}
+			if st, err := os.Stat(s.path("state/state.db-wal")); err != nil || st.Size() < 64<<10<<(2*round) {
+				return errors.New("nothing is written yet")
+			}
+			return nil
+		}))
+		p.kill()
+		t.Logf("round %d: cut off", round)
+	}
+	out, err := exec.Command(filepath.Join(bin, "sallyportd"), args...).Output()
+	s.must("importing", err)
+	var got imported
+	s.must("reading what it says", json.Unmarshal(out, &got))
+	if got.Entries != people || got.Counts["present"] == 0 || got.Counts["present"]+got.Counts["imported"] != people {
+		t.Errorf("after two cuts: %+v", got)
+	}
+	t.Logf("after two cuts: %+v", got)
+	s.must("starting", s.start())
+	for _, n := range []int{1, people / 2, people} {
+		name := fmt.Sprintf("u%06d", n)
+		code, err := s.phones.code(keyOf(n))
+		s.must("computing a code", err)
+		a, err := s.check().verdict(login{name: name, password: name + "-password", code: code, service: "web"})
+		if err != nil || a.status != 200 {
+			t.Errorf("%s: %v, %v", name, a, err)
+		}
+	}
+	tool := func(args ...string) string {
+		out, err := exec.Command(filepath.Join(bin, "sallyport"), append([]string{"--socket", s.path("run/admin.sock")}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	tool("audit", "verify")
+	if n := strings.Count(tool("audit", "export"), `"import"`); n != people {
+		t.Errorf("%d events of imports, want one for each of %d", n, people)
+	}
+}
+
+// Every command of the document works as it stands there.
+func TestImportDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root, "contrib/docs/import.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &drill{site: newSite(t, options{})}
+	var table string
+	for i, part := range strings.Split(string(text), "```") {
+		if i%2 == 0 {
+			continue
+		}
+		if block, ok := strings.CutPrefix(part, "sh\n"); ok {
+			d.blocks = append(d.blocks, block)
+		} else if block, ok := strings.CutPrefix(part, "csv\n"); ok {
+			table = block
+		}
+	}
+	if len(d.blocks) != 4 || table == "" {
+		t.Fatalf("the document has %d blocks of commands and %d bytes of a table, this test knows 4: look at both", len(d.blocks), len(table))
+	}
+	d.must("making a folder", os.Mkdir(d.path("backup"), 0o700))
+	d.must("making a folder", os.Mkdir(d.path("state/google-authenticator"), 0o700))
+	for path, text := range map[string]string{
+		"people.csv": table, "state/list.txt": "otpauth://totp/carla?secret=" + keyOf(1) + "\n", "state/google-authenticator/dora": keyOf(2) + "\n\" TOTP_AUTH\n",
+		"state/psk": "12345678901234567890123456789012", "state/tokens.xml": `<KeyContainer><KeyPackage><Key Algorithm="urn:ietf:params:xml:ns:keyprov:pskc:totp">
+<UserId>bert</UserId><Data><Secret><PlainValue>MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=</PlainValue></Secret></Data></Key></KeyPackage></KeyContainer>`,
+	} {
+		d.must("writing a file", os.WriteFile(d.path(path), []byte(text), 0o600))
+	}
+	for i, block := range d.blocks {
+		// The drill knows no quotation marks.
+		d.blocks[i] = strings.NewReplacer("/var/lib/google-authenticator", d.path("state/google-authenticator"),
+			"'we move to another system'", "we-move-to-another-system").Replace(block)
+	}
+	d.must("starting", d.start())
+	if said := d.follow(0); !strings.Contains(said, "dry run") || !strings.Contains(said, "imported  2\n") {
+		t.Errorf("the dry run said:\n%s", said)
+	}
+	if said := d.follow(1); !strings.Contains(said, "imported  2\n") {
+		t.Errorf("the import said:\n%s", said)
+	}
+	code, err := d.phones.code("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
+	d.must("computing a code", err)
+	if got := d.reason("alice", code); got != "ok" {
+		t.Errorf("alice's code: %s", got)
+	}
+	if said := d.follow(2); strings.Count(said, "imported  1\n") != 2 || strings.Count(said, "skipped   1\n") != 1 {
+		t.Errorf("the other formats said:\n%s", said)
+	}
+	config, err := os.ReadFile(d.path("sallyport.toml"))
+	d.must("reading the config", err)
+	d.must("writing the config", os.WriteFile(d.path("sallyport.toml"), []byte(strings.Replace(string(config), "kind = \"totp\"\n", "kind = \"totp\"\nexportable = true\n", 1)), 0o600))
+	if said := d.follow(3); strings.Count(said, "exported  2 code apps of 2 people") != 2 {
+		t.Errorf("the export said:\n%s", said)
+	}
+	if _, err := os.Stat(d.path("state/everybody.csv")); err == nil {
+		t.Error("the secrets still lie there")
+	}
+}
+
+// BenchmarkImport is the whole command with ten thousand people, and with the same
+// again: SALLYPORT_PEOPLE says how many others.
+func BenchmarkImport(b *testing.B) {
+	people := 10_000
+	if _, err := fmt.Sscan(os.Getenv("SALLYPORT_PEOPLE"), &people); err != nil {
+		people = 10_000
+	}
+	s := newSite(b, options{more: people})
+	args := []string{"import", "--config", s.path("sallyport.toml"), "--format", "csv", "--json", s.table(people)}
+	for b.Loop() {
+		s.must("emptying the state", errors.Join(os.RemoveAll(s.path("state")), os.Mkdir(s.path("state"), 0o700)))
+		for _, how := range []string{"new", "again"} {
+			begun := time.Now()
+			out, err := exec.Command(filepath.Join(bin, "sallyportd"), args...).Output()
+			if err != nil {
+				b.Fatalf("%v\n%s", err, out)
+			}
+			took := time.Since(begun)
+			b.ReportMetric(took.Seconds(), "s_"+how)
+			b.ReportMetric(float64(people)/took.Seconds(), "people/s_"+how)
+		}
+	}
+}
