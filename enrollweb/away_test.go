@@ -65,7 +65,7 @@ func awaySteps() map[string]step {
 		"GET /devices/step":        {see, choseDevices, "Device 1 of 2: Mac"},
 		"GET /passwords/new":       {see, isHome, "New app password"},
 		"POST /passwords/new":      {change + apps, wishing, "Thunderbird"},
-		"GET /passwords/profile":   {"", isHome, "/home"},
+		"GET /passwords/profile":   {see, anAppPassword, "This profile has been downloaded already"},
 		"POST /codes/file":         {"", savingCodes, "k7m20-9qxvd-hz4t0"},
 		"POST /passwords/profile":  {see, gettingAProfile, "PayloadContent"},
 		"GET /passwords/wait":      {see, anAppPassword, "Büro"},
