@@ -211,6 +211,7 @@ func leftOvers() []scene {
 		{name: "home-bare", level: guard.Full, path: "/home?note=once", view: bare, title: [2]string{"Übersicht", "Overview"}},
 		{name: "tries-none", level: guard.Full, path: watched(6 * time.Minute), view: bare, title: tries},
 		{name: "tries-seen", level: guard.Full, path: watched(4 * time.Minute), view: list, title: tries},
+		{name: "profile-spent", level: guard.Full, path: "/passwords/profile?id=3", view: list, title: [2]string{"Dieses Profil ist schon geladen", "This profile has been downloaded already"}},
 		{name: "issued-other", level: guard.Full, path: "/passwords/new", view: func(v *enroll.View) { v.Services = []string{"imap", "files"} },
 			then:  func(b *tab) { b.send("/passwords/new", "program", "other", "label", "Donaudampfschifffahrtskalender") },
 			title: [2]string{"Ihr neues App-Passwort", "Your new app password"}},
