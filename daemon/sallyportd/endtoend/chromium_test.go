@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -59,6 +57,11 @@ var shared struct {
 	err  error
 }
 
+// spare are parts of Chromium that cost a third of its work here, and do nothing for
+// a page: processes kept ready for other sites, and what hangs below the address
+// bar, which nobody sees. The first two are chromedp's own.
+const spare = "Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,WebUIOmniboxPopup,WebUIOmniboxAimPopup"
+
 // startChromium starts it with an empty profile.
 func startChromium() (context.Context, func(), error) {
 	path, err := exec.LookPath("chromium")
@@ -72,7 +75,7 @@ func startChromium() (context.Context, func(), error) {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]),
 		chromedp.ExecPath(path), chromedp.UserDataDir(dir),
 		chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-features", spare),
 		chromedp.Flag("ignore-certificate-errors", true)) // the test's own authority
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(alloc)
@@ -103,24 +106,30 @@ func newChromium(t *testing.T, base string, dev device) *chromium {
 		if dev.dark {
 			scheme = "dark"
 		}
+		// Buttons that fade cost a picture sixty times a second, and show nothing more.
 		_, merr := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+		_, terr := cdp.Call(ctx, target, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: dev.mobile})
 		_, ferr := cdp.Call(ctx, target, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 		agent, aerr := chromedp.Run(ctx, chromedp.Evaluate[string](`navigator.userAgent`))
 		_, lerr := cdp.Call(ctx, target, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: dev.lang})
-		return chromedp.Void{}, errors.Join(err, nerr, serr, merr, ferr, aerr, lerr)
+		return chromedp.Void{}, errors.Join(err, nerr, serr, merr, terr, ferr, aerr, lerr)
 	})
 	c.viewport(dev.width)
 	return c
 }
 
+// viewport makes the screen so wide.
 func (c *chromium) viewport(width int64) {
 	c.t.Helper()
-	var more []chromedp.EmulateViewportOption
+	screen := emulation.SetDeviceMetricsOverrideParams{Width: width, Height: c.dev.height, DeviceScaleFactor: 1, Mobile: c.dev.mobile}
 	if c.dev.mobile {
-		more = append(more, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait)
+		chromedp.EmulatePortrait(&screen, nil)
 	}
-	c.do("turning the screen", chromedp.EmulateViewport(width, c.dev.height, more...))
+	c.do("turning the screen", func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, target, emulation.SetDeviceMetricsOverride, screen)
+		return chromedp.Void{}, err
+	})
 }
 
 // notice collects what must not happen: errors on the console, exceptions,
@@ -269,17 +278,59 @@ func (c *chromium) press(sel string) {
 	c.leave("pressing "+sel, c.finger(sel))
 }
 
+// finger clicks or taps in the middle of what the selector means, once that can be
+// seen and nothing lies upon it.
 func (c *chromium) finger(sel string) chromedp.Action[chromedp.Void] {
-	if c.dev.mobile {
-		return chromedp.Tap(sel)
+	return func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		at, err := c.middle(sel)
+		if err != nil {
+			return chromedp.Void{}, err
+		}
+		if c.dev.mobile {
+			return chromedp.TapXY(at.X, at.Y)(ctx, target)
+		}
+		return chromedp.MouseClickXY(at.X, at.Y)(ctx, target)
 	}
-	return chromedp.Click(sel)
 }
 
-// write types into a field, key by key.
+// spot is where something is on the screen.
+type spot struct {
+	There bool
+	X, Y  float64
+}
+
+// middle brings something onto the screen and returns where its middle is.
+func (c *chromium) middle(sel string) (at spot, err error) {
+	err = within(patience, func() error {
+		at = ask[spot](c, fmt.Sprintf(`(e => {
+			if (!e?.checkVisibility({visibilityProperty: true})) return {};
+			e.scrollIntoViewIfNeeded();
+			const box = e.getClientRects()[0], x = box.x + box.width / 2, y = box.y + box.height / 2, top = document.elementFromPoint(x, y);
+			return {there: !!top && (e.closest("label") ?? e).contains(top), x, y};
+		})(document.querySelector(%q))`, sel))
+		if !at.There {
+			return fmt.Errorf("there is no %s to be seen", sel)
+		}
+		return nil
+	})
+	return at, err
+}
+
+// write types into a field, key by key, over what it holds.
 func (c *chromium) write(sel, text string) {
 	c.t.Helper()
-	c.do("typing into "+sel, chromedp.Clear(sel), chromedp.SendKeys(sel, text))
+	c.must("going to "+sel, within(patience, func() error {
+		if !ask[bool](c, fmt.Sprintf(`(e => {
+			if (!e?.checkVisibility({visibilityProperty: true})) return false;
+			e.focus();
+			e.select();
+			return document.activeElement === e;
+		})(document.querySelector(%q))`, sel)) {
+			return errors.New("it cannot be typed into")
+		}
+		return nil
+	}))
+	c.do("typing into "+sel, chromedp.KeyEvent(text))
 }
 
 // read is the text of an element that can be seen.
@@ -292,90 +343,4 @@ func (c *chromium) read(sel string) string {
 		c.t.Fatalf("%s: nothing to read at %s:\n%s", c.dev.name, sel, c.words())
 	}
 	return strings.TrimSpace(s)
-}
-
-// look checks what holds for every page, and keeps a picture if asked to.
-func (c *chromium) look(name string) {
-	c.t.Helper()
-	c.must("waiting for the page", within(patience, func() error {
-		if !ask[bool](c, `!!document.documentElement && document.readyState === "complete"`) {
-			return errors.New("it is not there yet")
-		}
-		return nil
-	}))
-	if got := ask[string](c, `document.documentElement.lang`); got != c.dev.lang {
-		c.t.Errorf("%s: %s is in %q", c.dev.name, name, got)
-	}
-	if n := ask[int](c, `document.querySelectorAll("h1").length`); n != 1 {
-		c.t.Errorf("%s: %s has %d headings", c.dev.name, name, n)
-	}
-	if n := ask[int](c, `[...document.scripts].filter(s => s.text || new URL(s.src).origin !== location.origin).length`); n != 0 {
-		c.t.Errorf("%s: %s has %d scripts that are not our own file", c.dev.name, name, n)
-	}
-	widths := []int64{c.dev.width}
-	if c.dev.mobile {
-		widths = []int64{320, 360}
-	}
-	for _, w := range widths {
-		c.viewport(w)
-		if got := ask[int64](c, `document.scrollingElement.scrollWidth`); got > w {
-			c.t.Errorf("%s: %s is %d wide on a screen of %d", c.dev.name, name, got, w)
-		}
-	}
-	if c.dev.width != widths[len(widths)-1] {
-		c.viewport(c.dev.width)
-	}
-	dir := os.Getenv("SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	c.shot++
-	ctx, cancel := context.WithTimeout(c.ctx, patience)
-	defer cancel()
-	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-	c.must("taking a picture", err)
-	c.must("keeping a picture", os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%02d-%s.png", c.dev.name, c.shot, name)), png, 0o600))
-}
-
-// scan takes a picture of the element and lets zbar, which is not ours, read it.
-func (c *chromium) scan(sel string) *url.URL {
-	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.ctx, patience)
-	defer cancel()
-	png, err := chromedp.Run(ctx, chromedp.Screenshot(sel))
-	c.must("taking a picture of the QR code", err)
-	file := filepath.Join(c.t.TempDir(), "qr.png")
-	c.must("keeping the picture", os.WriteFile(file, png, 0o600))
-	out, err := exec.Command("zbarimg", "--raw", "-q", file).Output()
-	c.must("reading the QR code", err)
-	u, err := url.Parse(strings.TrimSpace(string(out)))
-	c.must("reading the QR code", err)
-	return u
-}
-
-// cookies looks at what a thief would want: no script can read a cookie, none
-// goes out with a request from elsewhere, and over TLS none is for plain HTTP.
-func (c *chromium) cookies() {
-	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.ctx, patience)
-	defer cancel()
-	got, err := chromedp.Run(ctx, func(ctx context.Context, target *chromedp.Target) (network.GetCookiesResult, error) {
-		return cdp.Call(ctx, target, network.GetCookies, network.GetCookiesParams{})
-	})
-	c.must("looking at the cookies", err)
-	if len(got.Cookies) < 2 {
-		c.t.Errorf("%s: %d cookies of somebody who is signed in", c.dev.name, len(got.Cookies))
-	}
-	for _, k := range got.Cookies {
-		if strings.HasSuffix(k.Name, "sallyport-code") {
-			// That a code was asked for a moment ago; it proves nothing.
-			k.Session = time.Until(time.UnixMilli(int64(k.Expires*1000))) <= 5*time.Minute
-		}
-		if !k.HTTPOnly || k.SameSite != network.CookieSameSiteStrict || !k.Session {
-			c.t.Errorf("%s: cookie %s: http only %t, same site %s, ends with the browser %t", c.dev.name, k.Name, k.HTTPOnly, k.SameSite, k.Session)
-		}
-		if strings.HasPrefix(c.base, "https:") && (!k.Secure || !strings.HasPrefix(k.Name, "__Host-")) {
-			c.t.Errorf("%s: cookie %s is not bound to this host over TLS", c.dev.name, k.Name)
-		}
-	}
 }

@@ -328,9 +328,12 @@ var _ io.Writer = (*lockedBuffer)(nil)
 // fatal ends a wait at once.
 type fatal struct{ error }
 
-// within asks again and again until there is no error, or time is up.
+// within asks again and again until there is no error, or time is up; ever more
+// seldom, because asking a browser costs as much as what is waited for.
 func within(limit time.Duration, try func() error) error {
-	deadline, tick := time.After(limit), time.NewTicker(20*time.Millisecond)
+	const seldom = 250 * time.Millisecond
+	deadline, pause := time.After(limit), 10*time.Millisecond
+	tick := time.NewTimer(pause)
 	defer tick.Stop()
 	for {
 		err := try()
@@ -342,5 +345,7 @@ func within(limit time.Duration, try func() error) error {
 			return fmt.Errorf("not within %s: %w", limit, err)
 		case <-tick.C:
 		}
+		pause = min(pause*3/2, seldom)
+		tick.Reset(pause)
 	}
 }
