@@ -4,41 +4,32 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"testing"
 )
 
-// TestWhatThePageDoesByItself is the script in a real browser: a copy is said to
-// those who hear the page, one that the browser refuses is marked, the first sync
-// changes what is new and not the page, and the profile is offered where it is of
-// use.
-func TestWhatThePageDoesByItself(t *testing.T) {
-	t.Parallel()
-	for _, dev := range []device{
+// scripted are two ways to use the page with scripts.
+func scripted() []device {
+	return []device{
 		{name: "de-phone", lang: "de", width: 360, height: 740, mobile: true},
 		{name: "en-desktop", lang: "en", width: 1280, height: 900},
-	} {
-		t.Run(dev.name, func(t *testing.T) {
-			t.Parallel()
-			s := pageSite(t, true).with("[[page.server]]\nservice = \"dav\"\ncalendar = \"https://dav.example.org/\"\n")
-			c := newChromium(t, s.url, dev)
-			s.must("starting", s.start())
-			o := &owner{visitor: &visitor{chromium: c, site: s, name: "alice", texts: textsOf(dev.lang)}}
-			o.signInFirst()
-			o.setUp()
-			for program, here := range map[string]string{"mac": ".on-computer", "iphone": ".on-phone"} {
-				o.open("/passwords/new")
-				o.do("choosing", o.finger(`label:has(input[value="`+program+`"])`))
-				o.press(`form[action="/passwords/new"] button.main`)
-				seen := ask[bool](c, `document.querySelector("`+here+` > form[action='/passwords/profile']").checkVisibility()`)
-				if want := (here == ".on-phone") == dev.mobile; seen != want {
-					t.Errorf("%s: the profile for %s can be seen: %t", dev.name, program, seen)
-				}
-			}
-			o.copies()
-			o.waits()
-			c.untroubled()
-		})
 	}
+}
+
+// itselfWalk is what the page does by itself: a copy is said to those who hear the
+// page, one that the browser refuses is marked, the first sync changes what is new
+// and not the page, and the profile is offered where it is of use.
+func (o *owner) itselfWalk() {
+	o.signIn(o.enrolled().key)
+	for program, here := range map[string]string{"mac": ".on-computer", "iphone": ".on-phone"} {
+		o.open("/passwords/new")
+		o.do("choosing", o.finger(`label:has(input[value="`+program+`"])`))
+		o.press(`form[action="/passwords/new"] button.main`)
+		seen := ask[bool](o.chromium, `document.querySelector("`+here+` > form[action='/passwords/profile']").checkVisibility()`)
+		if want := (here == ".on-phone") == o.dev.mobile; seen != want {
+			o.t.Errorf("%s: the profile for %s can be seen: %t", o.dev.name, program, seen)
+		}
+	}
+	o.copies()
+	o.waits()
 }
 
 // copies presses the button beside the app password, once with a browser that lets

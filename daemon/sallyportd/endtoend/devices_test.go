@@ -3,39 +3,32 @@ package endtoend
 import (
 	"net/http"
 	"strings"
-	"testing"
 
 	"github.com/chromedp/chromedp"
 )
 
-// TestEachDeviceHasItsAppPassword is somebody who connects two programs in a real
-// browser: the page tells what each needs, sees the first sync by itself, and
-// keeps the list in order.
-func TestEachDeviceHasItsAppPassword(t *testing.T) {
-	t.Parallel()
-	for _, dev := range []device{
+// otherWays are those that eachWay leaves out.
+func otherWays() []device {
+	return []device{
 		{name: "de-phone", lang: "de", width: 360, height: 740, mobile: true},
 		{name: "de-desktop-noscript", lang: "de", width: 1280, height: 900, noScript: true},
 		{name: "en-desktop", lang: "en", width: 1280, height: 900, dark: true},
 		{name: "en-phone-noscript", lang: "en", width: 360, height: 740, mobile: true, noScript: true},
-	} {
-		t.Run(dev.name, func(t *testing.T) {
-			t.Parallel()
-			s := pageSite(t, true).with("[[page.server]]\nservice = \"dav\"\ncalendar = \"https://dav.example.org/\"\ncontacts = \"https://dav.example.org/\"\n")
-			c := newChromium(t, s.url, dev)
-			s.must("starting", s.start())
-			o := &owner{visitor: &visitor{chromium: c, site: s, name: "alice", texts: textsOf(dev.lang)}}
-			o.comes("iOS/17.1 (21B74) dataaccessd/1.0", o.name+"-password", http.StatusUnauthorized)
-			o.comes("vdirsyncer/0.19.2", o.name+"-password", http.StatusUnauthorized)
-			o.signInFirst()
-			o.setUp()
-			o.oneAfterTheOther()
-			o.android()
-			o.thunderbird()
-			o.tidy()
-			c.untroubled()
-		})
 	}
+}
+
+// devicesWalk is somebody who connects two programs: the page tells what each
+// needs, sees the first sync by itself, and keeps the list in order.
+func (o *owner) devicesWalk() {
+	o.comes("iOS/17.1 (21B74) dataaccessd/1.0", o.name+"-password", http.StatusUnauthorized)
+	o.comes("vdirsyncer/0.19.2", o.name+"-password", http.StatusUnauthorized)
+	o.open("/")
+	o.password(o.name + "-password")
+	o.settle()
+	o.oneAfterTheOther()
+	o.android()
+	o.thunderbird()
+	o.tidy()
 }
 
 // in is the text of the person's language.

@@ -26,7 +26,7 @@ func (o *owner) gateWalk() {
 	v.visit(v.app + "/mail?folder=1")
 	v.must("coming to the sign-in", within(patience, func() error { return v.at("/") }))
 	v.password(v.name + "-password")
-	key := v.setUp()
+	key := v.settle()
 	v.look("wish-with-way-back")
 	v.press(`.onward a`)
 	v.arrives("/mail?folder=1")

@@ -13,8 +13,8 @@ import (
 // the wrong thing, and a lost phone goes with the app password on it; then the
 // other one is lost, too.
 func (o *owner) phonesWalk() {
-	o.signInFirst()
-	o.first = o.setUp()
+	o.first = o.enrolled().key
+	o.signIn(o.first)
 	o.second = o.more("Tablet", "/phone/add")
 	o.calendar()
 	o.watch()

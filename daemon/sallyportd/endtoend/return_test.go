@@ -74,7 +74,7 @@ func (v *visitor) fromTheApp() string {
 	v.look("link")
 	v.press(`form[action="/enroll"] button.main`)
 	v.look("begin")
-	key := v.setUp()
+	key := v.settle()
 	v.look("wish-with-way-back")
 	v.stays("before the app password")
 	want := v.sentence("onward.go", "localhost")
