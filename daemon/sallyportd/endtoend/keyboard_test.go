@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -12,11 +13,13 @@ import (
 )
 
 // TestKeyboardAlone: somebody without mouse and touch signs in, sets up and makes
-// an app password with Tab, Enter and Space, and always sees where they are.
+// an app password with Tab, Enter and Space, and always sees where they are. The
+// operator has chosen "du", and no page of it says anything else.
 func TestKeyboardAlone(t *testing.T) {
 	t.Parallel()
 	s := pageSite(t, false)
 	s.brand("#8a1253", `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 36 36"><circle cx="18" cy="18" r="18"/></svg>`)
+	s.change("operator = ", "german = \"du\"\noperator = ")
 	c := newChromium(t, s.url, device{name: "de-keyboard", lang: "de", width: 1280, height: 900})
 	s.must("starting", s.start())
 	v := &visitor{chromium: c, site: s, name: "alice", texts: textsOf("de")}
@@ -61,13 +64,13 @@ func TestKeyboardAlone(t *testing.T) {
 	v.arrive("form[action='/setup/confirm'] button.main")
 	v.goes("Space", " ")
 
-	v.titled("Ihre Notfallcodes")
+	v.titled("Deine Notfallcodes")
 	v.arrive("input[name=kept]")
 	v.types(" ")
 	v.arrive("form button.main")
 	v.goes("Enter", "\r")
 
-	v.titled("Wo benutzen Sie Ihren Kalender?")
+	v.titled("Wo benutzt du deinen Kalender?")
 	v.arrive("input[value=iphone]")
 	v.types(" ")
 	v.arrive("form button.main")
@@ -79,11 +82,12 @@ func TestKeyboardAlone(t *testing.T) {
 	v.arrive("form button.main")
 	v.goes("Enter", "\r")
 
-	v.titled("Ihr neues App-Passwort")
-	v.answers(204, v.chromium.read("#app-password"))
+	v.titled("Dein neues App-Passwort")
+	secret := v.chromium.read("#app-password")
 	v.arrive("a[href='/devices/step?n=1']")
 	v.goes("Enter", "\r")
 	v.titled("Warten auf das Gerät")
+	v.answers(204, secret)
 	v.must("waiting for the first sync", within(patience, func() error {
 		ctx, cancel := context.WithTimeout(v.ctx, patience)
 		defer cancel()
@@ -93,6 +97,7 @@ func TestKeyboardAlone(t *testing.T) {
 		}
 		return nil
 	}))
+	v.familiar()
 	v.untroubled()
 }
 
@@ -111,6 +116,18 @@ func (v *visitor) titled(begins string) {
 	v.t.Helper()
 	if got := ask[string](v.chromium, `document.title`); !strings.HasPrefix(got, begins) {
 		v.t.Fatalf("%s: the title is %q, want %q\n%s", v.dev.name, got, begins, v.words())
+	}
+	v.familiar()
+}
+
+// familiar wants everything that this page says, to those who see it and to those
+// who hear it, to say "du".
+func (v *visitor) familiar() {
+	v.t.Helper()
+	all := ask[string](v.chromium, `document.title + "\n" + document.body.textContent + "\n" + [...document.querySelectorAll("*")].flatMap(e =>
+		[...e.attributes].filter(a => /^(alt|title|placeholder|content|aria-(label|description)|data-.*)$/.test(a.name)).map(a => a.value)).join("\n")`)
+	if formal := regexp.MustCompile(`[^\n]*\b(Sie|Ihnen|Ihre?[mnrs]?)\b[^\n]*`).FindAllString(all, -1); len(formal) > 0 {
+		v.t.Errorf("%s: the page says\n%s", v.dev.name, strings.Join(formal, "\n"))
 	}
 }
 
