@@ -318,8 +318,11 @@ on another machine; whatever else stands in it does not matter.`,
 			ask := func() error { return t.get(cmd.Context(), "/v1/audit/verify", &r) }
 			if anchor != "" {
 				words, err := ledger.Anchors(anchor, t.in)
-				if err != nil || words == "" {
-					return &failure{code: exitUsage, sentence: or(err, "there is no anchor in it: "+anchor), hint: "The daemon writes them to its log, as \"audit anchor\", at level info."}
+				switch {
+				case err != nil:
+					return &failure{code: exitUsage, sentence: err.Error()}
+				case words == "":
+					return &failure{code: exitUsage, sentence: "there is no anchor in it: " + anchor, hint: "The daemon writes them to its log, as \"audit anchor\", at level info."}
 				}
 				ask = func() error {
 					return t.post(cmd.Context(), "/v1/audit/verify", map[string]string{"anchors": words}, &r)
@@ -339,12 +342,4 @@ on another machine; whatever else stands in it does not matter.`,
 	}
 	c.Flags().StringVar(&anchor, "anchor", "", "a file with anchors, such as a log; - is the input")
 	return c
-}
-
-// or is what an error says, or the sentence where there is none.
-func or(err error, sentence string) string {
-	if err != nil {
-		return err.Error()
-	}
-	return sentence
 }

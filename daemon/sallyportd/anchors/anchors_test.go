@@ -118,8 +118,12 @@ func TestWhatCannotBeNoted(t *testing.T) {
 	}
 	d.Folder = ""
 	d.log.Reset()
+	t.Chdir(t.TempDir())
 	if d.Begin(t.Context()); d.noted() != 1 || strings.Contains(d.log.String(), "ERROR") {
 		t.Errorf("without a journal the log says %s", d.log.String())
+	}
+	if _, err := os.Stat(name); err == nil {
+		t.Error("without a journal there is a file")
 	}
 }
 
