@@ -70,7 +70,7 @@ func (st *story) grace() {
 		if err := st.setUp(p, ""); err != nil {
 			return err
 		}
-		if err := st.expect(p.web(""), "deny code_required"); err != nil {
+		if err := st.expect(p.web(""), "deny code_required"); err != nil || !p.early {
 			return err
 		}
 		code, err := p.phone.code()

@@ -43,7 +43,7 @@ func (st *story) morning() {
 		}
 		return nil
 	})
-	st.each(st.of(func(p *person) bool { return p.phone != nil }), func(p *person) error {
+	st.each(st.of(func(p *person) bool { return p.phone != nil && !p.early }), func(p *person) error {
 		code, err := p.phone.code()
 		if err != nil {
 			return err

@@ -190,6 +190,7 @@ func (st *story) setUp(p *person, invite string) error {
 		p.sheet = append(p.sheet, plain(each))
 	}
 	st.ledger.did("enroll", 1)
+	st.ledger.did("issue", 1) // the sheet
 	if err := v.submit("/codes/kept", "kept", "yes"); err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ func TestTenThousand(t *testing.T) {
 		tell func(*story)
 	}{
 		{"before", (*story).before},
+		{"older system", (*story).older},
 		{"dry run", (*story).dryRun},
 		{"grace", (*story).grace},
 		{"bridge", (*story).bridge},
