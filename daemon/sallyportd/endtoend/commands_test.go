@@ -55,6 +55,7 @@ func pages(t *testing.T) (all []page) {
 func elsewhere() map[string]string {
 	return map[string]string{
 		"backup.md":  "daemon/sallyportd/endtoend/drill_test.go",
+		"import.md":  "daemon/sallyportd/endtoend/import_test.go",
 		"support.md": "daemon/sallyportd/endtoend/handbook_test.go",
 		"install.md": "contrib/packaging/docs_test.go",
 		"upgrade.md": "contrib/packaging/docs_test.go",

@@ -85,7 +85,7 @@ func Open(ctx context.Context, c Config) (*State, error) {
 	if s.Ring, err = OpenRing(ctx, kek, s.DB); err != nil {
 		return nil, errors.Join(err, s.DB.Close())
 	}
-	for _, left := range []string{"backup.tmp", "restore.tmp"} { // by a crash
+	for _, left := range []string{"backup.tmp", "restore.tmp", "dry-run.tmp"} { // by a crash
 		if err := os.RemoveAll(filepath.Join(filepath.Dir(c.Path), left)); err != nil {
 			return nil, errors.Join(fmt.Errorf("removing what a crash has left: %w", err), s.DB.Close())
 		}
