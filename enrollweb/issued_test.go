@@ -183,6 +183,10 @@ func TestEMailHasItsServers(t *testing.T) {
 					t.Errorf("%s for %s: %q is there: %t", program, services, what, found)
 				}
 			}
+			name, incoming := strings.Index(b.body, ">alice</span>"), strings.Index(b.body, ">in.example.org<")
+			if theirs := strings.Index(b.body, ">alice@example.org<"); calendar != (name > 0) || name > incoming || theirs < strings.Index(b.body, ">out.example.org<") {
+				t.Errorf("%s for %s: the user names do not stand with what they are for:\n%s", program, services, b.body)
+			}
 			if n := strings.Count(b.body, "<p>New: "); n != map[bool]int{false: 1, true: 2}[calendar] {
 				t.Errorf("%s for %s: %d ways to begin", program, services, n)
 			}

@@ -19,6 +19,12 @@ func (p Page) Syncs() bool {
 // Mails tells whether it is for e-mail, as far as the page knows a mail server.
 func (p Page) Mails() bool { return slices.ContainsFunc(p.Places, recipe.Place.Mails) }
 
+// LastOfLogin tells whether the user name stands behind the address with this index:
+// after all that it is for, and before what wants another.
+func (p Page) LastOfLogin(i int) bool {
+	return i+1 == len(p.Places) || p.Places[i+1].Login != p.Places[i].Login
+}
+
 // Unnamed tells whether the app password has the name of those without one.
 func (p Page) Unnamed() bool { return p.Name == p.T("wish.unnamed") }
 
