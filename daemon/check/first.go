@@ -57,17 +57,25 @@ func (t *try) judgePassword(ctx context.Context) (account.Answer, bool) {
 // recognise finds out whether the subject has logged in from this network
 // lately, which gives it a budget that strangers cannot use up.
 func (t *try) recognise(ctx context.Context) (familiar bool, err error) {
-	ref, ok := t.office.Network(t.facts.ID, t.Client)
-	if !ok || t.recognised {
+	if t.recognised {
 		return t.familiar, nil
+	}
+	ref, ok := t.office.Network(t.facts.ID, t.Client)
+	if !ok {
+		t.recognised = true
+		return false, nil
 	}
 	tok, err := t.cfg.Store.Token(ctx, ref)
 	if err != nil && !errors.Is(err, account.ErrNotFound) {
 		return false, err
 	}
-	t.recognised = true
+	greeted := false
 	if err == nil {
-		t.familiar, t.greeted = ticket.Familiar(tok, t.started)
+		t.familiar, greeted = ticket.Familiar(tok, t.started)
 	}
+	if !greeted {
+		t.greet = &ref
+	}
+	t.recognised = true
 	return t.familiar, nil
 }

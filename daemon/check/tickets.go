@@ -128,8 +128,8 @@ func (t *try) entry(ctx context.Context, yes verdict.Yes) (account.Change, accou
 	if t.redeemed != nil {
 		c.TakeTokens = append(c.TakeTokens, account.TokenRef{Kind: t.redeemed.Kind, Hash: t.redeemed.Hash})
 	}
-	if ref, ok := t.office.Network(t.facts.ID, t.Client); ok && !t.greeted {
-		c.PutTokens = append(c.PutTokens, ticket.Greet(ref, t.facts.ID, t.started))
+	if t.greet != nil {
+		c.PutTokens = append(c.PutTokens, ticket.Greet(*t.greet, t.facts.ID, t.started))
 	}
 	kind := account.TicketEntry
 	switch {

@@ -52,8 +52,8 @@ type try struct {
 	recognised bool
 	// familiar says that the subject has logged in from this network before.
 	familiar bool
-	// greeted says that this was written down within the last day.
-	greeted bool
+	// greet is the network, where that was not written down within the last day.
+	greet *account.TokenRef
 }
 
 // judge walks the rules in their order: may this be asked, may this source try, does
