@@ -51,6 +51,7 @@ func (p *pool) pop() *Conn {
 		if c.alive() {
 			return c
 		}
+		_ = c.gate.Close()
 	}
 	return nil
 }
@@ -66,7 +67,7 @@ func (p *pool) put(c *Conn) {
 func (p *pool) push(c *Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || len(p.idle) >= cap(p.slots) || !c.alive() {
+	if p.closed || len(p.idle) >= cap(p.slots) || c.broken {
 		return false
 	}
 	p.idle = append(p.idle, c)
@@ -97,6 +98,8 @@ func (p *pool) prune() {
 	for _, c := range p.idle {
 		if c.alive() {
 			live = append(live, c)
+		} else {
+			_ = c.gate.Close()
 		}
 	}
 	clear(p.idle[len(live):])
