@@ -226,6 +226,13 @@ func (st *story) accounts() {
 	st.report(nil)
 	st.balance()
 	st.audit()
+	// The status counts those who have tried to log in, and that was everybody.
+	said, sum := st.sallyport("status"), st.sum(nil)
+	for what, n := range map[string]int{"owe a second factor": sum.PolicyRequired, "owe none": sum.PolicyExempt, "are machines": sum.PolicyMachine} {
+		if !regexp.MustCompile(fmt.Sprintf(`(?m)^ *%d +%s`, n, what)).MatchString(said) {
+			st.t.Errorf("the status does not say %d %s:\n%s", n, what, said)
+		}
+	}
 	// Whatever is counted anew is the same after a restart.
 	st.stop()
 	st.start()

@@ -72,11 +72,13 @@ func (st *story) older() {
 // imported imports and expects these numbers; what is refused makes it end with 1.
 func (st *story) imported(want map[string]int, more ...string) {
 	st.t.Helper()
-	out, err := st.importer(more...).CombinedOutput()
+	cmd := st.importer(more...)
+	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
 		st.t.Fatalf("importing: %v\n%s", err, out)
 	}
+	st.t.Logf("import %s took %.1f s of processor time", strings.Join(more, " "), (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds())
 	for what, n := range want {
 		found := regexp.MustCompile(`(?m)^ *` + what + ` +(\d+)$`).FindSubmatch(out)
 		if n == 0 && found == nil {
@@ -108,7 +110,7 @@ func (st *story) cutOff() int {
 			return nil
 		default:
 		}
-		if st.written() < before+100<<10 {
+		if st.written() < before+int64(60*everybody()) {
 			return errors.New("nothing is written yet")
 		}
 		return cmd.Process.Kill()

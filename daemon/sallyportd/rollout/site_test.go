@@ -31,6 +31,8 @@ type site struct {
 	page      *http.Client
 	// midnightAt is when a day begins on the campus, in its own time zone.
 	midnightAt time.Time
+	// ran are the commands that were run, as form makes them.
+	ran map[string]bool
 	// spent is the processor time of daemons that have ended, with their plugins.
 	spent time.Duration
 }
@@ -101,7 +103,7 @@ func newSite(t testing.TB, more int) *site {
 	t.Helper()
 	// Short, because a socket's path has at most 107 bytes.
 	dir, err := os.MkdirTemp("", "sp")
-	s := &site{t: t, dir: dir}
+	s := &site{t: t, dir: dir, ran: map[string]bool{}}
 	s.must("making a folder", err)
 	t.Cleanup(s.clean)
 	s.directory = directorytest.Start(t, directorytest.Options{More: more, Limits: "size.prtotal=unlimited"})
@@ -239,6 +241,7 @@ func (s *site) within(what string, try func() error) {
 }
 
 func (s *site) command(program string, args ...string) *exec.Cmd {
+	s.ran[form(program, args)] = true
 	cmd := exec.Command(filepath.Join(bin, program), args...)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "SALLYPORT_SOCKET="+s.path("run/admin.sock"), "ZONEINFO="+s.path("zones"), "TZ=UTC")

@@ -51,6 +51,7 @@ func TestTenThousand(t *testing.T) {
 			t.FailNow()
 		}
 	}
+	st.handbook()
 	log, err := os.Stat(st.path("daemon.log"))
 	st.must("looking at the log", err)
 	t.Logf("all in all %.1f s; %d questions; the daemon took %.1f s of processor time and %d MiB at most, and wrote %d MiB of log",
