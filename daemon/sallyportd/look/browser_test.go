@@ -201,7 +201,7 @@ func (b *tab) show(s screen) {
 	}
 	b.on = s
 	run(b, "turning the screen", func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
-		var err, lerr, serr error
+		var err, lerr, serr, terr error
 		if last.width == 0 || s.dark != last.dark || s.forced != last.forced {
 			err = s.wishes(ctx, target, "reduce")
 		}
@@ -213,7 +213,10 @@ func (b *tab) show(s screen) {
 			size := max(s.scale, 100) * 16 / 100
 			_, serr = cdp.Call(ctx, target, page.SetFontSizes, page.SetFontSizesParams{FontSizes: &page.FontSizes{Standard: size, Fixed: size * 13 / 16}})
 		}
-		return chromedp.Void{}, errors.Join(err, lerr, serr)
+		if s.phone != last.phone {
+			_, terr = cdp.Call(ctx, target, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: s.phone})
+		}
+		return chromedp.Void{}, errors.Join(err, lerr, serr, terr)
 	})
 	if s.width != last.width || s.phone != last.phone {
 		b.size(s, height)
@@ -241,11 +244,14 @@ const height = 900
 // size makes the screen as wide as it is and as high as is wanted.
 func (b *tab) size(s screen, high int64) {
 	b.t.Helper()
-	var more []chromedp.EmulateViewportOption
+	p := emulation.SetDeviceMetricsOverrideParams{Width: s.width, Height: high, DeviceScaleFactor: 1, Mobile: s.phone}
 	if s.phone {
-		more = append(more, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait)
+		p.ScreenOrientation = &emulation.ScreenOrientation{Type: emulation.ScreenOrientationTypePortraitPrimary}
 	}
-	run(b, "sizing the screen", chromedp.EmulateViewport(s.width, high, more...))
+	run(b, "sizing the screen", func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, target, emulation.SetDeviceMetricsOverride, p)
+		return chromedp.Void{}, err
+	})
 }
 
 // be gives the browser these cookies and no others.

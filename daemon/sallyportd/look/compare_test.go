@@ -26,6 +26,9 @@ func decode(raw []byte) (picture, error) {
 	if err != nil {
 		return picture{}, fmt.Errorf("reading a picture: %w", err)
 	}
+	if n, ok := img.(*image.NRGBA); ok && n.Opaque() { // the same bytes, and sooner drawn
+		img = &image.RGBA{Pix: n.Pix, Stride: n.Stride, Rect: n.Rect}
+	}
 	return picture{img}, nil
 }
 
@@ -38,37 +41,90 @@ const (
 )
 
 // differ is the share of this picture's squares that look different in another,
-// and this picture with those marked. One that is wider or higher differs there.
+// and where that is more than may be, this picture with those marked. One that is
+// wider or higher differs there.
 func (p picture) differ(o picture) (float64, picture) {
 	area, both := p.Bounds().Union(o.Bounds()), p.Bounds().Intersect(o.Bounds())
 	if area.Dx()-both.Dx() < square && area.Dy()-both.Dy() < square {
 		area = both // heights of half pixels are rounded, now up, now down
 	}
-	marked := image.NewRGBA(area)
-	draw.Draw(marked, area, p, image.Point{}, draw.Src)
-	bad, all := 0, 0
-	for y := area.Min.Y; y+square <= area.Max.Y; y += square {
-		for x := area.Min.X; x+square <= area.Max.X; x += square {
-			all++
-			a, b := p.mean(x, y), o.mean(x, y)
+	ours, theirs := p.plain(area), o.plain(area)
+	there := both.Sub(area.Min)
+	var bad []image.Rectangle
+	for y := 0; y+square <= area.Dy(); y += square {
+		if row := image.Rect(0, y, area.Dx(), y+square); row.In(there) && same(ours, theirs, row) {
+			continue
+		}
+		for x := 0; x+square <= area.Dx(); x += square {
+			r := image.Rect(x, y, x+square, y+square)
+			if !r.In(there) {
+				bad = append(bad, r)
+				continue
+			}
+			if same(ours, theirs, r) {
+				continue
+			}
+			a, b := mean(ours, r), mean(theirs, r)
 			if far(a.R, b.R) || far(a.G, b.G) || far(a.B, b.B) {
-				bad++
-				draw.Draw(marked, image.Rect(x, y, x+square, y+square), image.NewUniform(color.RGBA{255, 0, 200, 255}), image.Point{}, draw.Src)
+				bad = append(bad, r)
 			}
 		}
 	}
-	return float64(bad) / float64(all), picture{marked}
+	share := float64(len(bad)) / float64(area.Dx()/square*(area.Dy()/square))
+	if share <= maxShare {
+		return share, picture{}
+	}
+	for _, r := range bad {
+		draw.Draw(ours, r, image.NewUniform(color.RGBA{255, 0, 200, 255}), image.Point{}, draw.Src)
+	}
+	return share, picture{ours}
 }
 
 func far(a, b uint8) bool { return max(a, b)-min(a, b) > step }
 
-// mean is the mean colour of the square at a place.
-func (p picture) mean(x, y int) color.RGBA {
+// plain is what lies in an area, as a picture that begins at zero. Where there is
+// nothing of this one, it is clear.
+func (p picture) plain(area image.Rectangle) *image.RGBA {
+	out := image.NewRGBA(image.Rectangle{Max: area.Size()})
+	from, ok := p.Image.(*image.Paletted)
+	if !ok {
+		draw.Draw(out, out.Rect, p.Image, area.Min, draw.Src)
+		return out
+	}
+	var colours [256][4]uint8
+	for i, c := range from.Palette {
+		r, g, b, a := c.RGBA()
+		colours[i] = [4]uint8{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), uint8(a >> 8)}
+	}
+	there := area.Intersect(from.Rect)
+	for y := there.Min.Y; y < there.Max.Y; y++ {
+		at := out.PixOffset(there.Min.X-area.Min.X, y-area.Min.Y)
+		for i, c := range from.Pix[from.PixOffset(there.Min.X, y):from.PixOffset(there.Max.X, y)] {
+			copy(out.Pix[at+4*i:], colours[c][:])
+		}
+	}
+	return out
+}
+
+// same says whether a part of two pictures of one size has the same bytes, which is
+// soon seen, and so for most of a page.
+func same(a, b *image.RGBA, r image.Rectangle) bool {
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		from, to := a.PixOffset(r.Min.X, y), a.PixOffset(r.Max.X, y)
+		if !bytes.Equal(a.Pix[from:to], b.Pix[from:to]) {
+			return false
+		}
+	}
+	return true
+}
+
+// mean is the mean colour of a square.
+func mean(p *image.RGBA, at image.Rectangle) color.RGBA {
 	var r, g, b uint32
-	for dy := range square {
-		for dx := range square {
-			cr, cg, cb, _ := p.At(x+dx, y+dy).RGBA()
-			r, g, b = r+cr>>8, g+cg>>8, b+cb>>8
+	for y := at.Min.Y; y < at.Max.Y; y++ {
+		row := p.Pix[p.PixOffset(at.Min.X, y):p.PixOffset(at.Max.X, y)]
+		for i := 0; i+3 < len(row); i += 4 {
+			r, g, b = r+uint32(row[i]), g+uint32(row[i+1]), b+uint32(row[i+2])
 		}
 	}
 	const n = square * square

@@ -105,7 +105,7 @@ func TestApart(t *testing.T) {
 	b := newTab(t, newStage(t, nil))
 	b.show(screen{lang: "de", width: 1280})
 	b.play(named(t, "issued-android"))
-	if got := b.askew(); len(got) > 0 {
+	if got := ask[[]string](b, askew); len(got) > 0 {
 		t.Errorf("before anything is wrong: %q", got)
 	}
 	for what, css := range map[string]string{
@@ -116,44 +116,41 @@ func TestApart(t *testing.T) {
 		"sticks out": ".give .secret { white-space: nowrap; display: block; min-width: 60rem; }",
 	} {
 		b.dress(css, false)
-		if got := strings.Join(b.askew(), "\n"); !strings.Contains(got, what) {
+		if got := strings.Join(ask[[]string](b, askew), "\n"); !strings.Contains(got, what) {
 			t.Errorf("%s: seen is only %q", what, got)
 		}
 	}
 }
 
 // askew lists what is wrong with where things are.
-func (b *tab) askew() []string {
-	b.t.Helper()
-	return ask[[]string](b, `(() => {
-		const bad = [], boxes = [];
-		const add = (at, r, what) => { if (r.width > 1 && r.height > 1) boxes.push({at, l: r.left, r: r.right, t: r.top, b: r.bottom, what}) };
-		for (const e of document.querySelectorAll(".top *, main *, footer *")) {
-			if (!e.checkVisibility() || e.closest(".unseen, .icon *")) continue;
-			if (e.matches("button, .button, input:not([type=hidden]), svg, img")) add(e, e.getBoundingClientRect(), e.outerHTML.slice(0, 60));
-			for (const n of e.childNodes) {
-				if (n.nodeType !== Node.TEXT_NODE || !n.data.trim()) continue;
-				const all = document.createRange();
-				all.selectNodeContents(n);
-				for (const r of all.getClientRects()) add(n, r, n.data.trim().slice(0, 40));
-			}
-			const r = e.getBoundingClientRect();
-			if (r.right > innerWidth + 1 || r.left < -1 || e.scrollWidth > e.clientWidth + 2 && e.clientWidth > 0 && !e.matches("input")) bad.push("sticks out: " + e.outerHTML.slice(0, 100));
+const askew = `(() => {
+	const bad = [], boxes = [];
+	const add = (at, r, what) => { if (r.width > 1 && r.height > 1) boxes.push({at, l: r.left, r: r.right, t: r.top, b: r.bottom, what}) };
+	for (const e of document.querySelectorAll(".top *, main *, footer *")) {
+		if (!e.checkVisibility() || e.closest(".unseen, .icon *")) continue;
+		if (e.matches("button, .button, input:not([type=hidden]), svg, img")) add(e, e.getBoundingClientRect(), e.outerHTML.slice(0, 60));
+		for (const n of e.childNodes) {
+			if (n.nodeType !== Node.TEXT_NODE || !n.data.trim()) continue;
+			const all = document.createRange();
+			all.selectNodeContents(n);
+			for (const r of all.getClientRects()) add(n, r, n.data.trim().slice(0, 40));
 		}
-		const button = box => box.at.matches && box.at.matches("main button, main .button");
-		boxes.forEach((x, i) => boxes.slice(i + 1).forEach(y => {
-			if (x.at === y.at || x.at.contains(y.at) || y.at.contains(x.at)) return;
-			const across = Math.min(x.r, y.r) - Math.max(x.l, y.l), down = Math.min(x.b, y.b) - Math.max(x.t, y.t);
-			if (across > 2 && down > 3) bad.push(x.what + " lies on " + y.what);
-			else if (button(x) && button(y) && across > -6 && down > -6) bad.push(x.what + " is close to " + y.what);
-		}));
-		const main = document.querySelector("main").getBoundingClientRect();
-		if (Math.abs(main.left + main.right - document.documentElement.clientWidth) > 2) bad.push("the page is not in the middle: " + main.left + " to " + main.right);
-		for (const c of document.querySelectorAll(".card")) if (c.getBoundingClientRect().left < 8) bad.push("a card sticks to the edge");
-		const size = e => parseFloat(getComputedStyle(e).fontSize);
-		if (size(document.querySelector("h1")) < 1.4 * size(document.body)) bad.push("the title is small");
-		return bad })()`)
-}
+		const r = e.getBoundingClientRect();
+		if (r.right > innerWidth + 1 || r.left < -1 || e.scrollWidth > e.clientWidth + 2 && e.clientWidth > 0 && !e.matches("input")) bad.push("sticks out: " + e.outerHTML.slice(0, 100));
+	}
+	const button = box => box.at.matches && box.at.matches("main button, main .button");
+	boxes.forEach((x, i) => boxes.slice(i + 1).forEach(y => {
+		const across = Math.min(x.r, y.r) - Math.max(x.l, y.l), down = Math.min(x.b, y.b) - Math.max(x.t, y.t);
+		if (across <= -6 || down <= -6 || x.at === y.at || x.at.contains(y.at) || y.at.contains(x.at)) return;
+		if (across > 2 && down > 3) bad.push(x.what + " lies on " + y.what);
+		else if (button(x) && button(y) && across > -6 && down > -6) bad.push(x.what + " is close to " + y.what);
+	}));
+	const main = document.querySelector("main").getBoundingClientRect();
+	if (Math.abs(main.left + main.right - document.documentElement.clientWidth) > 2) bad.push("the page is not in the middle: " + main.left + " to " + main.right);
+	for (const c of document.querySelectorAll(".card")) if (c.getBoundingClientRect().left < 8) bad.push("a card sticks to the edge");
+	const size = e => parseFloat(getComputedStyle(e).fontSize);
+	if (size(document.querySelector("h1")) < 1.4 * size(document.body)) bad.push("the title is small");
+	return bad })()`
 
 // grows: somebody who has their letters twice as large gets all of them twice as
 // large, those of codes and app passwords too.

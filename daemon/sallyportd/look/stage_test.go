@@ -73,7 +73,7 @@ func newStage(t *testing.T, edit func(*enrollweb.Config)) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Config.Handler = page
+	server.Config.Handler = withAxe(page)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return st
