@@ -44,6 +44,11 @@ func letters(t *testing.T) []text {
 		d.Operator, d.Phone, d.Mail, d.Zone = "Uni", "+49 30 1234567", "hilfe@example.org", time.UTC
 		kinds := 0
 		for k := letter.Kind(1); ; k++ {
+			// Whom to call reads differently with hours, and without a phone.
+			d.Hours = map[bool]string{true: "Mo-Fr 9-17"}[k == letter.Reset]
+			if d.Phone = "+49 30 1234567"; k == letter.Codes {
+				d.Phone = ""
+			}
 			l, err := letter.Write(d, letter.News{Kind: k, At: time.Unix(1e9, 0), Login: "anna", Label: "Handy", Address: "192.0.2.7"})
 			if err != nil {
 				break // there is no letter of a kind beyond the last
