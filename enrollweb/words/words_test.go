@@ -185,6 +185,7 @@ func TestOverride(t *testing.T) {
 		"du, places":   {"de-du.json", `{"used.from": "x"}`, `must have the places {net}`},
 		"du of no one": {"en-du.json", `{}`, "only hold"},
 		"other file":   {"fr.json", `{}`, "only hold"},
+		"other mail":   {"mail.fr.json", `{}`, "only hold"},
 		"other suffix": {"de.toml", ``, "only hold"},
 	} {
 		if _, err := Load(write(tc[0], tc[1]), "", ""); err == nil || !strings.Contains(err.Error(), tc[2]) {

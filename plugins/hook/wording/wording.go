@@ -31,8 +31,9 @@ type File struct {
 
 // Folder reads the files of the texts whose names begin with prefix, which is
 // empty for the page: de.json, de-du.json and en.json, by "de", "de-du" and "en".
-// No folder holds none. A file that is neither one of those nor of the other
-// prefix is an error.
+// No folder holds none. A file that is none of those, with whatever prefix, is an
+// error for the page, which is there wherever the folder is; hooks pass it over, so
+// that it is told once.
 func Folder(dir, prefix string) (map[string]File, error) {
 	all := make(map[string]File)
 	if dir == "" {
@@ -44,13 +45,14 @@ func Folder(dir, prefix string) (map[string]File, error) {
 	}
 	for _, f := range files {
 		own, ofMail := strings.CutPrefix(f.Name(), Mail)
-		if ofMail != (prefix == Mail) {
-			continue
-		}
 		file := File{Path: filepath.Join(dir, f.Name())}
 		name, isJSON := strings.CutSuffix(own, ".json")
-		if !isJSON || !slices.Contains([]string{"de", "de-du", "en"}, name) {
+		known := isJSON && slices.Contains([]string{"de", "de-du", "en"}, name)
+		if !known && prefix == "" {
 			return nil, fmt.Errorf("%s: the folder of texts may only hold de.json, de-du.json and en.json, and for mails the same with %q before them", file.Path, Mail)
+		}
+		if !known || ofMail != (prefix == Mail) {
+			continue
 		}
 		if file.Data, err = os.ReadFile(file.Path); err != nil {
 			return nil, fmt.Errorf("reading texts: %w", err)

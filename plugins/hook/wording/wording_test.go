@@ -35,14 +35,17 @@ func TestFolder(t *testing.T) {
 			}
 		}
 	}
+	if got, err := Folder(folder(t, "mail.fr.json", "{}", "fr.json", "{}"), Mail); err != nil || len(got) != 0 {
+		t.Errorf("a hook reads %v, %v", got, err)
+	}
 	if got, err := Folder("", Mail); err != nil || len(got) != 0 {
 		t.Errorf("no folder holds %v, %v", got, err)
 	}
 	for name, c := range map[string]struct{ dir, prefix, says string }{
 		"of no language":        {folder(t, "fr.json", "{}"), "", "fr.json: the folder of texts may only hold"},
-		"mail of no language":   {folder(t, "mail.fr.json", "{}"), Mail, "mail.fr.json: the folder of texts may only hold"},
-		"of no form of address": {folder(t, "mail.en-du.json", "{}"), Mail, "may only hold"},
-		"of another kind":       {folder(t, "mail.de.toml", "{}"), Mail, "may only hold"},
+		"mail of no language":   {folder(t, "mail.fr.json", "{}"), "", "mail.fr.json: the folder of texts may only hold"},
+		"of no form of address": {folder(t, "mail.en-du.json", "{}"), "", "may only hold"},
+		"of another kind":       {folder(t, "mail.de.toml", "{}"), "", "may only hold"},
 		"an editor's":           {folder(t, "de.json~", "{}"), "", "may only hold"},
 		"no folder":             {filepath.Join(t.TempDir(), "away"), Mail, "reading the folder of texts"},
 	} {
