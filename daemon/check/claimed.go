@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/hint"
+	"github.com/sallyport/sallyport/daemon/check/telling"
 	"github.com/sallyport/sallyport/daemon/check/verdict"
 	"github.com/sallyport/sallyport/daemon/check/witness"
 	"github.com/sallyport/sallyport/plugins/factor"
@@ -138,7 +139,7 @@ func (t *try) ask(ctx context.Context, kind string, input account.Secret, record
 	got, err := t.roster.Factors[kind].Ask(ctx, input, records, t.started)
 	switch {
 	case errors.Is(err, witness.ErrLied):
-		t.alarm(err.Error())
+		t.cfg.Journal.Record(telling.Alarm(telling.Attempt{Attempt: t.Attempt, At: t.started, Who: t.facts.Subject, Note: err.Error()}))
 	case err != nil:
 		t.cfg.Log.Error("asking a factor", "factor", kind, "error", err)
 	}

@@ -156,12 +156,3 @@ func (e *Engine) Explain(ctx context.Context, name, service string) ([]Step, err
 	return explain.Walker{Services: e.roster.Services, Find: e.cfg.Directory.Find, Load: e.cfg.Store.Load, Leave: e.Leave,
 		Waits: e.cfg.Waits, Hooks: e.cfg.Hooks, Now: e.cfg.Clock.Now()}.Walk(ctx, name, service)
 }
-
-// alarm tells the operator of something that should never happen. The journal
-// logs it, counts it and puts it into the audit.
-func (t *try) alarm(note string) {
-	t.cfg.Journal.Record(account.Event{
-		At: t.started, Act: account.ActAlarm, Actor: "daemon",
-		Subject: t.facts.ID, Name: t.facts.Name, Service: t.Service, Note: note,
-	})
-}

@@ -59,3 +59,9 @@ func Event(t Attempt, ans account.Answer) account.Event {
 	}
 	return ev
 }
+
+// Alarm tells the operator of something that should never happen. The journal logs
+// it, counts it and puts it into the audit.
+func Alarm(t Attempt) account.Event {
+	return account.Event{At: t.At, Act: account.ActAlarm, Actor: "daemon", Subject: t.Who.ID, Name: t.Who.Name, Service: t.Service, Note: t.Note}
+}
