@@ -150,6 +150,8 @@ func (st *story) signIn(p *person) (*visitor, error) {
 // and an app password for the calendar. invite is the code from support, if one is
 // asked for.
 func (st *story) setUp(p *person, invite string) error {
+	st.rooms <- struct{}{}
+	defer func() { <-st.rooms }()
 	v, err := st.signIn(p)
 	if err != nil {
 		return err

@@ -17,12 +17,14 @@ type story struct {
 	*site
 	all    []*person
 	ledger *ledger
+	// rooms is for how many people set up at the same time.
+	rooms chan struct{}
 }
 
 // TestTenThousand is the roll-out from beginning to end. Each chapter goes on
 // where the one before has left people; the first that fails is the last.
 func TestTenThousand(t *testing.T) {
-	st := &story{site: newSite(t, everybody()-4), ledger: newLedger()}
+	st := &story{site: newSite(t, everybody()-4), ledger: newLedger(), rooms: make(chan struct{}, 8)}
 	st.people()
 	begun := time.Now()
 	for _, chapter := range []struct {
