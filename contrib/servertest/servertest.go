@@ -322,10 +322,15 @@ func (s *Site) must(what string, err error) {
 
 // binaries builds the daemon, the tools and the plugins as "make build" does,
 // into a folder that all tests of this user share: what is built and unchanged
-// is not built again.
+// is not built again, and looking for what has changed, which takes most of a
+// second, is done once a process.
 func binaries(t testing.TB) string {
 	t.Helper()
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("sallyport-test-bin-%d", os.Geteuid()))
+	const built = "SALLYPORT_TEST_BUILT"
+	dir, me := filepath.Join(os.TempDir(), fmt.Sprintf("sallyport-test-bin-%d", os.Geteuid())), fmt.Sprint(os.Getpid())
+	if os.Getenv(built) == me {
+		return dir
+	}
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		t.Fatalf("making a folder for the binaries: %v", err)
 	}
@@ -350,6 +355,9 @@ func binaries(t testing.TB) string {
 	build.Dir, build.Env = top, append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, said)
+	}
+	if err := os.Setenv(built, me); err != nil {
+		t.Fatalf("noting that they are built: %v", err)
 	}
 	return dir
 }

@@ -24,14 +24,18 @@ import (
 func house(t testing.TB, kinds ...string) []pluginhost.Spec {
 	t.Helper()
 	dir := t.TempDir()
+	args := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", dir + "/"}
+	for _, kind := range kinds {
+		args = append(args, "../../plugins/cmd/sallyport-"+kind)
+	}
+	build := exec.Command("go", args...)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building %v: %v\n%s", kinds, err, out)
+	}
 	var specs []pluginhost.Spec
 	for _, kind := range kinds {
 		path := filepath.Join(dir, "sallyport-"+kind)
-		build := exec.Command("go", "build", "-trimpath", "-o", path, "../../plugins/cmd/sallyport-"+kind)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("building %s: %v\n%s", kind, err, out)
-		}
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
