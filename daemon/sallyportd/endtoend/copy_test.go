@@ -9,7 +9,7 @@ import (
 // scripted are two ways to use the page with scripts.
 func scripted() []device {
 	return []device{
-		{name: "de-phone", lang: "de", width: 360, height: 740, mobile: true},
+		{name: "de-phone", lang: "de", width: 320, height: 740, mobile: true},
 		{name: "en-desktop", lang: "en", width: 1280, height: 900},
 	}
 }

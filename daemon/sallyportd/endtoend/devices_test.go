@@ -10,10 +10,10 @@ import (
 // otherWays are those that eachWay leaves out.
 func otherWays() []device {
 	return []device{
-		{name: "de-phone", lang: "de", width: 360, height: 740, mobile: true},
+		{name: "de-phone", lang: "de", width: 320, height: 740, mobile: true},
 		{name: "de-desktop-noscript", lang: "de", width: 1280, height: 900, noScript: true},
 		{name: "en-desktop", lang: "en", width: 1280, height: 900, dark: true},
-		{name: "en-phone-noscript", lang: "en", width: 360, height: 740, mobile: true, noScript: true},
+		{name: "en-phone-noscript", lang: "en", width: 320, height: 740, mobile: true, noScript: true},
 	}
 }
 

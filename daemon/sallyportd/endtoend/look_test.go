@@ -45,12 +45,8 @@ func (c *chromium) look(name string) {
 	if page.Scripts != 0 {
 		c.t.Errorf("%s: %s has %d scripts that are not our own file", c.dev.name, name, page.Scripts)
 	}
-	c.fits(name, page.Width, c.dev.width)
-	if c.dev.mobile {
-		// The narrowest that there is.
-		c.viewport(narrow)
-		c.fits(name, ask[int64](c, `document.scrollingElement.scrollWidth`), narrow)
-		c.viewport(c.dev.width)
+	if page.Width > c.dev.width {
+		c.t.Errorf("%s: %s is %d wide on a screen of %d", c.dev.name, name, page.Width, c.dev.width)
 	}
 	dir := os.Getenv("SCREENSHOTS")
 	if dir == "" {
@@ -62,15 +58,6 @@ func (c *chromium) look(name string) {
 	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	c.must("taking a picture", err)
 	c.must("keeping a picture", os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%02d-%s.png", c.dev.name, c.shot, name)), png, 0o600))
-}
-
-const narrow = 320
-
-func (c *chromium) fits(name string, got, screen int64) {
-	c.t.Helper()
-	if got > screen {
-		c.t.Errorf("%s: %s is %d wide on a screen of %d", c.dev.name, name, got, screen)
-	}
 }
 
 // scan takes a picture of the element and lets zbar, which is not ours, read it.
