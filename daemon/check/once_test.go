@@ -3,6 +3,7 @@ package check_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -71,8 +72,9 @@ func TestNeverAcceptsACodeTwice(t *testing.T) {
 				if n != 1 {
 					t.Fatalf("round %d: %d accepts, %v", round, n, others)
 				}
+				// On a slow machine the last of the queue run out of time.
 				for r := range others {
-					if r != account.CodeUsed && r != account.Throttled && r != account.StoreUnavailable {
+					if !slices.Contains([]account.Reason{account.CodeUsed, account.Throttled, account.StoreUnavailable, account.PluginUnavailable}, r) {
 						t.Errorf("round %d: %v", round, others)
 					}
 				}
