@@ -35,6 +35,7 @@ type site struct {
 	ran map[string]bool
 	// spent is the processor time of daemons that have ended, with their plugins.
 	spent time.Duration
+	most  int // MiB that one of them has had
 }
 
 // configText has the usual limits of the throttle, which is what a Monday is
@@ -204,7 +205,7 @@ func (s *site) start() {
 // stop ends the daemon as an operator does.
 func (s *site) stop() {
 	s.t.Helper()
-	s.spent += s.used()
+	s.spent, s.most = s.spent+s.used(), s.peak()
 	s.must("stopping", s.daemon.Process.Signal(syscall.SIGTERM))
 	<-s.ended
 	if !s.daemon.ProcessState.Success() {
@@ -264,8 +265,7 @@ func (s *site) says(program string, args ...string) string {
 	return string(out)
 }
 
-// used is the processor time of the daemon and its plugins so far, memory what the
-// daemon holds at most.
+// used is the processor time of the daemon and its plugins so far.
 func (s *site) used() (total time.Duration) {
 	pids := []string{strconv.Itoa(s.daemon.Process.Pid)}
 	lists, _ := filepath.Glob("/proc/" + pids[0] + "/task/*/children")
@@ -286,10 +286,10 @@ func (s *site) used() (total time.Duration) {
 	return total
 }
 
-// peak is the most memory that the daemon has had, in MiB.
+// peak is the most memory that a daemon has had, in MiB.
 func (s *site) peak() int {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.daemon.Process.Pid))
 	_, rest, _ := strings.Cut(string(status), "VmHWM:")
 	kib, _ := strconv.Atoi(strings.Fields(rest + " 0")[0])
-	return kib / 1024
+	return max(s.most, kib/1024)
 }
