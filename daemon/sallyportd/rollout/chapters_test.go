@@ -146,7 +146,7 @@ func (st *story) bridge() {
 			return st.setUp(p, invite[1])
 		})
 	}
-	st.report(map[string]bool{lecturers: true, "": true})
+	st.told(map[string]bool{lecturers: true, "": true})
 }
 
 // deadline is midnight: nobody does anything, and the day is here.
@@ -155,7 +155,7 @@ func (st *story) deadline() {
 	for _, group := range []string{lecturers, "", guests, scanners} {
 		watched = append(watched, st.of(func(p *person) bool { return p.group == group && p.phone == nil && !p.reset })[0])
 	}
-	for ahead := 4 * time.Second; ; ahead *= 2 {
+	for ahead := 3 * time.Second; ; ahead *= 2 {
 		st.midnight(time.Now().Add(ahead).Truncate(time.Second))
 		st.days(st.today(-3), st.today(0), st.today(0))
 		st.reload()

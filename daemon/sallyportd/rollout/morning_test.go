@@ -7,7 +7,7 @@ import "sync"
 // the same few addresses as those who have.
 func (st *story) morning() {
 	st.each(st.all, func(p *person) error { return st.expect(p.web(""), p.answerAtWeb()) })
-	newcomers := sample(st.of(func(p *person) bool { return p.answerAtWeb() == "deny enroll_required" && !p.reset }), 40)
+	newcomers := sample(st.of(func(p *person) bool { return p.answerAtWeb() == "deny enroll_required" && !p.reset }), everybody()*9/1000)
 	dav := func(wire string) func(p *person) error {
 		return func(p *person) error {
 			want := "deny app_password_required"

@@ -77,7 +77,7 @@ func (st *story) people() {
 	for _, p := range st.all {
 		p.password = p.name + "-password"
 	}
-	for group, inMille := range map[string]int{pioneers: 6, lecturers: 3, guests: 1, "": 5} {
+	for group, inMille := range map[string]int{pioneers: 4, lecturers: 2, guests: 1, "": 4} {
 		for _, p := range sample(st.of(func(p *person) bool { return p.group == group }), everybody()*inMille/1000) {
 			p.walks, p.early = true, len(st.of(func(p *person) bool { return p.walks }))%8 == 0
 		}
