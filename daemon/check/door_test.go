@@ -27,6 +27,9 @@ func questions(fset *token.FileSet, f *ast.File) (verify, bind []string) {
 	ast.Inspect(f, func(n ast.Node) bool {
 		if c, ok := n.(*ast.CallExpr); ok {
 			called[c.Fun] = len(c.Args)
+			if c.Ellipsis.IsValid() { // neither takes any number of things
+				called[c.Fun] = -1
+			}
 		}
 		return true
 	})

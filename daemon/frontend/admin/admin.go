@@ -62,8 +62,8 @@ type System interface {
 	Status(ctx context.Context) (api.Status, error)
 	// Events returns at most limit events numbered above after, oldest first.
 	Events(ctx context.Context, after int64, limit int) ([]account.Event, error)
-	// Verify checks the audit, also against the anchors that a log has of it.
-	Verify(ctx context.Context, log string) (api.AuditReport, error)
+	// VerifyAudit checks the audit, also against the anchors that a log has of it.
+	VerifyAudit(ctx context.Context, log string) (api.AuditReport, error)
 }
 
 // Config is what the front end needs.

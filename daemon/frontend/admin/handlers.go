@@ -249,7 +249,7 @@ func (h *handler) verify(w http.ResponseWriter, r *http.Request, _ string) {
 	}) {
 		return
 	}
-	report, err := h.System.Verify(r.Context(), log)
+	report, err := h.System.VerifyAudit(r.Context(), log)
 	if err != nil {
 		h.fail(w, "checking the audit", err)
 		return

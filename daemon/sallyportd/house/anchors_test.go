@@ -48,7 +48,7 @@ func TestAnchorsFindAnAuditThatWasPutBack(t *testing.T) {
 	if strings.Contains(log, "alice") {
 		t.Error("an anchor names somebody")
 	}
-	if r, err := s.Verify(t.Context(), log); err != nil || !r.OK || r.Anchors != 4 || r.AnchoredEvent != 8 || time.Since(r.AnchoredAt) > time.Minute {
+	if r, err := s.VerifyAudit(t.Context(), log); err != nil || !r.OK || r.Anchors != 4 || r.AnchoredEvent != 8 || time.Since(r.AnchoredAt) > time.Minute {
 		t.Errorf("as it was: %+v, %v", r, err)
 	}
 	const back = "DELETE FROM event WHERE seq > 3; DELETE FROM head; INSERT INTO head SELECT * FROM kept"
@@ -56,7 +56,7 @@ func TestAnchorsFindAnAuditThatWasPutBack(t *testing.T) {
 	if s.log.String() == log {
 		t.Error("nothing is noted at the end of the daemon")
 	}
-	if r, err := s.Verify(t.Context(), ""); err != nil || r.OK || !strings.Contains(r.Problem, "event 4: it is missing") {
+	if r, err := s.VerifyAudit(t.Context(), ""); err != nil || r.OK || !strings.Contains(r.Problem, "event 4: it is missing") {
 		t.Errorf("put back: %+v, %v", r, err)
 	}
 	s.anchors.Begin(t.Context())
@@ -69,10 +69,10 @@ func TestAnchorsFindAnAuditThatWasPutBack(t *testing.T) {
 	s.must(os.Remove(filepath.Join(s.cfg.Journal, "anchors")))
 	s.did(9)
 	s.anchors.Look(t.Context(), 13)
-	if r, err := s.Verify(t.Context(), ""); err != nil || !r.OK || r.Anchors != 1 {
+	if r, err := s.VerifyAudit(t.Context(), ""); err != nil || !r.OK || r.Anchors != 1 {
 		t.Errorf("without what was noted: %+v, %v", r, err)
 	}
-	if r, err := s.Verify(t.Context(), log); err != nil || r.OK || !strings.Contains(r.Problem, "event 7: it is not the one that was there") {
+	if r, err := s.VerifyAudit(t.Context(), log); err != nil || r.OK || !strings.Contains(r.Problem, "event 7: it is not the one that was there") {
 		t.Errorf("with an old log: %+v, %v", r, err)
 	}
 }
@@ -94,7 +94,7 @@ func TestAnchorsAreNoEvents(t *testing.T) {
 	if c.AuditHead != 2 || strings.Contains(s.log.String(), "alarm") {
 		t.Errorf("the audit ends with %d, the log says\n%s", c.AuditHead, s.log.String())
 	}
-	if r, err := s.Verify(t.Context(), ""); err != nil || !r.OK || r.Anchors < 6 {
+	if r, err := s.VerifyAudit(t.Context(), ""); err != nil || !r.OK || r.Anchors < 6 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

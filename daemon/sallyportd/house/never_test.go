@@ -43,7 +43,7 @@ func (s *scene) live(names ...string) {
 		_, _ = s.duty.Now().Support.User(s.t.Context(), name)
 	}
 	s.census(s.t.Context())
-	if _, err := s.Verify(s.t.Context(), ""); err != nil {
+	if _, err := s.VerifyAudit(s.t.Context(), ""); err != nil {
 		s.t.Errorf("verifying: %v", err)
 	}
 }

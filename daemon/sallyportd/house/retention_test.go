@@ -42,7 +42,7 @@ func TestTheSweepKeepsToTheRetention(t *testing.T) {
 		s.House.cfg.Store(&cfg)
 		look(c.left, c.with, c.logins > 40)
 	}
-	if r, err := s.Verify(t.Context(), ""); err != nil || !r.OK || r.First != 4 {
+	if r, err := s.VerifyAudit(t.Context(), ""); err != nil || !r.OK || r.First != 4 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -70,9 +70,9 @@ func (h *House) Events(ctx context.Context, after int64, limit int) ([]account.E
 	return h.store.Events(ctx, after, limit)
 }
 
-// Verify walks the whole audit and everything that is sealed, and compares it with
+// VerifyAudit walks the whole audit and everything that is sealed, and compares it with
 // the anchors beside the revocation journal and those in a text, such as a log.
-func (h *House) Verify(ctx context.Context, log string) (api.AuditReport, error) {
+func (h *House) VerifyAudit(ctx context.Context, log string) (api.AuditReport, error) {
 	noted, err := anchors.Kept(h.cfg.Load().Journal)
 	if err != nil {
 		return api.AuditReport{}, err
