@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/pluginhost"
+	"github.com/sallyport/sallyport/daemon/sallyportd/filled"
 	"github.com/sallyport/sallyport/plugins/hook"
 )
 
@@ -27,7 +28,7 @@ func Hook(h config.Hook, s hook.Setup) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), hookPatience)
 	defer cancel()
 	host, err := pluginhost.Start(ctx, pluginhost.Config{RunDir: dir, Log: slog.New(slog.DiscardHandler), Setup: s}, nil,
-		[]pluginhost.Spec{{Kind: h.Name, Path: h.Path, SHA256: h.SHA256, MTLS: true, Timeout: h.Timeout, Addresses: h.Mail, Settings: h.Settings}})
+		[]pluginhost.Spec{filled.Hook(h)})
 	if err != nil {
 		return err
 	}

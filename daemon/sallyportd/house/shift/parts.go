@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/directory"
 	"github.com/sallyport/sallyport/daemon/pluginhost"
+	"github.com/sallyport/sallyport/daemon/sallyportd/filled"
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/hook"
 )
@@ -102,24 +103,15 @@ func firstEnd(text []byte) (end time.Time) {
 }
 
 func (s *Shift) openDirectory(d directoryMade, silent *atomic.Bool) (*directory.Directory, error) {
-	return directory.Open(directory.Config{
-		Servers: d.Servers, StartTLS: d.StartTLS, CAFile: d.CAFile,
-		BindDN: d.BindDN, BindPassword: d.password,
-		Base: d.Base, Filter: d.Filter, AccountFilter: d.AccountFilter,
-		IDAttribute: d.IDAttribute, NameAttribute: d.NameAttribute,
-		DisplayNameAttribute: d.DisplayNameAttribute, MailAttribute: d.MailAttribute,
-		GroupBase: d.GroupBase, GroupFilter: d.GroupFilter, GroupNameAttribute: d.GroupNameAttribute,
-		Locked: d.Locked, LockoutDuration: d.LockoutDuration, DecoyDN: d.DecoyDN, AllowNames: d.AllowNames,
-		FactTTL: d.FactTTL, MaxStale: d.MaxStale, Timeout: d.Timeout, Total: d.Total,
-		CoolDown: d.CoolDown, PoolSize: d.PoolSize,
-		Now: s.Clock.Now, Log: s.Log, Alarm: s.Bus.Record,
-		Observe: func(op string, took time.Duration, _ error) { s.Metrics.Took("directory_"+op, took.Seconds()) },
-		ServerUp: func(server int, up bool) {
-			if !silent.Load() {
-				s.Metrics.DirectoryUp(server, up)
-			}
-		},
-	})
+	c := filled.Directory(d.Directory)
+	c.BindPassword, c.Now, c.Log, c.Alarm = d.password, s.Clock.Now, s.Log, s.Bus.Record
+	c.Observe = func(op string, took time.Duration, _ error) { s.Metrics.Took("directory_"+op, took.Seconds()) }
+	c.ServerUp = func(server int, up bool) {
+		if !silent.Load() {
+			s.Metrics.DirectoryUp(server, up)
+		}
+	}
+	return directory.Open(c)
 }
 
 // Plugins are the plugins as a shift uses them.
@@ -192,16 +184,14 @@ func (s *Shift) buildPlugins(ctx context.Context, former *Shift) error {
 	c := &crew{factors: map[string]*pluginhost.Host{}, hooks: map[string]*pluginhost.Host{}}
 	s.Plugins = c
 	for _, f := range s.Config.Factors {
-		spec := pluginhost.Spec{Kind: f.Kind, Path: f.Path, SHA256: f.SHA256, MTLS: f.MTLS, NoJail: !f.Jail, Timeout: f.Timeout, Settings: f.Settings}
-		p, err := s.plugin(ctx, pluginMade{Spec: spec}, former)
+		p, err := s.plugin(ctx, pluginMade{Spec: filled.Factor(f)}, former)
 		if err != nil {
 			return err
 		}
 		c.factors[f.Kind], c.order = p.plugin, append(c.order, p.plugin)
 	}
 	for _, k := range s.Config.Hooks {
-		spec := pluginhost.Spec{Kind: k.Name, Path: k.Path, SHA256: k.SHA256, MTLS: true, Timeout: k.Timeout, Addresses: k.Mail, Settings: k.Settings}
-		p, err := s.plugin(ctx, pluginMade{Spec: spec, hook: true, setup: s.Config.Setup()}, former)
+		p, err := s.plugin(ctx, pluginMade{Spec: filled.Hook(k), hook: true, setup: s.Config.Setup()}, former)
 		if err != nil {
 			return err
 		}

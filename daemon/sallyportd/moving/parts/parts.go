@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/directory"
 	"github.com/sallyport/sallyport/daemon/pluginhost"
+	"github.com/sallyport/sallyport/daemon/sallyportd/filled"
 	"github.com/sallyport/sallyport/daemon/sallyportd/moving"
 	"github.com/sallyport/sallyport/plugins/factor/transfer"
 )
@@ -43,21 +44,14 @@ func (p People) Open(ctx context.Context, place *moving.Place) (end func() error
 
 // directory makes a way to the directory of its own, as the daemon's is.
 func (p People) directory(place *moving.Place) (*directory.Directory, error) {
-	d := p.Config.Directory
-	c := directory.Config{
-		Servers: d.Servers, StartTLS: d.StartTLS, CAFile: d.CAFile, BindDN: d.BindDN,
-		Base: d.Base, Filter: d.Filter, AccountFilter: d.AccountFilter,
-		IDAttribute: d.IDAttribute, NameAttribute: d.NameAttribute,
-		DisplayNameAttribute: d.DisplayNameAttribute, MailAttribute: d.MailAttribute,
-		Locked: d.Locked, LockoutDuration: d.LockoutDuration, AllowNames: d.AllowNames,
-		MaxStale: -1, Timeout: d.Timeout, Total: d.Total, CoolDown: d.CoolDown, PoolSize: d.PoolSize,
-		Now: place.Now,
-	}
+	c := filled.Directory(p.Config.Directory)
+	// Whom the directory does not know now is not found, and nobody's groups matter.
+	c.MaxStale, c.GroupBase, c.GroupFilter, c.Now = -1, "", "", place.Now
 	if p.Disabled {
 		c.AccountFilter = ""
 	}
-	if d.BindPasswordFile != "" {
-		b, err := os.ReadFile(d.BindPasswordFile)
+	if file := p.Config.Directory.BindPasswordFile; file != "" {
+		b, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("reading bind_password_file: %w", err)
 		}
@@ -75,9 +69,7 @@ func plugins(ctx context.Context, cfg *config.Config, place *moving.Place) (end 
 	}
 	var specs []pluginhost.Spec
 	for _, f := range cfg.Factors {
-		specs = append(specs, pluginhost.Spec{
-			Kind: f.Kind, Path: f.Path, SHA256: f.SHA256, MTLS: f.MTLS, NoJail: !f.Jail, Timeout: f.Timeout, Settings: f.Settings,
-		})
+		specs = append(specs, filled.Factor(f))
 	}
 	host, err := pluginhost.Start(ctx, pluginhost.Config{RunDir: dir}, specs, nil)
 	if err != nil {
