@@ -205,7 +205,7 @@ func (h *house) Events(_ context.Context, after int64, limit int) ([]account.Eve
 	return out, nil
 }
 
-func (h *house) Verify(_ context.Context, log string) (api.AuditReport, error) {
+func (h *house) VerifyAudit(_ context.Context, log string) (api.AuditReport, error) {
 	if log != "" {
 		return api.AuditReport{OK: true, Events: 3, First: 1, Last: 3, Anchors: len(strings.Fields(log)), AnchoredEvent: 3, AnchoredAt: time.Unix(1700000000, 0),
 			AnchorsOlder: strings.Count(log, ":2:aa:bb"), AnchorsRestored: strings.Count(log, ":9:cc:dd")}, nil
