@@ -67,7 +67,7 @@ func (c *FactorClient) Enroll(ctx context.Context, e factor.Enrollment) (factor.
 func (c *FactorClient) Import(ctx context.Context, a transfer.Arrival) (transfer.Imported, error) {
 	r, err := c.pb.Import(ctx, transferwire.ArrivalToWire(a))
 	if err != nil {
-		return transfer.Imported{}, callError("import", err)
+		return transfer.Imported{}, transferError("import", err)
 	}
 	return transferwire.ImportedFromWire(r), nil
 }
@@ -76,7 +76,7 @@ func (c *FactorClient) Import(ctx context.Context, a transfer.Arrival) (transfer
 func (c *FactorClient) Export(ctx context.Context, d transfer.Departure) (string, error) {
 	r, err := c.pb.Export(ctx, transferwire.DepartureToWire(d))
 	if err != nil {
-		return "", callError("export", err)
+		return "", transferError("export", err)
 	}
 	return string(r.GetText()), nil
 }
@@ -139,10 +139,16 @@ func callError(call string, err error) error {
 	switch s.Code() {
 	case codes.OK:
 		return nil
-	case codes.Unimplemented:
-		return fmt.Errorf("calling %s of the plugin: %w", call, transfer.ErrUnsupported)
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		return fmt.Errorf("%w to %s: %s: %s", ErrNoAnswer, call, s.Code(), plain.Line(s.Message()))
 	}
 	return fmt.Errorf("calling %s of the plugin: %s: %s", call, s.Code(), plain.Line(s.Message()))
+}
+
+// transferError is callError for what a factor may leave out.
+func transferError(call string, err error) error {
+	if status.Code(err) == codes.Unimplemented {
+		return fmt.Errorf("calling %s of the plugin: %w", call, transfer.ErrUnsupported)
+	}
+	return callError(call, err)
 }
