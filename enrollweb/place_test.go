@@ -105,9 +105,11 @@ func TestABookmarkIsNoEndOfASession(t *testing.T) {
 
 // Only our own pages come after a sign-in, and only ids that can be ours.
 func TestNextIsOneOfOurPages(t *testing.T) {
-	good := []string{"/codes", "/phone", "/phone?id=d1", "/phones/lost", "/phones/lost?id=0a-Z", "/phones/remove?id=d1", "/passwords/remove?id=d1", "/devices/step?n=3"}
+	good := []string{"/codes", "/phone", "/phone?id=d1", "/phones/lost", "/phones/lost?id=0a-Z", "/phones/remove?id=d1", "/passwords/remove?id=d1", "/devices/step?n=3",
+		"/passwords/profile?id=p1", "/passwords/profile?id=p1&program=mac"}
 	bad := []string{"", "/home", "//evil.example/", "https://evil.example/?id=d1", "/codes?id=d1", "/phone?id=", "/phone?id=d1&x=y", "/phone?id=d1#x",
-		"/phones/remove", "/passwords/remove?id=" + strings.Repeat("a", 65), "/phone?id=..%2f", "/devices/step?n=0", "/phone?id=d1?id=d2"}
+		"/phones/remove", "/passwords/remove?id=" + strings.Repeat("a", 65), "/phone?id=..%2f", "/devices/step?n=0", "/phone?id=d1?id=d2",
+		"/passwords/profile?program=mac", "/passwords/profile?id=p1&program=", "/passwords/profile?id=p1&program=mac&x=y", "/passwords/profile?id=p1&x=y", "/phone?id=d1&program=mac"}
 	for _, next := range good {
 		if got := visit.Next(url.Values{"next": {next}}); got != next {
 			t.Errorf("%q leads to %q", next, got)

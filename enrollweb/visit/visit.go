@@ -194,8 +194,9 @@ func Next(form url.Values) string {
 			return next
 		}
 	case "/passwords/profile":
-		id = strings.TrimSuffix(strings.TrimSuffix(id, "&program=mac"), "&program=iphone")
-		fallthrough
+		if id, program, named := strings.Cut(id, "&program="); one && plain(id) && (!named || plain(program)) {
+			return next
+		}
 	case "/phones/remove", "/passwords/remove":
 		if one && plain(id) {
 			return next
