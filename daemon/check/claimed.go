@@ -22,7 +22,7 @@ func (t *try) judgeClaimed(ctx context.Context) (claimed bool, ans account.Answe
 	}
 	typo := false
 	for _, f := range t.cfg.Factors {
-		if !f.Info.Claims || !t.roster.Factors[f.Info.Kind].Fits(t.Password) {
+		if !f.Info.Claims || !t.form.Fits(t.roster, f.Info.Kind, t.Password) {
 			continue
 		}
 		if ans, formed := t.judgeAppPassword(ctx, f.Info.Kind); formed {

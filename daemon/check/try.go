@@ -1,12 +1,14 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/patience"
+	"github.com/sallyport/sallyport/daemon/check/roster"
 	"github.com/sallyport/sallyport/daemon/check/stale"
 	"github.com/sallyport/sallyport/daemon/check/stranger"
 	"github.com/sallyport/sallyport/daemon/check/verdict"
@@ -48,6 +50,7 @@ type try struct {
 	refund []int64
 	// audit is what must be told of a refusal, with what is taken back.
 	audit []account.Event
+	form  roster.Form
 	// recognised says that the next two are known.
 	recognised bool
 	// familiar says that the subject has logged in from this network before.
@@ -191,17 +194,14 @@ func (t *try) load(ctx context.Context, kinds ...string) (account.Snapshot, erro
 
 // who is the person, as far as it is known who that is.
 func (t *try) who() string {
-	if t.facts.ID == "" {
-		return t.Name
-	}
-	return string(t.facts.ID)
+	return cmp.Or(string(t.facts.ID), t.Name)
 }
 
 // maySend asks whether the source may try now. What can be right nowhere here is no
 // guess: it only costs something, and has a budget of its own.
 func (t *try) maySend() (account.Answer, bool) {
 	wait := t.cfg.Throttle.MaySend(t.Client, t.Service, t.who())
-	if !t.bridging() && t.roster.Idle(t.service, t.Password) {
+	if !t.bridging() && t.roster.Idle(t.service, &t.form, t.Password) {
 		wait = max(wait, t.cfg.Throttle.Idle(t.Client))
 	}
 	return verdict.Throttled(wait), wait == 0

@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/plugins/wire/gather"
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 	"github.com/sallyport/sallyport/plugins/wire/plain"
+	"github.com/sallyport/sallyport/plugins/wire/weight"
 )
 
 // How long writing to the stream may be stuck before the stream is given up: as
@@ -24,10 +24,6 @@ const (
 	minStall = 50 * time.Millisecond
 	maxStall = 250 * time.Millisecond
 )
-
-// frame is more than id, time limit and the place in a message add to the size
-// of a request.
-const frame = 64
 
 var (
 	errStream   = errors.New("the stream broke")
@@ -70,7 +66,8 @@ type lane struct {
 	stream  verifyStream
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	last    uint64 // the last id used
+	stall   *time.Timer // ends the lane when it is not stopped in time; used by send alone
+	last    uint64      // the last id used
 	waiting map[uint64]*question
 }
 
@@ -82,7 +79,7 @@ func newMux(c pb.FactorClient, now func() time.Time) *mux {
 
 // call has one request sent and waits for its reply or for its deadline.
 func (m *mux) call(ctx context.Context, req *pb.VerifyRequest) (*pb.VerifyReply, error) {
-	q := &question{ctx: ctx, req: req, size: proto.Size(req) + frame, done: make(chan answer, 1)}
+	q := &question{ctx: ctx, req: req, size: weight.Request(req), done: make(chan answer, 1)}
 	// The transport would refuse it as well, and end the stream for all.
 	if q.size > MaxRequest {
 		return nil, errTooLarge
@@ -113,9 +110,9 @@ func (m *mux) send(questions []*question) {
 	if len(message.Requests) == 0 {
 		return
 	}
-	guard := time.AfterFunc(limit, func() { l.cancel(errStall) })
+	l.stall.Reset(limit)
 	err = l.stream.Send(message)
-	guard.Stop()
+	l.stall.Stop()
 	if err != nil {
 		// The reader will notice, too, but the next call may come before that.
 		m.fail(l, fmt.Errorf("%w: writing the request: %s", errStream, plain.Line(err.Error())))
@@ -141,16 +138,16 @@ func (m *mux) lane(limit time.Duration) (*lane, error) {
 		return m.cur, nil
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	guard := time.AfterFunc(limit, func() { cancel(errStall) })
+	stall := time.AfterFunc(limit, func() { cancel(errStall) })
 	stream, err := m.client.Verify(ctx)
-	if err == nil && !guard.Stop() {
+	if err == nil && !stall.Stop() {
 		err = errStall
 	}
 	if err != nil {
 		cancel(err)
 		return nil, err
 	}
-	m.cur = &lane{stream: stream, ctx: ctx, cancel: cancel, waiting: make(map[uint64]*question)}
+	m.cur = &lane{stream: stream, ctx: ctx, cancel: cancel, stall: stall, waiting: make(map[uint64]*question)}
 	go m.read(m.cur)
 	return m.cur, nil
 }

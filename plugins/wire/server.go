@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/factor/transfer"
@@ -24,6 +23,7 @@ import (
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 	"github.com/sallyport/sallyport/plugins/wire/plain"
 	"github.com/sallyport/sallyport/plugins/wire/transferwire"
+	"github.com/sallyport/sallyport/plugins/wire/weight"
 )
 
 // atOnce bounds the requests that a plugin works on at the same time. Beyond
@@ -96,7 +96,7 @@ func (s *factorServer) Verify(stream grpc.BidiStreamingServer[pb.VerifyRequests,
 	ctx, cancel := context.WithCancel(stream.Context())
 	var work sync.WaitGroup
 	var last uint64
-	out := gather.New(MaxReply, func(r *pb.VerifyReply) int { return proto.Size(r) + frame }, func(replies []*pb.VerifyReply) {
+	out := gather.New(MaxReply, weight.Reply, func(replies []*pb.VerifyReply) {
 		if err := stream.Send(&pb.VerifyReplies{Replies: replies}); err != nil {
 			cancel() // the reader ends with the same error
 		}

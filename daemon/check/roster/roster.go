@@ -52,7 +52,7 @@ func New(services []way.Service, factors []Factor) (Roster, error) {
 			return r, fmt.Errorf("service %q: named twice", s.Name)
 		}
 		if err := s.Admit(kinds); err != nil {
-			return r, fmt.Errorf("service %q: %w", s.Name, err)
+			return r, fmt.Errorf("service %q cannot be as it is: %w", s.Name, err)
 		}
 		r.Services[s.Name] = s
 		r.Bridged = r.Bridged || len(s.Bridge.Factors) > 0
@@ -67,9 +67,25 @@ func (r Roster) Claims(kind string) bool {
 	return known && f.Info.Claims
 }
 
+// Form remembers the last answer of Fits, which an attempt asks for more than once.
+// It is not safe for concurrent use.
+type Form struct {
+	kind   string
+	secret account.Secret
+	fits   bool
+}
+
+// Fits tells whether the secret has the form of what a factor of the roster takes.
+func (f *Form) Fits(r Roster, kind string, secret account.Secret) bool {
+	if f.kind != kind || f.secret != secret {
+		f.kind, f.secret, f.fits = kind, secret, r.Factors[kind].Fits(secret)
+	}
+	return f.fits
+}
+
 // Idle tells of a secret that is right nowhere at the service: only app passwords are
-// good there, and it has the form of none.
-func (r Roster) Idle(s way.Service, secret account.Secret) bool {
+// good there, and it fits none of those kinds.
+func (r Roster) Idle(s way.Service, form *Form, secret account.Secret) bool {
 	for _, w := range s.Ways {
 		for _, kind := range w.Factors {
 			if !r.Claims(kind) {
@@ -77,8 +93,8 @@ func (r Roster) Idle(s way.Service, secret account.Secret) bool {
 			}
 		}
 	}
-	for kind, f := range r.Factors {
-		if r.Claims(kind) && f.Fits(secret) {
+	for kind := range r.Factors {
+		if r.Claims(kind) && form.Fits(r, kind, secret) {
 			return false
 		}
 	}
