@@ -192,6 +192,27 @@ func TestRule11ExemptAndMachine(t *testing.T) {
 	want(t, s.try("web", "rob", "rob-password", s.code(key)), factor.Deny, account.AppPasswordRequired)
 }
 
+// Where only some groups must, everybody else is exempt, and nobody of those groups.
+func TestRule11WhereOnlySomeGroupsMust(t *testing.T) {
+	s := rollout(t, func(s *scene) {
+		s.cfg.Policy.Everybody = policy.Line{Exempt: "only staff has to", Config: "c.toml:1 policy"}
+	})
+	s.at(theDay())
+	for name, reason := range map[string]account.Reason{"alice": account.EnrollRequired, "carla": account.OK, "bert": account.OK} {
+		if got := s.try("web", name, account.Secret(name+"-password"), ""); got.Reason != reason || (reason == account.OK) != (got.Leave == "exempt") {
+			t.Errorf("%s: %s %s, leave %q", name, got.Verdict, got.Reason, got.Leave)
+		}
+	}
+	want(t, s.try("dav", "carla", "carla-password", ""), factor.Deny, account.AppPasswordRequired)
+	s.enroll("carla", totp.Factor{}, nil)
+	want(t, s.try("web", "carla", "carla-password", ""), factor.Deny, account.CodeRequired)
+	// In doubt about the groups nobody has leave.
+	f := s.people.facts["bert"]
+	f.AsOf = s.clock.Now().Add(-6 * time.Minute)
+	s.people.facts["bert"] = f
+	want(t, s.try("web", "bert", "bert-password", ""), factor.Unavailable, account.DirectoryUnavailable)
+}
+
 // At the page nobody gets in with one factor: leave leads to the set-up, too.
 func TestRule11ThePageTakesNoLeave(t *testing.T) {
 	s := rollout(t, nil)

@@ -67,6 +67,12 @@ accept = [["app-password"]]`, 1))
 	if ps != nil || c.Policy.For(account.Subject{}).At(time.Time{}) != policy.Required {
 		t.Errorf("an empty policy: %+v, %v", c.Policy, ps)
 	}
+	// Only the members of some groups owe one.
+	c, ps = parse(t, withPolicy("[policy]\nexempt = \"only accounting has to\"\n[[policy.group]]\ngroups = [\"accounting\"]\n[log]"))
+	if ps != nil || c.Policy.For(account.Subject{Groups: []string{"staff"}}).At(time.Time{}) != policy.Exempt ||
+		c.Policy.For(account.Subject{Groups: []string{"Accounting"}}).At(time.Time{}) != policy.Required || c.Policy.Everybody.Exempt != "only accounting has to" {
+		t.Errorf("for some groups only: %+v, %v", c.Policy, ps)
+	}
 }
 
 func TestMutantsOfPolicy(t *testing.T) {
@@ -82,7 +88,12 @@ func TestMutantsOfPolicy(t *testing.T) {
 		{log, "[policy]\nrequired_from = \"0027-02-01\"\n[log]", "required_from", "policy.required_from", "is no date", "2027-01-15"},
 		{log, "[policy]\nrequired_from = 2027-02-01\n[log]", "required_from", "policy.required_from", "must be a date in quotes", "2027-01-15"},
 		{log, "[policy]\nrequired = \"2027-02-01\"\n[log]", "required =", "policy.required", "unknown key", "did you mean required_from?"},
-		{log, "[policy]\nexempt = \"all\"\n[log]", "exempt", "policy.exempt", "unknown key", "known here are"},
+		{log, "[policy]\nexempt = \"all\"\n[log]", "exempt", "policy.exempt", "exempts everybody", "name in [[policy.group]] who does"},
+		{log, "[policy]\nexempt = \"all\"\n" + group(`exempt = "they, too"`), "exempt = \"all\"", "policy.exempt", "exempts everybody", "name in [[policy.group]] who does"},
+		{log, "[policy]\nexempt = \"all\"\n" + group(`machine = "scanners"`), "exempt", "policy.exempt", "exempts everybody", "name in [[policy.group]] who does"},
+		{log, "[policy]\nexempt = \" \"\n" + group(""), "exempt", "policy.exempt", "gives no reason", "in a sentence"},
+		{log, "[policy]\nexempt = \"others\"\nrequired_from = \"2027-02-01\"\n" + group(""), "exempt", "policy.exempt", "contradicts required_from", "one of the two"},
+		{log, "[policy]\nmachine = \"all\"\n[log]", "machine", "policy.machine", "unknown key", "known here are"},
 		{log, group(`exempt = "a reason"` + "\n" + `machine = "a reason"`), "machine", "policy.group[0].machine", "contradicts exempt", "one of the two"},
 		{log, group(`required_from = "2027-02-01"` + "\n" + `exempt = "a reason"`), "exempt", "policy.group[0].exempt", "contradicts required_from", "one of the two"},
 		{log, group(`required_from = "2027-02-01"` + "\n" + `machine = "a reason"`), "machine", "policy.group[0].machine", "contradicts required_from", "one of the two"},

@@ -27,12 +27,32 @@ func Read(file *strict.Table) policy.Policy {
 	t := file.Sub("policy")
 	defer t.Close()
 	zone := readZone(t)
-	p := policy.Policy{Everybody: policy.Line{From: day(t, "required_from", zone), Config: t.Where("")}}
-	taken := map[string]bool{}
+	p := policy.Policy{Everybody: policy.Line{From: day(t, "required_from", zone), Exempt: reason(t, "exempt"), Config: t.Where("")}}
+	single(t, "required_from", "exempt")
+	taken, owed := map[string]bool{}, false
 	for _, g := range t.Subs("group") {
-		p.Lines = append(p.Lines, line(g, zone, taken))
+		l := line(g, zone, taken)
+		p.Lines = append(p.Lines, l)
+		owed = owed || l.Exempt == "" && l.Machine == ""
+	}
+	if t.Has("exempt") && !owed {
+		t.Refuse("exempt", "exempts everybody: then nobody owes a second factor",
+			"name in [[policy.group]] who does, above those that it is not for; or remove it")
 	}
 	return p
+}
+
+// single refuses a second one of keys that contradict each other.
+func single(t *strict.Table, keys ...string) {
+	var said []string
+	for _, k := range keys {
+		if t.Has(k) {
+			said = append(said, k)
+		}
+	}
+	if len(said) > 1 {
+		t.Refuse(said[1], "contradicts "+said[0], "keep one of the two")
+	}
 }
 
 func readZone(t *strict.Table) *time.Location {
@@ -70,15 +90,7 @@ func line(t *strict.Table, zone *time.Location, taken map[string]bool) policy.Li
 	defer t.Close()
 	l := policy.Line{Groups: Groups(t, taken), From: day(t, "required_from", zone), Config: t.Where("")}
 	l.Exempt, l.Machine = reason(t, "exempt"), reason(t, "machine")
-	var said []string
-	for _, k := range []string{"required_from", "exempt", "machine"} {
-		if t.Has(k) {
-			said = append(said, k)
-		}
-	}
-	if len(said) > 1 {
-		t.Refuse(said[1], "contradicts "+said[0], "keep one of the two")
-	}
+	single(t, "required_from", "exempt", "machine")
 	return l
 }
 
