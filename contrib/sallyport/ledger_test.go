@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
+
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
 	"github.com/sallyport/sallyport/daemon/frontend/admin/ledger"
@@ -37,7 +39,7 @@ func (e everybody) Report(_ context.Context, operator string, tell func(ledger.L
 	people := []ledger.Person{
 		{ID: "1", Name: "alice", DisplayName: "Alice Müller", Policy: "required", SecondFactor: true, Groups: []string{}},
 		{ID: "2", Name: "bert", DisplayName: "=HYPERLINK(\"http://evil\")", Policy: "grace", Groups: []string{"staff", "-1+1"}, Blocked: true, AppPasswords: 2,
-			LastSeen: time.Unix(1800000000, 0), NormalPassword: []ledger.Program{{Service: "dav", Agent: "@SUM(1)\x1b[2J", Tries: 7}}},
+			LastSeen: time.Unix(1800000000, 0), NormalPassword: []ledger.Program{{Service: "dav", Agent: "@SUM(1)\x1b[2J", Tries: 7, Last: time.Unix(1799900000, 0)}}},
 		{ID: "3", Name: "svc-x", Policy: "exempt", Groups: []string{}, MachineLike: []string{"the login reads like one"}},
 	}
 	for _, l := range []ledger.Line{{People: max(3, e.many)}, {Person: &people[0]}, {Person: &people[1]}, {Person: &people[2]}} {
@@ -116,6 +118,46 @@ func serve(t *testing.T, e everybody) (socket string) {
 	go func() { _ = srv.Serve(l) }()
 	t.Cleanup(func() { _ = srv.Close() })
 	return socket
+}
+
+// On a terminal it shows how far it is and takes that away again: also where the
+// lines go into a file, and not where they would stand between them.
+func TestReportShowsHowFarItIs(t *testing.T) {
+	socket := serve(t, everybody{many: 300, seen: func() {}})
+	file, err := os.Create(filepath.Join(t.TempDir(), "people.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	for _, c := range []struct {
+		flag     string
+		terminal bool // where stdout goes
+		bar      bool
+	}{{"--csv", false, true}, {"--json", false, true}, {"--if-enforced", false, true}, {"--if-enforced=false", true, true}, {"--csv", true, false}} {
+		screen, tty, err := pty.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := make(chan string, 1)
+		go func() {
+			text, _ := io.ReadAll(screen) // ends with an error when the terminal goes
+			seen <- string(text)
+		}()
+		var out io.Writer = file
+		if c.terminal {
+			out = tty
+		}
+		code := run([]string{"--socket", socket, "report", c.flag}, os.Stdin, out, tty)
+		_ = tty.Close()
+		text := <-seen
+		_ = screen.Close()
+		if code != 0 || strings.Contains(text, "\rpeople ") != c.bar || strings.Contains(text, "% |") != c.bar || strings.Contains(text, "/300) [") != c.bar {
+			t.Errorf("%s, into a terminal %t: status %d, on it:\n%.2000q", c.flag, c.terminal, code, text)
+		}
+		if _, end, _ := strings.Cut(text[strings.LastIndex(text, "/300) [")+1:], "\r"); c.bar && !strings.HasPrefix(end, "     ") {
+			t.Errorf("%s: it is not taken away: %q", c.flag, end)
+		}
+	}
 }
 
 // A report that is cut off says so, with the status of what may go better later,

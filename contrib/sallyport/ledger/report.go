@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -26,7 +27,9 @@ time; the audit says who did.
 
 With --if-enforced, it names those whom the day of enforcement would touch:
 people without a second factor, people whose programs still send the normal
-password, and accounts that look like machines, which is a guess.
+password, and accounts that look like machines, which is a guess. A program leaves
+the list once an app password lets it in and it has not sent the normal one for a
+day; of one that nobody has seen since, the last day is told.
 
 With --csv or --json it writes one line for each person instead. The CSV is safe
 to open in a spreadsheet. The last line of the JSON is the summary.`,
@@ -133,7 +136,11 @@ func programs(all []ledger.Program) string {
 		if agent == "" {
 			agent = "a program that does not say its name"
 		}
-		words = append(words, fmt.Sprintf("%s at %s (%d)", agent, p.Service, p.Tries))
+		last := ""
+		if !p.Last.IsZero() {
+			last = ", last " + p.Last.Local().Format(time.DateOnly)
+		}
+		words = append(words, fmt.Sprintf("%s at %s (%d%s)", agent, p.Service, p.Tries, last))
 	}
 	return strings.Join(words, "; ")
 }
@@ -155,7 +162,7 @@ func (r *reporter) name(p ledger.Person) {
 	}
 	seen := "-"
 	if !p.LastSeen.IsZero() {
-		seen = p.LastSeen.Local().Format("2006-01-02")
+		seen = p.LastSeen.Local().Format(time.DateOnly)
 	}
 	var what []string
 	if p.Blocked {

@@ -192,6 +192,41 @@ func TestReportTellsHowEverybodyStands(t *testing.T) {
 	}
 }
 
+// Whoever works down the list sees it get shorter: a program leaves it once an app
+// password has let it in for a day in which it did not send the normal password.
+func TestWhatHasChangedOverLeavesTheList(t *testing.T) {
+	last := now().AddDate(0, 0, -3)
+	for name, c := range map[string]struct {
+		app   account.Record
+		still bool
+	}{
+		"no app password":                  {account.Record{Factor: "totp", LastUsed: now(), LastAgent: "DAVx5/4.3"}, true},
+		"one that nothing has used":        {account.Record{Factor: "app-password"}, true},
+		"a day later, in a newer version":  {account.Record{Factor: "app-password", LastUsed: last.Add(24 * time.Hour), LastAgent: "DAVx5/4.4", LastService: "files"}, false},
+		"good for this service":            {account.Record{Factor: "app-password", LastUsed: now(), LastAgent: "DAVx5/4.4", Services: []string{"files", "dav"}}, false},
+		"good for another service":         {account.Record{Factor: "app-password", LastUsed: now(), LastAgent: "DAVx5/4.4", Services: []string{"files"}}, true},
+		"within the day: a second device?": {account.Record{Factor: "app-password", LastUsed: last.Add(24*time.Hour - time.Second), LastAgent: "DAVx5/4.3"}, true},
+		"before that":                      {account.Record{Factor: "app-password", LastUsed: last.AddDate(0, 0, -3), LastAgent: "DAVx5/4.3"}, true},
+		"another program":                  {account.Record{Factor: "app-password", LastUsed: now(), LastAgent: "DAVx/4.3"}, true},
+		"revoked":                          {account.Record{Factor: "app-password", LastUsed: now(), LastAgent: "DAVx5/4.3", Revoked: now()}, true},
+	} {
+		c.app.Uses = -1
+		w := &town{people: []account.Facts{person("anna")}, snaps: map[account.ID]account.Snapshot{"id-anna": {Records: []account.Record{c.app}}},
+			tries: map[account.ID][]account.Event{"id-anna": {
+				{At: last, Act: account.ActCheck, Service: "dav", Agent: "DAVx5/4.3", Verdict: factor.Deny, Reason: account.AppPasswordRequired},
+				{At: last.AddDate(0, 0, -9), Act: account.ActCheck, Service: "dav", Agent: "DAVx5/4.3", Verdict: factor.Deny, Reason: account.AppPasswordRequired},
+			}}}
+		lines, err := report(t, w)
+		if err != nil || len(lines) != 3 {
+			t.Fatalf("%d lines, %v", len(lines), err)
+		}
+		p, s := lines[1].Person, lines[2].Summary
+		if (len(p.NormalPassword) == 1) != c.still || (s.OnNormalPassword == 1) != c.still || (len(s.Programs) == 1) != c.still || p.NormalPassword == nil {
+			t.Errorf("%s: %+v, %d of all, %+v", name, p.NormalPassword, s.OnNormalPassword, s.Programs)
+		}
+	}
+}
+
 // A directory that goes away in the middle is an error, and no summary of a part.
 func TestReportOfAPartIsNone(t *testing.T) {
 	w := roll()

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/leave"
@@ -19,6 +20,10 @@ const (
 	lastTries = 20
 	// mostPrograms bounds how many programs a summary names.
 	mostPrograms = 500
+	// settled is for how long a program must not have sent the normal password while
+	// an app password lets the same one in, until it has changed over: the person may
+	// have another device with that program, and each syncs once a day.
+	settled = 24 * time.Hour
 )
 
 // Report implements ledger.Source.
@@ -76,15 +81,17 @@ func (l Ledger) person(ctx context.Context, f account.Facts) (p ledger.Person, e
 	if state == policy.Grace || state == policy.Required && !line.From.IsZero() {
 		p.Due = line.From.UTC()
 	}
+	var apps []account.Record
 	for _, r := range snap.Records {
 		if r.Active(now) && r.Factor == l.Code {
 			p.SecondFactor = true
 		}
 		if r.Active(now) && r.Factor == l.App {
-			p.AppPasswords++
+			apps = append(apps, r)
 		}
 		p.LastSeen = later(p.LastSeen, r.LastUsed.UTC())
 	}
+	p.AppPasswords = len(apps)
 	p.Blocked = !p.SecondFactor && (state == policy.Required || state == policy.Grace)
 	for _, e := range tries {
 		if e.Act == account.ActCheck && e.Verdict == factor.Accept {
@@ -94,7 +101,24 @@ func (l Ledger) person(ctx context.Context, f account.Facts) (p ledger.Person, e
 			p.NormalPassword = addProgram(p.NormalPassword, e)
 		}
 	}
+	p.NormalPassword = slices.DeleteFunc(p.NormalPassword, func(prog ledger.Program) bool { return changedOver(prog, apps) })
 	return p, nil
+}
+
+// changedOver tells whether an app password has let the program in for a day since it
+// last sent the normal one. Without that word it stays on the list, with the day on
+// which it was last seen: a device that is switched off has changed nothing.
+func changedOver(prog ledger.Program, apps []account.Record) bool {
+	return slices.ContainsFunc(apps, func(r account.Record) bool {
+		return (len(r.Services) == 0 || slices.Contains(r.Services, prog.Service)) &&
+			program(r.LastAgent) == program(prog.Agent) && r.LastUsed.Sub(prog.Last) >= settled
+	})
+}
+
+// program is the name that a client gives itself, without its version.
+func program(agent string) string {
+	name, _, _ := strings.Cut(agent, "/")
+	return name
 }
 
 // normalPassword tells the tries of programs that have no app password yet: those
@@ -158,7 +182,7 @@ func (s *tally) add(p ledger.Person) {
 
 // program counts a program without its version, and once a person.
 func (s *tally) program(p ledger.Program, mine map[string]bool) {
-	p.Agent, _, _ = strings.Cut(p.Agent, "/")
+	p.Agent = program(p.Agent)
 	key := p.Service + "\x00" + p.Agent
 	if s.programs[key] == nil && len(s.programs) >= mostPrograms {
 		p.Agent, key = "others", "\x00"
