@@ -2,7 +2,10 @@ package sqlite_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -54,6 +57,86 @@ func TestVerifyNamesTheFirstBrokenEvent(t *testing.T) {
 			t.Errorf("%s: %+v, %v, want event %d", c.statement, r, err, c.broken)
 		}
 	}
+}
+
+// Every column of every single event is looked at, and so is the end: whichever of
+// them somebody with the file changes, that event is named, and all is well again with
+// it as it was.
+func TestEveryColumnOfEveryEventIsLookedAt(t *testing.T) {
+	const events = 12
+	dir := audited(t, events)
+	_, s := open(t, dir, nil)
+	raw, err := sql.Open("sqlite", filepath.Join(dir, "state.db")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = raw.Close() }()
+	broken := func(what string, want int64) {
+		t.Helper()
+		if r, err := s.Verify(context.Background()); err != nil || r.BrokenEvent != want {
+			t.Errorf("%s: event %d, %v, want event %d", what, r.BrokenEvent, err, want)
+		}
+	}
+	// tamper writes something else there, looks, and puts it back.
+	tamper := func(table, column string, row, want int64) {
+		t.Helper()
+		what := fmt.Sprintf("%s of row %d of %s", column, row, table)
+		var was any
+		if err := raw.QueryRow("SELECT "+column+" FROM "+table+" WHERE rowid = ?", row).Scan(&was); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		now, before, at := "", "", row
+		switch v := was.(type) {
+		case int64:
+			now, before = fmt.Sprint(v+1000), fmt.Sprint(v)
+			if table == "event" {
+				at = v + 1000 // its number is where it is found again
+			}
+		case []byte:
+			b := append([]byte{}, v...)
+			if len(b) == 0 {
+				b = make([]byte, 32)
+			}
+			b[len(b)/2] ^= 4
+			now, before = fmt.Sprintf("x'%x'", b), fmt.Sprintf("x'%x'", v)
+		}
+		set := func(to string, row int64) {
+			t.Helper()
+			if done, err := raw.Exec("UPDATE "+table+" SET "+column+" = "+to+" WHERE rowid = ?", row); err != nil {
+				t.Fatalf("%s: %v", what, err)
+			} else if n, _ := done.RowsAffected(); n != 1 {
+				t.Fatalf("%s: %d rows were changed", what, n)
+			}
+		}
+		set(now, row)
+		broken(what, want)
+		set(before, at)
+	}
+	for _, column := range columns(t, raw, "event") {
+		for seq := range int64(events) {
+			tamper("event", column, seq+1, seq+1)
+		}
+	}
+	for _, column := range columns(t, raw, "head") {
+		if column != "one" {
+			tamper("head", column, 1, events+1)
+		}
+	}
+	broken("as it was", 0)
+}
+
+// columns are those that a table has, so that a new one is looked at, too.
+func columns(t *testing.T, raw *sql.DB, table string) (names []string) {
+	t.Helper()
+	found, err := raw.Query("SELECT * FROM " + table + " LIMIT 0")
+	if err == nil {
+		names, err = found.Columns()
+		err = errors.Join(err, found.Close())
+	}
+	if err != nil || len(names) < 4 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	return names
 }
 
 // TestVerifyTellsTheNewestLink: it moves with every event, and an audit that was

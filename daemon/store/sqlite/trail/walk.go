@@ -81,7 +81,7 @@ func (w *Walker) End(head *End) {
 	if head == nil {
 		head = &End{}
 	}
-	if (head.Seq > 0 || w.Seq > 0) && (head.Seq != w.Seq || !w.Vault.IsHead(head.Seq, w.Link, head.Seal)) {
+	if (head.Seq > 0 || w.Seq > 0) && (head.Seq != w.Seq || !store.Same(head.MAC, w.Link) || !w.Vault.IsHead(head.Seq, w.Link, head.Seal)) {
 		w.broken(w.Seq+1, "the audit does not end here")
 	}
 	w.Anchors.end(w)
