@@ -180,6 +180,9 @@ type Change struct {
 	InviteRequired *bool
 	// Synced sets the mark of the snapshot, for good.
 	Synced bool
+	// Erased says that all that is kept of the subject is about to be removed. It
+	// removes nothing: it is for the journal, so that a restore removes it again.
+	Erased bool
 	// Tokens are taken first, then ended, then put.
 
 	// PutTokens inserts or replaces tokens.

@@ -9,7 +9,11 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store/journal"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/dossier"
 )
+
+// atOnce is how many events are read at once.
+const atOnce = 500
 
 // fate is what the journal says of one person.
 type fate struct {
@@ -18,6 +22,7 @@ type fate struct {
 	left    map[string]int
 	invite  bool
 	synced  bool
+	erased  bool
 }
 
 // fates gathers the notes by person, in their order.
@@ -36,7 +41,7 @@ func fates(notes []journal.Entry) (map[account.ID]*fate, []account.ID) {
 		for id, n := range n.Left {
 			f.left[id] = n
 		}
-		f.invite, f.synced = f.invite || n.Invite, f.synced || n.Synced
+		f.invite, f.synced, f.erased = f.invite || n.Invite, f.synced || n.Synced, f.erased || n.Erased
 	}
 	return all, order
 }
@@ -55,7 +60,12 @@ func (r *restore) replay(ctx context.Context) error {
 		}
 	}
 	all, order := fates(notes)
+	erased := map[account.ID][]string{}
 	for _, id := range order {
+		if all[id].erased { // all of them that is in the backup is of before
+			erased[id], r.Erased = nil, r.Erased+1
+			continue
+		}
 		changed, err := r.again(ctx, id, all[id])
 		if err != nil {
 			return fmt.Errorf("applying the journal: %w", err)
@@ -70,7 +80,36 @@ func (r *restore) replay(ctx context.Context) error {
 	if err := r.raise(ctx); err != nil {
 		return err
 	}
-	return r.copy.store.Commit(ctx, account.Change{Version: -1, Events: []account.Event{r.told()}})
+	if err := r.copy.store.Commit(ctx, account.Change{Version: -1, Events: []account.Event{r.told()}}); err != nil {
+		return err
+	}
+	return r.erase(ctx, erased)
+}
+
+// erase removes all that is kept of these people, by every login that the audit knows
+// them by. The journal names nobody.
+func (r *restore) erase(ctx context.Context, people map[account.ID][]string) error {
+	for after := int64(0); len(people) > 0; {
+		some, err := r.copy.store.Events(ctx, after, atOnce)
+		if err != nil {
+			return err
+		}
+		if len(some) == 0 {
+			break
+		}
+		for _, e := range some {
+			if names, theirs := people[e.Subject]; theirs && !slices.Contains(names, e.Name) {
+				people[e.Subject] = append(names, e.Name)
+			}
+		}
+		after = some[len(some)-1].Seq
+	}
+	for id, names := range people {
+		if _, err := r.copy.store.Erase(ctx, dossier.Who{ID: id, Names: names}); err != nil {
+			return fmt.Errorf("erasing again whoever was erased since the backup: %w", err)
+		}
+	}
+	return nil
 }
 
 // raise keeps the floor, which never sinks.

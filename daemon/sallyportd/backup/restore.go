@@ -43,6 +43,8 @@ type Restored struct {
 	// Notes of the journal were applied, to so many people.
 	Notes  int `json:"journal_notes"`
 	People int `json:"people_changed"`
+	// Erased is how many people were erased again.
+	Erased int `json:"people_erased,omitempty"`
 	// Floor is the moment up to which every code counts as used.
 	Floor time.Time `json:"codes_used_up_to"`
 	// Aside is where the database of before lies now, if there was one.
@@ -244,7 +246,7 @@ func (r *restore) notes() ([]journal.Entry, error) {
 	}
 	if !r.WithoutJournal {
 		return nil, fmt.Errorf("%w; put the journal back, or restore with --without-journal: then app passwords that were "+
-			"revoked, phones that were removed and people who were reset since %s are as they were before", err, r.Made.Local().Format("2006-01-02 15:04"))
+			"revoked, phones that were removed and people who were reset or erased since %s are as they were before", err, r.Made.Local().Format("2006-01-02 15:04"))
 	}
 	r.NoJournal = true
 	if journal.There(r.State.Journal) {
@@ -272,8 +274,11 @@ func sameContent(a, b Manifest) bool {
 // told is the event about the whole restore.
 func (r *restore) told() account.Event {
 	how := fmt.Sprintf("%d notes of the revocation journal applied to %d people", r.Notes, r.People)
+	if r.Erased > 0 {
+		how += fmt.Sprintf(", %d erased again", r.Erased)
+	}
 	if r.NoJournal {
-		how = "WITHOUT the revocation journal: what was revoked since then may be back"
+		how = "WITHOUT the revocation journal: what was revoked or erased since then may be back"
 	}
 	return account.Event{At: r.State.Now(), Act: account.ActRestore, Actor: r.Operator, FrontEnd: "admin", Note: fmt.Sprintf(
 		"the backup of %s was restored, audit up to %d; %s; events after %d in other copies are of before",

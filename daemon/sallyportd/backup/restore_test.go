@@ -9,9 +9,11 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/sallyportd/backup"
 	"github.com/sallyport/sallyport/daemon/sallyportd/state"
 	"github.com/sallyport/sallyport/daemon/seal"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/dossier"
 )
 
 func TestRestore(t *testing.T) {
@@ -145,6 +147,45 @@ func TestHooksHearOfWhatComes(t *testing.T) {
 	for name, want := range map[string]string{"ahead": "5\n", "behind": "2\n", "odd": "many\n"} {
 		if got, err := os.ReadFile(h.path("hook-" + name + ".seq")); err != nil || string(got) != want {
 			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// Whoever was erased since the backup is not brought back by it: nothing of them is
+// in any file, whoever else is in it is as they were, and the audit is whole.
+func TestWhoWasErasedStaysErased(t *testing.T) {
+	h := newHome(t)
+	h.use(func(s *state.State) {
+		for _, id := range []account.ID{"sentinel-id", "emil"} {
+			c := person(id)
+			c.Events[0].Name = "sentinel-login"
+			if id == "emil" {
+				c.Events[0].Name = "emil"
+			}
+			h.commit(s, c)
+		}
+		// Once by a login that the directory did not know yet.
+		h.must(s.Store.Commit(context.Background(), account.Change{Version: -1, Events: []account.Event{{At: now(), Act: account.ActAlarm, Name: "sentinel-login"}}}))
+		h.take(s, h.path("backup"))
+		h.commit(s, account.Change{Subject: "sentinel-id", Erased: true})
+		_, err := s.Store.Erase(context.Background(), dossier.Who{ID: "sentinel-id", Names: []string{"sentinel-login"}})
+		h.must(err)
+	})
+	r := h.restore()
+	if r.Erased != 1 || r.People != 0 {
+		t.Errorf("%+v", r)
+	}
+	h.must(os.Remove(r.Aside))
+	h.use(func(s *state.State) {
+		if len(h.load(s, "sentinel-id")) != 0 || len(h.load(s, "emil")) != 4 {
+			t.Errorf("%v, %v", h.load(s, "sentinel-id"), h.load(s, "emil"))
+		}
+		h.verified(s, "1 erased again")
+	})
+	for _, name := range []string{"state.db", "state.db-wal"} {
+		text, err := os.ReadFile(h.path(name))
+		if err == nil && strings.Contains(string(text), "sentinel") {
+			t.Errorf("%s still has the person", name)
 		}
 	}
 }

@@ -146,7 +146,7 @@ func readable(data []byte) string {
 }
 
 // Erase implements ledger.Source. Records and sessions end through a change first,
-// so that a restore of an older backup ends them again.
+// which is noted in the journal: a restore of an older backup erases the person again.
 func (l Ledger) Erase(ctx context.Context, o ledger.Order) (gone ledger.Erased, err error) {
 	w, err := l.find(ctx, o.Name)
 	if err != nil {
@@ -163,7 +163,7 @@ func (l Ledger) Erase(ctx context.Context, o ledger.Order) (gone ledger.Erased, 
 		if snap, err = l.Store.Load(ctx, w.ID); err != nil {
 			return gone, err
 		}
-		c := account.Change{Subject: w.ID, Version: snap.Version, Events: []account.Event{e}}
+		c := account.Change{Subject: w.ID, Version: snap.Version, Erased: true, Events: []account.Event{e}}
 		for _, r := range snap.Records {
 			c.Delete = append(c.Delete, r.ID)
 		}

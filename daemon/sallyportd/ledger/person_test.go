@@ -75,7 +75,7 @@ func TestWhoMayBeErased(t *testing.T) {
 	if err != nil || gone.Records != 3 || gone.Events != 4 {
 		t.Errorf("%+v, %v", gone, err)
 	}
-	if c := w.changes[0]; len(c.Delete) != 3 || c.Events[0].Subject != "" || c.Events[0].Name != "" || c.Events[0].Note != "left" || c.Events[0].Actor != "root(0)" {
+	if c := w.changes[0]; len(c.Delete) != 3 || !c.Erased || c.Events[0].Subject != "" || c.Events[0].Name != "" || c.Events[0].Note != "left" || c.Events[0].Actor != "root(0)" {
 		t.Errorf("written: %+v", c)
 	}
 	if !slices.Contains(w.erased[0].Names, "before") || !slices.Contains(w.erased[0].Names, "done") {

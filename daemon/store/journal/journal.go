@@ -1,6 +1,7 @@
 // Package journal keeps a note, beside the database and best on another disk,
 // of everything that a restored backup must not bring back to life: records
-// that were revoked, removed or used up, and people who were reset.
+// that were revoked, removed or used up, people who were reset, and whatever was
+// kept of those who were erased.
 //
 // A note is on the disk before the change is written, so that what was
 // acknowledged is in it; a note whose change then failed does no harm. Each note

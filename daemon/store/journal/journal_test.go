@@ -77,6 +77,7 @@ func TestWhatIsNoted(t *testing.T) {
 			&journal.Entry{Subject: "a", Revoked: []string{"1"}}},
 		"a use": {account.Change{Subject: "a", Put: []account.Record{{ID: "1", Uses: 9}}},
 			&journal.Entry{Subject: "a", Left: map[string]int{"1": 9}}},
+		"an erasure": {account.Change{Subject: "a", Erased: true}, &journal.Entry{Subject: "a", Erased: true}},
 		"a reset": {account.Change{Subject: "a", Delete: []string{"1", "2"}, InviteRequired: &yes},
 			&journal.Entry{Subject: "a", Removed: []string{"1", "2"}, Invite: true}},
 		"a first sync": {account.Change{Subject: "a", Synced: true}, &journal.Entry{Subject: "a", Synced: true}},

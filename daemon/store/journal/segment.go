@@ -37,11 +37,13 @@ type Entry struct {
 	Invite bool `json:"invite,omitempty"`
 	// Synced says that an app password has let the person in.
 	Synced bool `json:"synced,omitempty"`
+	// Erased says that nothing is kept of the person any more.
+	Erased bool `json:"erased,omitempty"`
 }
 
 // entryOf is what of a change must outlive a restore, or nil.
 func entryOf(c account.Change) *Entry {
-	e := &Entry{Subject: c.Subject, Removed: c.Delete, Invite: c.InviteRequired != nil && *c.InviteRequired, Synced: c.Synced}
+	e := &Entry{Subject: c.Subject, Removed: c.Delete, Invite: c.InviteRequired != nil && *c.InviteRequired, Synced: c.Synced, Erased: c.Erased}
 	for _, r := range c.Put {
 		switch {
 		case !r.Revoked.IsZero():
@@ -53,7 +55,7 @@ func entryOf(c account.Change) *Entry {
 			e.Left[r.ID] = r.Uses
 		}
 	}
-	if len(e.Removed)+len(e.Revoked)+len(e.Left) == 0 && !e.Invite && !e.Synced {
+	if len(e.Removed)+len(e.Revoked)+len(e.Left) == 0 && !e.Invite && !e.Synced && !e.Erased {
 		return nil
 	}
 	return e

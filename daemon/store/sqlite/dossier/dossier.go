@@ -4,6 +4,13 @@
 // It decides nothing: whether somebody may be erased is its caller's business. It
 // reads past what is in memory, and writes through the store's own goroutine, so
 // that memory forgets, too. It belongs to package sqlite; the main reads its types.
+//
+// Decided against: sealing what is told of each person under a key of their own, and
+// destroying only that (crypto-shredding). The keys would lie in the same file and in
+// the same backups as what they seal, so that a copy of one gives both away; and what
+// is sealed would stay for ever. So what is told goes itself, from each event and from
+// the file, the rest is signed in its place, and the chain is as valid as it would be
+// then. Copies elsewhere are met when one is restored: the journal knows who was erased.
 package dossier
 
 import (
