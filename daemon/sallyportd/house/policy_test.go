@@ -1,6 +1,7 @@
 package house
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func TestThePolicyOfTheConfigHolds(t *testing.T) {
 	s.cfg.Services[1].Bridge = config.Way{Factors: []string{"directory"}}
 	s.cfg.Services = append(s.cfg.Services, config.Service{Name: "mail",
 		Accept: []config.Way{{Factors: []string{"totp", "directory"}}},
-		Groups: []wayform.Group{{Groups: []string{"x"}, Accept: []config.Way{{Factors: []string{"app-password"}}, {Factors: []string{"totp", "directory"}}}}}})
+		Groups: []wayform.Group{{Groups: []string{"Staff"}, Accept: []config.Way{{Factors: []string{"recovery", "directory"}}}, Config: "c.toml:9 service[2].group[0]"}}})
 	s.restart("SELECT 1")
 	want("in grace", "web", "alice", account.OK)
 	want("over the bridge", "dav", "alice", account.OK)
@@ -43,6 +44,16 @@ func TestThePolicyOfTheConfigHolds(t *testing.T) {
 	status, err := s.Status(t.Context())
 	if err != nil || status.Enrollment.Policy["grace"] != 1 || status.Enrollment.Policy["bridge"] != 1 {
 		t.Errorf("%v, %v", status.Enrollment.Policy, err)
+	}
+
+	// The group's own way is the one that is walked, for its members only.
+	for name, own := range map[string]bool{"alice": true, "carla": false} {
+		steps, err := s.duty.Now().Engine.Explain(t.Context(), name, "mail")
+		said := fmt.Sprint(steps)
+		if err != nil || strings.Contains(said, "c.toml:9 service[2].group[0]") != own || strings.Contains(said, "recovery (nothing enrolled)") != own ||
+			strings.Contains(said, "totp (nothing enrolled)") == own {
+			t.Errorf("%s at mail: %s, %v", name, said, err)
+		}
 	}
 
 	s.enroll(s.person("alice"), "totp", nil)
