@@ -33,3 +33,42 @@ func TestAdviceAboutPhones(t *testing.T) {
 		}
 	}
 }
+
+// What to do next is the first thing that is in the way, and where nothing is, what
+// helps after the last try.
+func TestAdviceIsAboutWhatIsInTheWay(t *testing.T) {
+	phone := account.Record{Factor: "totp", Uses: -1}
+	for reason, want := range map[account.Reason]string{
+		account.OK: "Nothing is in the way", account.BadCredentials: "type it slowly", account.CodeRequired: "right password and no code",
+		account.CodeWrong: "automatic time on the phone", account.CodeUsed: "wait for the next one", account.AppPasswordRequired: "needs an app password",
+		account.AppPasswordTypo: "a typing mistake", account.AppPasswordRevoked: "an app password that has ended", account.AppPasswordExpired: "an app password that has ended",
+		account.WrongService: "made for something else", account.WrongSpelling: "exactly as it stands at the top",
+		account.DirectoryUnavailable: "met an outage", account.StoreUnavailable: "met an outage", account.PluginUnavailable: "met an outage", account.ClockUnsafe: "met an outage",
+	} {
+		o := enroll.Overview{Facts: account.Facts{Fitness: account.Fit}, Snapshot: account.Snapshot{Records: []account.Record{phone}},
+			Tries: []account.Event{{Reason: reason}, {Reason: account.Malformed}}}
+		if got := Person(o, time.Now()).Advice; !strings.Contains(got, want) {
+			t.Errorf("after %s: %q, want %q", reason, got, want)
+		}
+	}
+	// Each of these comes before what follows it.
+	o := enroll.Overview{Facts: account.Facts{Subject: account.Subject{Name: "alice"}}, Blocks: []enroll.Block{{What: "code", Tries: 6}},
+		Snapshot: account.Snapshot{InviteRequired: true}, Tries: []account.Event{{Reason: account.CodeWrong}}}
+	for _, step := range []struct {
+		want string
+		next func()
+	}{
+		{"could not say how this account stands", func() { o.Facts.Fitness = account.Disabled }},
+		{"has switched this account off", func() { o.Facts.Fitness = account.Locked }},
+		{"has locked this account", func() { o.Facts.Fitness = account.Fit }},
+		{"Too many wrong tries (code). Identify the person, then: sallyport unlock alice", func() { o.Blocks = nil }},
+		{"Waiting for the set-up with the invite code", func() { o.Snapshot = account.Snapshot{} }},
+		{"Not set up yet", func() { o.Snapshot.Records = []account.Record{phone} }},
+		{"a wrong code", func() {}},
+	} {
+		if got := Person(o, time.Now()).Advice; !strings.Contains(got, step.want) {
+			t.Errorf("%q, want %q", got, step.want)
+		}
+		step.next()
+	}
+}
