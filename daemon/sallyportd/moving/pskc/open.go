@@ -65,6 +65,9 @@ func (c *container) readKey(d *xml.Decoder, start xml.StartElement) error {
 	if c.secret == nil {
 		return nil
 	}
+	if c.key != nil { // deriving each may cost seconds
+		return fault("it has more than one key for its values, which is not supported")
+	}
 	if found.Derived == nil {
 		c.key = shared(c.secret)
 		if c.key == nil {
@@ -102,7 +105,8 @@ func (c *container) derive(d derivation) error {
 		length, lerr = 16, nil
 	}
 	sum := sha1.New
-	if _, prf, named := strings.Cut(strings.ToLower(d.Method.PRF.Algorithm), "hmac-sha"); named {
+	if d.Method.PRF.Algorithm != "" {
+		_, prf, _ := strings.Cut(strings.ToLower(d.Method.PRF.Algorithm), "hmac-sha")
 		sum = map[string]func() hash.Hash{"1": sha1.New, "256": sha256.New, "512": sha512.New}[prf]
 	}
 	if !strings.HasSuffix(strings.ToLower(d.Method.Algorithm), "pbkdf2") || rerr != nil || lerr != nil || sum == nil ||
