@@ -39,13 +39,15 @@ setup: ## install what the tests need (Debian, as root), or say what is missing
 # these are compiled without it. What calls them is not. lint has run vet. A program
 # with the detector waits a second at its end for races of what still runs, and there
 # are hundreds of them: a tenth is enough.
+# Most packages wait for the servers and clients that they start, so that twice as many
+# of them run at once as there are processors.
 RACE := -race $(patsubst %,-gcflags=%=-race=false,modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory \
 	modernc.org/mathutil golang.org/x/crypto/argon2)
 
 test: ## all checks and tests; the last line counts them
 	@LINT_FLAGS="$$(command -v gcc >/dev/null 2>&1 && echo $(RACE))" $(MAKE) --no-print-directory -j2 setup lint # fetches and compiles at once
 	@CGO_ENABLED=0 GORACE="$$GORACE atexit_sleep_ms=100" $(GO) run -trimpath -exec 'env -u CGO_ENABLED' ./.ci/gotest \
-		-vet=off $$(command -v gcc >/dev/null 2>&1 && echo $(RACE)) -timeout 25m ./... ./.ci/gotest
+		-vet=off $$(command -v gcc >/dev/null 2>&1 && echo $(RACE)) -timeout 25m -p $$((2 * $$(nproc))) ./... ./.ci/gotest
 
 lint: ## gofmt, vet, staticcheck, govulncheck
 	@.ci/lint
