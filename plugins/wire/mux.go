@@ -54,6 +54,7 @@ type mux struct {
 	client  pb.FactorClient
 	now     func() time.Time
 	replies atomic.Uint64
+	calls   atomic.Int64 // that have not returned
 	out     *gather.Sender[*question]
 	cur     *lane // used by send alone
 
@@ -84,7 +85,8 @@ func (m *mux) call(ctx context.Context, req *pb.VerifyRequest) (*pb.VerifyReply,
 	if q.size > MaxRequest {
 		return nil, errTooLarge
 	}
-	m.out.Add(q)
+	defer m.calls.Add(-1)
+	m.out.Add(q, m.calls.Add(1) > 1)
 	select {
 	case a := <-q.done:
 		return a.reply, a.err

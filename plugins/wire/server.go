@@ -118,7 +118,7 @@ func (s *factorServer) Verify(stream grpc.BidiStreamingServer[pb.VerifyRequests,
 			}
 			last = req.GetId()
 			work.Add(1)
-			if err := s.crew.Do(ctx, func() { out.Add(s.answer(ctx, req)) }); err != nil {
+			if err := s.crew.Do(ctx, func() { out.Add(s.answer(ctx, req), true) }); err != nil {
 				work.Done()
 				return err
 			}

@@ -32,8 +32,10 @@ func New[T any](limit int, size func(T) int, send func([]T)) *Sender[T] {
 	return &Sender[T]{limit: limit, size: size, send: send}
 }
 
-// Add sends the item soon: before it returns, if nobody is sending.
-func (s *Sender[T]) Add(item T) {
+// Add sends the item soon: before it returns, if nobody is sending. In company, which
+// is where others are at work who may have something for the same message, they go
+// first; alone, that would only wake another thread for nothing.
+func (s *Sender[T]) Add(item T, company bool) {
 	s.mu.Lock()
 	s.waiting = append(s.waiting, item)
 	first := !s.sending
@@ -42,8 +44,9 @@ func (s *Sender[T]) Add(item T) {
 	if !first {
 		return
 	}
-	// Whoever is ready to run may have something for the same message.
-	runtime.Gosched()
+	if company {
+		runtime.Gosched()
+	}
 	if s.sendWaiting() {
 		go s.rest() // the caller has waited long enough
 	}

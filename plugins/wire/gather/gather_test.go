@@ -16,7 +16,7 @@ func TestWhoIsAloneSendsAtOnce(t *testing.T) {
 	var sent []int
 	s := gather.New(10, one, func(items []int) { sent = append(sent, items...) })
 	for i := range 3 {
-		s.Add(i)
+		s.Add(i, false)
 		if len(sent) != i+1 {
 			t.Fatalf("after %d: %v", i, sent)
 		}
@@ -44,7 +44,7 @@ func TestAllIsSentOnceAndInOrder(t *testing.T) {
 	for c := range callers {
 		all.Go(func() {
 			for i := range each {
-				s.Add(c*each + i)
+				s.Add(c*each+i, true)
 			}
 		})
 	}
@@ -74,12 +74,12 @@ func TestWhatComesMeanwhileGoesTogetherAndHoldsNobodyUp(t *testing.T) {
 	})
 	first := make(chan struct{})
 	go func() {
-		s.Add(1)
+		s.Add(1, true)
 		close(first)
 	}()
 	<-begun
 	for _, item := range []int{4, 5, 1, 2, 99, 3} {
-		s.Add(item)
+		s.Add(item, true)
 	}
 	release <- struct{}{} // the first message is out; the second is stuck
 	select {
