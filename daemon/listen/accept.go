@@ -35,7 +35,7 @@ type listener struct {
 	// accepting is how many calls of Accept there are.
 	accepting atomic.Int64
 	mu        sync.Mutex
-	// open are the Unix connections that have not been closed.
+	// open are the connections that have not been closed.
 	open map[*conn]struct{}
 }
 

@@ -21,10 +21,12 @@ const fresh = time.Second
 // then is still read and answered. A peer that keeps its connection for later
 // meets the end of it before it has sent a byte; one that has just connected has
 // a second to ask. It returns when all connections have ended, or with the
-// context's error. TCP has no such moment; its connections are left alone.
+// context's error. TCP has no such moment: there it waits for what is under way, and
+// for those that have just connected, and leaves the others alone.
 //
-// An http.Server needs ConnState of this package for it, and its Shutdown comes
-// after.
+// An http.Server needs ConnState of this package for it. Over TCP it has to end kept
+// connections itself meanwhile (SetKeepAlivesEnabled). Its Shutdown comes after: it
+// drops without an answer what it reads from then on.
 func Drain(ctx context.Context, l net.Listener) error {
 	d, ok := l.(interface {
 		drain(ctx context.Context) error
@@ -52,24 +54,26 @@ func (l *listener) drain(ctx context.Context) error {
 	return err
 }
 
-// hush ends what peers may send on connections older than that, and returns how
-// many connections there are.
-func (l *listener) hush(born time.Time) int {
+// hush ends what peers may send on Unix connections older than that, and returns how
+// many connections are to be waited for.
+func (l *listener) hush(born time.Time) (left int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.open {
-		if c.born.Before(born) && !c.hushed.Swap(true) {
-			_ = c.Conn.(*net.UnixConn).CloseRead() // fails only where it has ended already
+		old := c.born.Before(born)
+		u, ok := c.Conn.(*net.UnixConn)
+		if ok && old && !c.hushed.Swap(true) {
+			_ = u.CloseRead() // fails only where it has ended already
+		}
+		if ok || !old || c.busy.Load() {
+			left++
 		}
 	}
-	return len(l.open)
+	return left
 }
 
-// note keeps an open Unix connection in mind, until it is closed.
+// note keeps an open connection in mind, until it is closed.
 func (l *listener) note(c *conn) {
-	if _, ok := c.Conn.(*net.UnixConn); !ok {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open == nil {
@@ -88,6 +92,9 @@ func (l *listener) forget(c *conn) {
 // peer that has gone, and cancels the request that it works on. A connection with
 // a request under way keeps that end to itself.
 func ConnState(c net.Conn, state http.ConnState) {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
+		c = t.NetConn()
+	}
 	if f, ok := c.(*fairConn); ok {
 		c = f.Conn
 	}

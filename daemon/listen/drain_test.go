@@ -3,10 +3,13 @@ package listen_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -122,6 +125,89 @@ func TestDrainLetsWorkFinish(t *testing.T) {
 		t.Errorf("the request under way was answered with %d", status)
 	}
 	if err := <-down; err != nil {
+		t.Error(err)
+	}
+}
+
+// Over TCP a request under way is answered, and so is whoever has just connected and
+// asks while the server ends; a connection that is kept ends. Behind TLS it is the same.
+func TestDrainOverTCP(t *testing.T) {
+	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			drainOverTCP(t, secure)
+		})
+	}
+}
+
+func drainOverTCP(t *testing.T, secure bool) {
+	t.Helper()
+	release := make(chan struct{})
+	l, err := listen.TCP(t.Context(), "127.0.0.1:0", 0, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := listen.Fair(l, 100, nil)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			<-release
+		}
+	}))
+	_ = srv.Listener.Close()
+	srv.Listener, srv.Config.ConnState = over, listen.ConnState
+	if secure {
+		srv.StartTLS()
+	} else {
+		srv.Start()
+	}
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if secure {
+			trust := srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+			trust.ServerName = "example.com"
+			return tls.Client(c, trust)
+		}
+		return c
+	}
+	kept, working := dial(), dial()
+	if status, err := ask(kept, "/"); status != http.StatusOK || err != nil {
+		t.Fatal(status, err)
+	}
+	slow := make(chan error, 1)
+	go func() {
+		status, err := ask(working, "/slow")
+		if status != http.StatusOK {
+			err = errors.Join(err, fmt.Errorf("status %d", status))
+		}
+		slow <- err
+	}()
+	<-time.After(1200 * time.Millisecond) // neither of them is new any more
+	fresh := dial()
+	down := make(chan error, 1)
+	srv.Config.SetKeepAlivesEnabled(false)
+	go func() { down <- errors.Join(listen.Drain(t.Context(), over), srv.Config.Shutdown(t.Context())) }()
+	if n, err := kept.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("a kept connection read %d bytes, %v", n, err)
+	}
+	<-time.After(200 * time.Millisecond) // a slow program needs that long to ask
+	if status, err := ask(fresh, "/"); status != http.StatusOK || err != nil {
+		t.Errorf("somebody who had just connected: %d, %v", status, err)
+	}
+	<-time.After(1200 * time.Millisecond)
+	select {
+	case err := <-down:
+		t.Errorf("it did not wait for the request under way: %v", err)
+	default:
+	}
+	close(release)
+	if err := errors.Join(<-slow, <-down); err != nil {
 		t.Error(err)
 	}
 }

@@ -4,8 +4,9 @@
 // It is not a protocol: it knows bytes no better than the kernel does. It
 // holds what every front end needs in the same way: a socket file that nobody
 // else can replace, the peer's kernel credentials taken at accept, a bound on
-// open connections, no busy loop when descriptors run out, and sockets handed
-// over by systemd. The mains open listeners; front ends only ask PeerOf.
+// open connections, and no busy loop when descriptors run out. The mains open
+// listeners; front ends only ask PeerOf. Package handed has the sockets that
+// systemd opens instead.
 //
 // Decided against: reading /proc/PID of a peer (a number that can be reused
 // between the look and the use), and abstract sockets (no file mode guards
@@ -59,10 +60,6 @@ type Config struct {
 	MaxConns int
 	// Refused, if set, hears of every peer that was sent away at accept.
 	Refused func(Peer)
-	// Activated, if set, is asked first for a socket of the name Name; systemd
-	// then owns the file, and Path, Mode and Group mean nothing.
-	Activated *Activation
-	Name      string
 }
 
 // Unix opens a Unix socket. It refuses a folder that others can write, a path
@@ -70,26 +67,38 @@ type Config struct {
 // by a dead process is replaced. Every connection it accepts carries its Peer.
 // Close removes the file.
 func Unix(cfg Config) (net.Listener, error) {
-	allow, err := ParseAllow(cfg.Allow)
+	l, err := over(nil, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("opening socket %s: %w", cfg.Path, err)
-	}
-	l := &listener{
-		slots: make(chan struct{}, connLimit(cfg.MaxConns)), done: make(chan struct{}),
-		refused: cfg.Refused,
-	}
-	Admit(l, allow)
-	if l.Listener, err = cfg.Activated.take(cfg.Name); err != nil {
-		return nil, err
-	}
-	if l.Listener != nil {
-		return l, nil
 	}
 	inner, info, err := bind(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("opening socket %s: %w", cfg.Path, err)
 	}
 	l.Listener, l.path, l.info = inner, cfg.Path, info
+	return l, nil
+}
+
+// Over does what Unix does on a socket that is open already, of whichever kind.
+// Path, Mode and Group mean nothing: whoever opened it owns the file.
+func Over(inner net.Listener, cfg Config) (net.Listener, error) {
+	l, err := over(inner, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("taking over socket %s: %w", inner.Addr(), err)
+	}
+	return l, nil
+}
+
+func over(inner net.Listener, cfg Config) (*listener, error) {
+	allow, err := ParseAllow(cfg.Allow)
+	if err != nil {
+		return nil, err
+	}
+	l := &listener{
+		Listener: inner, slots: make(chan struct{}, connLimit(cfg.MaxConns)), done: make(chan struct{}),
+		refused: cfg.Refused,
+	}
+	Admit(l, allow)
 	return l, nil
 }
 
@@ -294,5 +303,5 @@ func TCP(ctx context.Context, addr string, maxConns int, loopbackOnly bool) (net
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", addr, err)
 	}
-	return &listener{Listener: inner, slots: make(chan struct{}, connLimit(maxConns)), done: make(chan struct{})}, nil
+	return Over(inner, Config{MaxConns: maxConns})
 }

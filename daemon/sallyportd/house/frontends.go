@@ -3,18 +3,21 @@ package house
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/frontend/admin"
 	"github.com/sallyport/sallyport/daemon/frontend/httpcheck"
 	"github.com/sallyport/sallyport/daemon/listen"
+	"github.com/sallyport/sallyport/daemon/listen/handed"
 	"github.com/sallyport/sallyport/daemon/listen/stream"
 )
 
@@ -32,27 +35,34 @@ const (
 )
 
 // buildFrontEnds opens a socket for each [[listen]] and puts its protocol on it.
-func (h *House) buildFrontEnds(context.Context) error {
-	active, err := activated()
-	if err != nil {
+func (h *House) buildFrontEnds(context.Context) (err error) {
+	if h.given, err = handed.Take(); err != nil {
 		return err
 	}
 	h.sockets = map[string]net.Listener{}
 	for _, l := range h.cfg.Load().Listeners {
-		socket, err := listen.Unix(listen.Config{
-			Path: l.Path, Mode: fs.FileMode(l.Mode), Group: l.Group, Allow: l.Allow,
-			Refused: h.refusedPeer(l.Protocol), Activated: active, Name: filepath.Base(l.Path),
-		})
+		given, err := h.given.Named(filepath.Base(l.Path))
+		var socket net.Listener
+		if err == nil {
+			socket, err = listening(given, listen.Config{
+				Path: l.Path, Mode: fs.FileMode(l.Mode), Group: l.Group, Allow: l.Allow, Refused: h.refusedPeer(l.Protocol),
+			})
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.Config, err)
 		}
 		h.sockets[l.Path] = socket
 		h.serve(l.Protocol, socket, h.frontEnd(l))
 	}
-	for _, name := range active.Left() {
-		h.log.Warn("systemd passed a socket that no [[listen]] asks for", "name", name)
-	}
 	return nil
+}
+
+// listening is a socket from systemd, or, where there is none, one of our own.
+func listening(given net.Listener, cfg listen.Config) (net.Listener, error) {
+	if given != nil {
+		return listen.Over(given, cfg)
+	}
+	return listen.Unix(cfg)
 }
 
 // frontEnd is a server with a protocol's limits, in front of whoever is on duty.
@@ -88,8 +98,13 @@ func (h *House) buildPage(ctx context.Context) error {
 	return nil
 }
 
-// buildMetricsPage serves what Prometheus reads.
+// buildMetricsPage serves what Prometheus reads. It opens the last socket.
 func (h *House) buildMetricsPage(ctx context.Context) error {
+	defer func() {
+		for _, socket := range h.given.Left() {
+			h.log.Warn("systemd passed a socket that nothing in the config asks for: let the .socket unit and the config say the same, or disable the unit", "socket", socket)
+		}
+	}()
 	if h.cfg.Load().Metrics == "" {
 		return nil
 	}
@@ -103,15 +118,17 @@ func (h *House) buildMetricsPage(ctx context.Context) error {
 	return nil
 }
 
-// open listens on "host:port", or on a Unix socket if it is a path. The name is
-// what refused peers are counted under.
-func (h *House) open(ctx context.Context, name, where string, conns int) (net.Listener, error) {
-	var l net.Listener
-	var err error
-	if filepath.IsAbs(where) {
-		l, err = listen.Unix(listen.Config{Path: where, MaxConns: conns, Refused: h.refusedPeer(name)})
+// open listens on "host:port", or on a Unix socket if it is a path; where systemd
+// does already, its socket is taken. The name is what refused peers are counted under.
+func (h *House) open(ctx context.Context, name, where string, conns int) (l net.Listener, err error) {
+	given := h.given.At(where)
+	if given != nil || filepath.IsAbs(where) {
+		l, err = listening(given, listen.Config{Path: where, MaxConns: conns, Refused: h.refusedPeer(name)})
 	} else {
 		l, err = listen.TCP(ctx, where, conns, false)
+	}
+	if errors.Is(err, syscall.EACCES) {
+		err = fmt.Errorf("%w; ports below 1024 are opened by systemd for a daemon without rights: see reload.md", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", where, err)

@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/events"
 	"github.com/sallyport/sallyport/daemon/listen"
+	"github.com/sallyport/sallyport/daemon/listen/handed"
 	"github.com/sallyport/sallyport/daemon/metrics"
 	"github.com/sallyport/sallyport/daemon/sallyportd/anchors"
 	"github.com/sallyport/sallyport/daemon/sallyportd/clock"
@@ -58,7 +59,9 @@ type House struct {
 	standIns shift.Plugins
 	reloads  reloads
 	sockets  map[string]net.Listener
-	fronts   []*front
+	// given are the sockets of systemd that nobody has taken over yet.
+	given  *handed.Sockets
+	fronts []*front
 
 	// undo ends what was begun, last first.
 	undo []func() error
@@ -224,6 +227,9 @@ func (h *House) endFronts() error {
 
 func (f *front) end(ctx context.Context) error {
 	f.ending.Store(true)
+	if web, ok := f.server.(*http.Server); ok && f.socket.Addr().Network() == "tcp" {
+		web.SetKeepAlivesEnabled(false)
+	}
 	err := listen.Drain(ctx, f.socket)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = nil // Shutdown says it, too
@@ -232,13 +238,4 @@ func (f *front) end(ctx context.Context) error {
 		return errors.Join(err, fmt.Errorf("draining %s: %w", f.what, late), f.server.Close())
 	}
 	return err
-}
-
-// activated are the sockets that systemd opened for us, if it did.
-func activated() (*listen.Activation, error) {
-	a, err := listen.Activated()
-	if err != nil {
-		return nil, fmt.Errorf("taking sockets from systemd: %w", err)
-	}
-	return a, nil
 }

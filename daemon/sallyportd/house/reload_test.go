@@ -1,13 +1,19 @@
 package house
 
 import (
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
@@ -36,6 +42,27 @@ func TestWhatTheDirectoryRefusedStaysRefused(t *testing.T) {
 	s.must(s.again(func(c *config.Config) { c.Directory.Timeout = 2 * time.Second }))
 	if third := s.duty.Now(); third.Directory == second.Directory || third.Engine.Memory == second.Engine.Memory {
 		t.Error("what one directory has refused is held against another")
+	}
+}
+
+// The file of the directory's authorities is read again where the config's text stays.
+func TestAuthoritiesAreReadAgain(t *testing.T) {
+	s := newScene(t)
+	right, err := os.ReadFile(s.people.CAFile)
+	s.must(err)
+	another := httptest.NewTLSServer(http.NotFoundHandler())
+	defer another.Close()
+	wrong := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: another.Certificate().Raw})
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	s.must(os.WriteFile(file, wrong, 0o600))
+	s.must(s.again(func(c *config.Config) { c.Directory.Servers, c.Directory.CAFile = []string{s.people.TLSURL}, file }))
+	if a := s.try("web", "alice", "wrong", ""); a.Reason != account.DirectoryUnavailable {
+		t.Errorf("with another authority: %s", a.Reason)
+	}
+	s.must(os.WriteFile(file, right, 0o600))
+	s.must(s.again(func(*config.Config) {}))
+	if a := s.try("web", "alice", "wrong", ""); a.Reason != account.BadCredentials {
+		t.Errorf("with the right one: %s", a.Reason)
 	}
 }
 
