@@ -2,6 +2,7 @@ package reloads
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,8 +25,9 @@ import (
 // client is one program that asks again and again. It keeps its connection where
 // the protocol does.
 type client struct {
+	// socket is a path, or for the page "host:port".
 	front, socket string
-	keeps         bool
+	keeps, tls    bool
 	conn          net.Conn
 	in            *bufio.Reader
 	number        int
@@ -58,8 +61,15 @@ func (c *client) ask(name, password string) (bool, error) {
 }
 
 func (c *client) dial() (err error) {
-	if c.conn, err = net.Dial("unix", c.socket); err != nil {
+	network := "unix"
+	if !filepath.IsAbs(c.socket) {
+		network = "tcp"
+	}
+	if c.conn, err = net.Dial(network, c.socket); err != nil {
 		return fmt.Errorf("%s: connecting: %w", c.front, err)
+	}
+	if c.tls {
+		c.conn = tls.Client(c.conn, &tls.Config{ServerName: "login.example.org", InsecureSkipVerify: true}) //nolint:gosec // it is made by the test
 	}
 	c.in, c.number = bufio.NewReader(c.conn), 0
 	_ = c.conn.SetDeadline(time.Now().Add(run.Patience))
@@ -93,6 +103,8 @@ func (c *client) once(name, password string) (bool, error) {
 		return c.overHTTP(name, password)
 	case "saslauthd":
 		return c.overSaslauthd(name, password)
+	case "page":
+		return c.overPage()
 	default:
 		return c.overDovecot(name, password)
 	}
@@ -117,6 +129,19 @@ func (c *client) overHTTP(name, password string) (bool, error) {
 		return false, fmt.Errorf("http: status %d, %s", res.StatusCode, res.Header.Get("X-Sallyport-Reason"))
 	}
 	return res.StatusCode == http.StatusNoContent, err
+}
+
+// overPage opens the page of a browser that has not signed in.
+func (c *client) overPage() (bool, error) {
+	if err := c.send("GET / HTTP/1.1\r\nHost: login.example.org\r\n\r\n"); err != nil {
+		return false, fmt.Errorf("page: asking: %w", err)
+	}
+	res, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		return false, fmt.Errorf("page: no answer: %w", err)
+	}
+	text, err := io.ReadAll(res.Body)
+	return res.StatusCode == http.StatusOK && strings.Contains(string(text), `action="/sign-in"`), err
 }
 
 func (c *client) overSaslauthd(name, password string) (bool, error) {
@@ -174,10 +199,14 @@ func fronts(s *servertest.Site) []client {
 	}
 }
 
-// begin starts so many clients, who all have a right app password.
-func begin(t *testing.T, s *servertest.Site, clients int) *load {
+// begin starts so many clients, who all have a right app password, on every front
+// end, and on the page where somebody says how that is reached.
+func begin(t *testing.T, s *servertest.Site, clients int, pages ...client) *load {
 	l := &load{t: t, asked: map[string]*atomic.Int64{"http": {}, "saslauthd": {}, "dovecot": {}}}
-	kinds, who := fronts(s), []*servertest.Person{s.Person("alice"), s.Person("bert"), s.Person("carla")}
+	if len(pages) > 0 {
+		l.asked["page"] = &atomic.Int64{}
+	}
+	kinds, who := append(fronts(s), pages...), []*servertest.Person{s.Person("alice"), s.Person("bert"), s.Person("carla")}
 	for n := range clients {
 		c, p := kinds[n%len(kinds)], who[n%len(who)]
 		l.all.Go(func() { l.work(&c, p) })
@@ -221,11 +250,18 @@ func (l *load) more(n int64) {
 	}
 }
 
+// total is how many requests were answered.
+func (l *load) total() (n int64) {
+	for _, asked := range l.asked {
+		n += asked.Load()
+	}
+	return n
+}
+
 // end stops the clients, and tells what they have asked.
 func (l *load) end() {
 	l.t.Helper()
 	l.stop.Store(true)
 	l.all.Wait()
-	l.t.Logf("asked: http %d, saslauthd %d, dovecot %d; kept connections that ended between requests: %d",
-		l.asked["http"].Load(), l.asked["saslauthd"].Load(), l.asked["dovecot"].Load(), l.reconnects.Load())
+	l.t.Logf("asked: %d; kept connections that ended between requests: %d", l.total(), l.reconnects.Load())
 }

@@ -21,13 +21,13 @@ import (
 	"github.com/sallyport/sallyport/daemon/directory/directorytest"
 )
 
-// certify writes a certificate of that serial, and its key.
+// certify writes a certificate of that serial, which ends in so many hours, and its key.
 func (s *scene) certify(serial int64) {
 	s.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	s.must(err)
 	now := time.Now()
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{"login.example.org"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{"login.example.org"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Duration(serial) * time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	s.must(err)
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
@@ -46,23 +46,38 @@ func shown(t *testing.T, address string) int64 {
 	return c.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
 }
 
-// TestACertificateIsRenewed: the config's text stays, and new connections to the
-// page are shown the new one.
-func TestACertificateIsRenewed(t *testing.T) {
-	s := newScene(t, servertest.Options{})
+// overTLS has the daemon itself do TLS for the page, with certificate 1.
+func (s *scene) overTLS() (address string) {
+	s.t.Helper()
 	s.Stop()
-	address := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+	address = fmt.Sprintf("127.0.0.1:%d", run.FreePort(s.t))
 	s.certify(1)
-	s.edit(fmt.Sprintf("listen = %q", s.path("page.sock")), fmt.Sprintf("listen = %q\ntls_cert = \"cert.pem\"\ntls_key = \"key.pem\"", address))
+	s.edit(fmt.Sprintf("listen = %q", s.path("page.sock")), fmt.Sprintf("listen = %q\ntls_cert = \"cert.pem\"\ntls_key = \"key.pem\"\nprofile_cert = \"cert.pem\"\nprofile_key = \"key.pem\"", address))
 	s.Restart()
 	s.pid = s.daemon()
+	return address
+}
+
+// TestACertificateIsRenewed: the config's text stays, and new connections to the
+// page are shown the new one; profiles are signed with it, and the metrics tell its end.
+func TestACertificateIsRenewed(t *testing.T) {
+	s := newScene(t, servertest.Options{})
+	address := s.overTLS()
 	if got := shown(t, address); got != 1 {
 		t.Fatalf("at the start: %d", got)
 	}
+	ends := func(certificate string) float64 {
+		return s.Metric(t, "sallyport_certificate_expiry_timestamp_seconds", `certificate="`+certificate+`"`)
+	}
+	page, profile := ends("page"), ends("profile")
 	s.certify(2)
 	s.reload(taken)
 	if got := shown(t, address); got != 2 {
 		t.Errorf("after the reload: %d", got)
+	}
+	const hour = 3600
+	if ends("page")-page < hour-60 || ends("profile")-profile < hour-60 {
+		t.Errorf("the certificate of the page ended at %f and now at %f, that of profiles at %f and now at %f", page, ends("page"), profile, ends("profile"))
 	}
 	s.write("key.pem", "no key", 0o400)
 	s.reload(refused)

@@ -3,6 +3,7 @@ package reloads
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -13,18 +14,27 @@ import (
 	"github.com/sallyport/sallyport/daemon/directory/directorytest"
 )
 
-// TestReloadUnderLoad: config after config is taken over while 32 clients ask on
-// every front end. All are right, all are let in, and none loses a connection.
+// TestReloadUnderLoad: config after config, with another certificate each, is taken
+// over while 32 clients ask on every front end and at the page. All are right, all are
+// let in, and none loses a connection.
 func TestReloadUnderLoad(t *testing.T) {
 	s := newScene(t, servertest.Options{})
+	address := s.overTLS()
 	before := s.plugins()
-	l := begin(t, s.Site, 32)
+	page := client{front: "page", socket: address, tls: true}
+	kept := page
+	kept.keeps = true
+	l := begin(t, s.Site, 32, page, kept)
 	for n := range 12 {
 		l.more(20)
 		s.write("ldap-password", directorytest.BindPassword+strings.Repeat("\n", n%2), 0o400)
 		s.edit(fmt.Sprintf("timeout = \"%ds\"", 2+n%2), fmt.Sprintf("timeout = \"%ds\"", 3-n%2),
 			"operator = \"Example University", fmt.Sprintf("operator = \"Example University%d", n))
+		s.certify(int64(n) + 2)
 		s.reload(taken)
+		if got := shown(t, address); got != int64(n)+2 {
+			t.Errorf("after reload %d the certificate is %d", n, got)
+		}
 	}
 	l.more(20)
 	l.end()
@@ -36,8 +46,12 @@ func TestReloadUnderLoad(t *testing.T) {
 			t.Errorf("%s goes on with its old time limit", kind)
 		}
 	}
-	if page := s.get("page.sock", "/"); !strings.Contains(page, "Example University1110") {
-		t.Errorf("the page does not have the last operator:\n%s", page)
+	if err := page.dial(); err != nil {
+		t.Fatal(err)
+	}
+	s.must(page.send("GET / HTTP/1.0\r\nHost: login.example.org\r\n\r\n"))
+	if text, err := io.ReadAll(page.in); err != nil || !strings.Contains(string(text), "Example University1110") {
+		t.Errorf("the page does not have the last operator: %v\n%s", err, text)
 	}
 }
 

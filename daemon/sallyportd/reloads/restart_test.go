@@ -25,15 +25,18 @@ type manager struct {
 	t     *testing.T
 	files []*os.File
 	names []string
-	log   run.Buffer
-	cmd   *exec.Cmd
-	done  chan error
+	// page is the address of the page.
+	page string
+	log  run.Buffer
+	cmd  *exec.Cmd
+	done chan error
 }
 
 func newManager(t *testing.T, s *servertest.Site) *manager {
 	t.Helper()
 	m := &manager{Site: s, t: t}
-	for _, path := range []string{s.HTTP, s.Saslauthd, s.Dovecot} {
+	metrics := filepath.Join(s.Dir, "metrics.sock")
+	for _, path := range []string{s.HTTP, s.Saslauthd, s.Dovecot, metrics} {
 		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 		if err != nil {
 			t.Fatal(err)
@@ -43,9 +46,9 @@ func newManager(t *testing.T, s *servertest.Site) *manager {
 		if err = errors.Join(err, l.Close(), os.Chmod(path, 0o666)); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = f.Close() })
-		m.files, m.names = append(m.files, f), append(m.names, filepath.Base(path))
+		m.hold(f, filepath.Base(path))
 	}
+	m.holdPage()
 	t.Cleanup(func() {
 		if m.cmd != nil {
 			_ = m.cmd.Process.Kill()
@@ -56,6 +59,28 @@ func newManager(t *testing.T, s *servertest.Site) *manager {
 		}
 	})
 	return m
+}
+
+func (m *manager) hold(f *os.File, name string) {
+	m.t.Cleanup(func() { _ = f.Close() })
+	m.files, m.names = append(m.files, f), append(m.names, name)
+}
+
+// holdPage has the page behind a proxy that comes over TCP.
+func (m *manager) holdPage() {
+	m.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.page = l.Addr().String()
+	f, err := l.(*net.TCPListener).File()
+	if err = errors.Join(err, l.Close()); err != nil {
+		m.t.Fatal(err)
+	}
+	m.hold(f, "sallyport-page.socket")
+	s := &scene{Site: m.Site, t: m.t}
+	s.edit(fmt.Sprintf("listen = %q", s.path("page.sock")), fmt.Sprintf("listen = %q\ntrusted_proxies = [\"127.0.0.1\"]", m.page))
 }
 
 // start runs the daemon. LISTEN_PID has to be its own number, so that the shell
@@ -98,9 +123,9 @@ func (m *manager) stop() {
 	m.cmd = nil
 }
 
-// TestRestartLosesNoRequest: with its sockets held by somebody else, the daemon
-// is ended and started again under load, twenty times, or as often as
-// SALLYPORT_RESTARTS says. Nobody is refused, and no request that was sent stays
+// TestRestartLosesNoRequest: with its sockets held by somebody else, that of the page
+// as well, the daemon is ended and started again under load, twenty times, or as often
+// as SALLYPORT_RESTARTS says. Nobody is refused, and no request that was sent stays
 // without an answer.
 func TestRestartLosesNoRequest(t *testing.T) {
 	restarts := 20
@@ -111,9 +136,9 @@ func TestRestartLosesNoRequest(t *testing.T) {
 	s.Stop()
 	m := newManager(t, s)
 	m.start()
-	l := begin(t, s, 32)
+	l := begin(t, s, 32, client{front: "page", socket: m.page})
 	for n := range restarts {
-		l.more(50)
+		l.more(25)
 		begun := time.Now()
 		m.stop()
 		gone := time.Since(begun)
@@ -127,6 +152,12 @@ func TestRestartLosesNoRequest(t *testing.T) {
 	l.end()
 	if l.reconnects.Load() == 0 {
 		t.Error("no client has kept a connection over a restart: the test shows nothing of those")
+	}
+	if s.Metric(t, "sallyport_config_reload_success") != 1 {
+		t.Error("the metrics are not what they are at the start")
+	}
+	if strings.Contains(m.log.String(), "systemd passed a socket") {
+		t.Error("the daemon has left a socket of its manager lie")
 	}
 	m.stop()
 }
