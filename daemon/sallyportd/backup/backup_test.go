@@ -15,23 +15,40 @@ import (
 	"github.com/sallyport/sallyport/daemon/sallyportd/state"
 )
 
-// A backup that cannot be verified is none, and nothing is left of it.
+// A backup that cannot be verified is none, whatever is damaged: a row, what is sealed
+// in it, a session, or the audit. Nothing is left of it.
 func TestABackupOfDamagedRows(t *testing.T) {
-	h := newHome(t)
-	h.use(func(s *state.State) {
-		h.commit(s, person("anna"))
-		_, err := s.DB.File().Write.Exec("UPDATE record SET label = 'x' WHERE id = 'anna-app1'")
-		h.must(err)
-		if c, err := backup.Take(context.Background(), s, "test", "anna(1)"); err == nil || c != nil && c.Size > 0 {
-			t.Errorf("taken: %v", err)
-		}
-		if _, err := os.Lstat(h.path("backup.tmp")); err == nil {
-			t.Error("the copy is left")
-		}
-		_, err = s.DB.File().Write.Exec("UPDATE record SET label = '' WHERE id = 'anna-app1'")
-		h.must(err)
-		h.take(s, h.path("backup"))
-	})
+	for what, damage := range map[string]string{
+		"nothing":        "",
+		"a row":          "UPDATE record SET label = 'x' WHERE id = 'anna-app1'",
+		"a sealed thing": "UPDATE record SET payload = zeroblob(length(payload)) WHERE id = 'anna-app1'",
+		"a missing row":  "DELETE FROM record WHERE id = 'anna-app1'",
+		"a session":      "UPDATE sessions SET data = zeroblob(length(data))",
+		"the audit":      "UPDATE event SET body = zeroblob(length(body)) WHERE seq = 1",
+		"its end":        "DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)",
+	} {
+		t.Run(what, func(t *testing.T) {
+			h := newHome(t)
+			h.use(func(s *state.State) {
+				h.commit(s, person("anna"))
+				if what == "nothing" {
+					h.take(s, h.path("backup"))
+					return
+				}
+				_, err := s.DB.File().Write.Exec(damage)
+				h.must(err)
+				c, err := backup.Take(context.Background(), s, "test", "anna(1)")
+				if err == nil {
+					t.Error("taken")
+				} else if c != nil && c.Size > 0 {
+					t.Errorf("refused, and there all the same: %v", err)
+				}
+				if _, err := os.Lstat(h.path("backup.tmp")); err == nil {
+					t.Error("the copy is left")
+				}
+			})
+		})
+	}
 }
 
 func TestReceiveKeepsTheWholeOrNothing(t *testing.T) {
