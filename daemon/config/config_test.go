@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -230,8 +231,9 @@ func TestLoadGuards(t *testing.T) {
 		want           string
 	}{
 		{"good", secret, 0o644, 0o400, ""},
-		{"group may write", secret, 0o664, 0o400, "run: chmod go-w "},
-		{"all may write", secret, 0o646, 0o400, "run: chmod go-w "},
+		{"group may write", secret, 0o664, 0o400, "/c.toml:1: the file: mode 0664 lets others write it; run: chmod go-w "},
+		{"all may write", secret, 0o646, 0o400, "/c.toml:1: the file: mode 0646 lets others write it; run: chmod go-w "},
+		{"too large", secret + strings.Repeat("# more\n", 1<<18), 0o600, 0o400, "/c.toml:1: the file: is larger than 1 MiB; "},
 		{"password for all", secret, 0o600, 0o404, "run: chmod o-rwx,g-w "},
 		{"password empty", strings.Replace(secret, `"password"`, `"empty"`, 1), 0o600, 0o400, "is empty; write the secret into it"},
 		{"password is a folder", strings.Replace(secret, `"password"`, `"."`, 1), 0o600, 0o400, "is not a regular file"},
@@ -246,11 +248,19 @@ func TestLoadGuards(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Load(filepath.Join(dir, "missing"), Machine{}); err == nil || !strings.Contains(err.Error(), "cannot be opened") {
-		t.Error(err)
+	// What is no file has no line, and does not hold anybody up.
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := Load(dir, Machine{}); err == nil {
-		t.Error("a folder was read as a config")
+	for path, want := range map[string]string{
+		filepath.Join(dir, "missing"): "cannot be opened: no such file or directory; give the right path with --config, or write the file",
+		dir:                           "is not a regular file; give the path of a file with --config",
+		pipe:                          "is not a regular file; give the path of a file with --config",
+	} {
+		if _, err := Load(path, Machine{}); err == nil || !strings.HasPrefix(err.Error(), path+": the file: "+want) {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

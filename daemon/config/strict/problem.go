@@ -16,7 +16,7 @@ import (
 // value of a key that it does not know: somebody may have put a password there.
 type Problem struct {
 	File string
-	// Line counts from 1; 0 means the file as a whole.
+	// Line counts from 1; 0 means that nothing of the file could be read.
 	Line int
 	// Key is the full key, for example service[0].accept.
 	Key    string
@@ -27,6 +27,9 @@ type Problem struct {
 
 // Error is the problem in one line.
 func (p Problem) Error() string {
+	if p.Line == 0 {
+		return fmt.Sprintf("%s: %s: %s; %s", p.File, p.Key, p.Reason, p.Fix)
+	}
 	return fmt.Sprintf("%s:%d: %s: %s; %s", p.File, p.Line, p.Key, p.Reason, p.Fix)
 }
 

@@ -34,32 +34,33 @@ func Read(file, dir, text string) (*Document, *Table) {
 
 // Guarded reads a file that only its owner can have written, the owner being
 // root or whoever runs this. It reads through one descriptor, so that what was checked
-// is what is read.
+// is what is read. What is wrong with the file as a whole is told at its first line.
 func Guarded(path string) (string, error) {
-	refuse := func(reason, fix string) (string, error) {
-		return "", Problems{{File: path, Key: "the file", Reason: reason, Fix: fix}}
+	refuse := func(line int, reason, fix string) (string, error) {
+		return "", Problems{{File: path, Line: line, Key: "the file", Reason: reason, Fix: fix}}
 	}
-	f, err := os.Open(path)
+	// Without waiting: a pipe would hold the caller for ever.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return refuse("cannot be opened: "+Plain(err), "give the right path with --config, or write the file: configs/sallyport.toml is a start")
+		return refuse(0, "cannot be opened: "+Plain(err), "give the right path with --config, or write the file: configs/sallyport.toml is a start")
 	}
 	defer f.Close() //nolint // nothing was written
 	st, err := f.Stat()
 	if err != nil || !st.Mode().IsRegular() {
-		return refuse("is not a regular file", "give the path of a file")
+		return refuse(0, "is not a regular file", "give the path of a file with --config")
 	}
 	if st.Mode().Perm()&0o022 != 0 {
-		return refuse(fmt.Sprintf("mode %04o lets others write it", st.Mode().Perm()), "run: chmod go-w "+path)
+		return refuse(1, fmt.Sprintf("mode %04o lets others write it", st.Mode().Perm()), "run: chmod go-w "+path)
 	}
 	if o, ok := st.Sys().(*syscall.Stat_t); ok && o.Uid != 0 && int(o.Uid) != os.Geteuid() {
-		return refuse(fmt.Sprintf("is owned by uid %d", o.Uid), "run: chown root "+path)
+		return refuse(1, fmt.Sprintf("is owned by uid %d", o.Uid), "run: chown root "+path)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err != nil {
-		return refuse("cannot be read: "+Plain(err), "look at the disk")
+		return refuse(1, "cannot be read: "+Plain(err), "look at the disk")
 	}
 	if len(text) > maxSize {
-		return refuse("is larger than 1 MiB", "give the path of the config file")
+		return refuse(1, "is larger than 1 MiB", "give the path of the config file")
 	}
 	return string(text), nil
 }
