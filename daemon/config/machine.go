@@ -31,6 +31,14 @@ type Machine struct {
 	// Hook is asked for each hook whose program can be started, whether it takes
 	// its settings; a hook.Unfit says what it does not take.
 	Hook func(h Hook, s hook.Setup) error
+	// DN is asked for each distinguished name, Filter for each search filter, with
+	// what may stand in braces there.
+	DN     func(dn string) error
+	Filter func(filter string, places ...string) error
+	// Factors is asked at last, where nothing else is wrong: whether the factors
+	// start, take their settings, and go together as the services have them. It
+	// tells what does not by the whole key.
+	Factors func(c *Config) hook.Unfit
 }
 
 // examination holds a config to a machine. What was refused for its form is
@@ -67,6 +75,27 @@ func (m Machine) examine(doc *strict.Document, c *Config) {
 	x.ask("metrics.listen", socketOf(c.Metrics), m.Socket)
 	x.ask("admin.support", "", m.Peer, c.Admin.Support...)
 	x.ask("admin.operators", "", m.Peer, c.Admin.Operators...)
+	x.search(c.Directory)
+	if m.Factors != nil && len(doc.Refused()) == 0 {
+		for _, p := range m.Factors(c) {
+			doc.Add(p.Key, p.Reason, p.Fix)
+		}
+	}
+}
+
+// search asks about what the directory will be asked with.
+func (x examination) search(d Directory) {
+	for key, dn := range map[string]string{"base": d.Base, "bind_dn": d.BindDN, "group_base": d.GroupBase, "decoy_dn": d.DecoyDN} {
+		x.ask("directory."+key, dn, x.DN)
+	}
+	for key, f := range map[string]struct {
+		text   string
+		places []string
+	}{"filter": {d.Filter, []string{"name"}}, "account_filter": {d.AccountFilter, nil}, "group_filter": {d.GroupFilter, []string{"dn", "name"}}} {
+		if x.Filter != nil {
+			x.ask("directory."+key, f.text, func(text string) error { return x.Filter(text, f.places...) })
+		}
+	}
 }
 
 // ask notes what the machine says of one value, or of several.

@@ -139,3 +139,39 @@ func TestAHookIsAskedForItsSettings(t *testing.T) {
 		t.Error("the program is not there")
 	}
 }
+
+// What the directory will be asked with is asked for, each with its own places; and
+// the factors, once nothing else is wrong.
+func TestTheSearchAndTheFactorsAreAskedFor(t *testing.T) {
+	text := strings.Replace(base, `total = "3s"`, "total = \"3s\"\naccount_filter = \"(a=b)\"\ngroup_base = \"ou=g\"\ngroup_filter = \"(member={dn})\"\ndecoy_dn = \"uid=decoy\"", 1)
+	path := filepath.Join(t.TempDir(), "c.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	line := func(what string) int { return 1 + strings.Count(text[:strings.Index(text, what)], "\n") }
+	var asked []string
+	on := Machine{
+		DN: func(dn string) error { asked = append(asked, dn); return nil },
+		Filter: func(f string, places ...string) error {
+			asked = append(asked, fmt.Sprint(f, places))
+			return nil
+		},
+		Factors: func(c *Config) hook.Unfit {
+			return hook.Unfit{{Key: "service[1].accept[0]", Reason: "is odd", Fix: "even it"}, {Key: fmt.Sprintf("factor[%d].settings.digits", len(c.Factors)-3), Reason: "are few", Fix: "count"}}
+		},
+	}
+	_, err := Load(path, on)
+	want := fmt.Sprintf("%[1]s:%[2]d: factor[0].settings.digits: are few; count\n%[1]s:%[3]d: service[1].accept[0]: is odd; even it", path, line("digits"), line(`accept = [["app-password"]]`))
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	slices.Sort(asked)
+	if got := strings.Join(asked, " "); got != "(a=b)[] (member={dn})[dn name] (uid={name})[name] ou=g ou=people,dc=example,dc=org uid=decoy" {
+		t.Errorf("asked for %s", got)
+	}
+	on.DN = func(string) error { return errors.New("no DN; write one") }
+	on.Factors = func(*Config) hook.Unfit { t.Error("the factors were asked, too"); return nil }
+	if _, err := Load(path, on); err == nil || !strings.Contains(err.Error(), "directory.decoy_dn: no DN; write one") {
+		t.Error(err)
+	}
+}

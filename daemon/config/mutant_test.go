@@ -146,6 +146,7 @@ func TestMutantsOfDirectory(t *testing.T) {
 		{servers, servers + "\ngroup_filter = \"(member={dn})\"", "group_filter", "directory.group_filter", "no group_base", "group_base = "},
 		{servers, servers + "\ngroup_base = \"dc=a\"\ngroup_filter = \"(cn=all)\"", "group_filter", "directory.group_filter", "same groups", "{dn}"},
 		{servers, servers + "\nlocked = [\"locked\"]", "locked", "directory.locked", "not a condition", "attribute=value"},
+		{servers, servers + "\nlocked = [\"title=\"]", "locked", "directory.locked", "not a condition", "attribute=*"},
 		{servers, servers + "\npool_size = 0", "pool_size", "directory.pool_size", "0 is out of range", "from 1 to 256; 32 is usual"},
 		{servers, servers + "\npool_size = \"4\"", "pool_size", "directory.pool_size", "is a text, must be a whole number", "pool_size = 32"},
 		{servers, servers + "\nfact_ttl = \"1h\"", "fact_ttl", "directory.fact_ttl", "out of range", "from 1s to 5m; 1m is usual"},

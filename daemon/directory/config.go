@@ -170,8 +170,8 @@ func (c *Config) check() error {
 		return errors.New("times and sizes must be greater than zero")
 	}
 	for _, dn := range []string{c.Base, c.BindDN, c.GroupBase, c.DecoyDN} {
-		if _, err := ldap.ParseDN(dn); err != nil {
-			return fmt.Errorf("DN %q: %w", dn, err)
+		if err := link.CheckDN(dn); err != nil {
+			return err
 		}
 	}
 	for _, rule := range c.Locked {

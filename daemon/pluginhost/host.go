@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/pluginhost/child"
+	"github.com/sallyport/sallyport/daemon/pluginhost/trial"
 	"github.com/sallyport/sallyport/plugins/factor"
 	"github.com/sallyport/sallyport/plugins/hook"
 )
@@ -40,7 +41,7 @@ type Spec struct {
 	// Addresses says that a hook will be told mail addresses.
 	Addresses bool
 	// Settings are given to every Enroll of the factor, and to a hook at each
-	// start.
+	// start. A factor has to make a record with them before Start is done.
 	Settings map[string]string
 }
 
@@ -126,7 +127,11 @@ func Start(ctx context.Context, cfg Config, specs, hooks []Spec) (_ *Host, err e
 	}
 	// One after the other, so that an error is about the first that fails.
 	for _, s := range h.order {
-		if err := s.start(ctx); err != nil {
+		err := s.start(ctx)
+		if err == nil && !s.isHook && len(s.spec.Settings) > 0 && !s.info.Network {
+			err = trial.Record(ctx, guardedFactor{s}, nil)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("starting plugin %s: %w", s.spec.Kind, err)
 		}
 	}

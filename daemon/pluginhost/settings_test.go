@@ -3,10 +3,12 @@ package pluginhost_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/pluginhost"
+	"github.com/sallyport/sallyport/daemon/pluginhost/trial"
 	"github.com/sallyport/sallyport/plugins/hook"
 )
 
@@ -42,6 +44,23 @@ func TestAHookWithoutSettingsIsGivenNone(t *testing.T) {
 	}
 	if unfit := (hook.Unfit{}); !errors.As(err, &unfit) || len(unfit) != 1 {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A factor that makes no record with its settings does not start: otherwise the
+// first to hear of a mistake in them would be somebody who sets up. One that calls
+// out is not tried.
+func TestAFactorMakesARecordWithItsSettings(t *testing.T) {
+	for kind, starts := range map[string]bool{"echo": false, "network": true} {
+		_, specs := plugins(t, kind)
+		specs[0].Settings = map[string]string{"suffix": "unheard of"}
+		h, err := pluginhost.Start(t.Context(), pluginhost.Config{RunDir: shortDir(t)}, specs, nil)
+		if err == nil {
+			_ = h.Close()
+		}
+		if starts && err != nil || !starts && (!errors.Is(err, trial.ErrSettings) || !strings.Contains(err.Error(), `starting plugin echo: `) || !strings.Contains(err.Error(), `"unheard of" is none`)) {
+			t.Errorf("%s: %v", kind, err)
+		}
 	}
 }
 

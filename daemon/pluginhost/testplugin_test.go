@@ -93,6 +93,9 @@ func (e echo) Enroll(ctx context.Context, in factor.Enrollment) (factor.Issued, 
 			return factor.Issued{}, ctx.Err()
 		}
 	}
+	if in.Settings["suffix"] == "unheard of" {
+		return factor.Issued{}, errors.New("setting suffix: \"unheard of\" is none")
+	}
 	return factor.Issued{
 		Format: 3, Payload: in.Entropy, Secret: in.Account, URI: in.Settings["suffix"],
 		Confirm: true, Uses: len(os.Environ()),

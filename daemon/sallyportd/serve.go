@@ -13,7 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sallyport/sallyport/daemon/check/way"
 	"github.com/sallyport/sallyport/daemon/config"
+	"github.com/sallyport/sallyport/daemon/pluginhost/trial"
 	"github.com/sallyport/sallyport/daemon/sallyportd/house"
 	"github.com/sallyport/sallyport/daemon/sallyportd/lines"
 	"github.com/sallyport/sallyport/daemon/sallyportd/machine"
@@ -47,7 +49,11 @@ what, and the old one goes on.`,
 			out := lines.New(os.Stderr)
 			defer func() { err = errors.Join(err, out.Close()) }()
 			log, level := logger(cfg.Log, out)
-			return run(cmd.Context(), work{cfg: cfg, log: log, level: level, path: path, ready: func() error { return nil }})
+			err = run(cmd.Context(), work{cfg: cfg, log: log, level: level, path: path, ready: func() error { return nil }})
+			if errors.As(err, new(*way.Fault)) || errors.Is(err, trial.ErrSettings) {
+				err = usageError{fmt.Errorf("%w (sallyportd check-config names the line)", err)}
+			}
+			return err
 		},
 	}
 	configFlag(c, &path)

@@ -24,13 +24,14 @@ func checkConfigCommand() *cobra.Command {
 		Short: "Read the config and tell everything that is wrong with it",
 		Long: `check-config reads the config file, looks at the files that it names, and
 prints every problem with file, line, key, reason and a way to mend it. It opens
-no socket, asks no server, and starts no plugin but each hook, which alone knows
-whether it can use its settings, and then ends it. It looks with the eyes of the
-user who runs it, so run it as the daemon's. Exit status: 0 usable, 2 not usable.`,
+no socket and asks no server. Each plugin alone knows whether it can use its
+settings, so it is started, asked, and ended again: hooks as soon as they can be,
+factors once nothing else is wrong. It looks with the eyes of the user who runs it,
+so run it as the daemon's. Exit status: 0 usable, 2 not usable.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			here := machine.Here(false)
-			here.Hook = machine.Hook
+			here.Hook, here.Factors = machine.Hook, machine.Factors
 			cfg, err := config.Load(path, here)
 			var problems config.Problems
 			if errors.As(err, &problems) {

@@ -6,7 +6,6 @@
 package way
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -67,6 +66,22 @@ type Kind struct {
 	Claims, Standalone bool
 }
 
+// Fault is the error of ways that are not admitted.
+type Fault struct {
+	// Config is where they stand, as "file:line key".
+	Config string
+	// Reason says what is wrong, Fix what mends it.
+	Reason, Fix string
+}
+
+// Error tells all of it in one line.
+func (f *Fault) Error() string {
+	if f.Config == "" {
+		return f.Reason + "; " + f.Fix
+	}
+	return f.Config + ": " + f.Reason + "; " + f.Fix
+}
+
 // HasDirectory tells whether the directory's password is part of the way.
 func (w Way) HasDirectory() bool { return slices.Contains(w.Factors, Directory) }
 
@@ -101,27 +116,30 @@ func (s Service) Kinds() []string {
 	return kinds
 }
 
-// Admit says what is wrong with the service's ways; nil if nothing is.
+// Admit says what is wrong with the service's ways, with a *Fault; nil if nothing
+// is.
 func (s Service) Admit(kinds map[string]Kind) error {
 	if len(s.Ways) == 0 {
-		return errors.New("no way in: accept must list at least one")
+		return &Fault{s.Config, "there is no way in", "list at least one in accept"}
 	}
 	for _, w := range s.Ways {
-		if err := s.admit(w, kinds); err != nil {
-			return fmt.Errorf("way %v: %w", w.Factors, err)
+		if reason, fix := s.misfit(w, kinds); reason != "" {
+			return &Fault{w.Config, reason, fix}
 		}
 	}
 	if b := s.Bridge.Factors; len(b) > 0 && (!slices.Equal(b, []string{Directory}) || s.door(kinds) != claimed) {
-		return fmt.Errorf("before_enrollment can only be [[%q]], on a service that takes app passwords and nothing else", Directory)
+		return &Fault{s.Bridge.Config, "is for services that take app passwords and nothing else",
+			fmt.Sprintf("write before_enrollment = [[%q]] on such a one, or remove it", Directory)}
 	}
 	for _, g := range s.Groups {
 		theirs := s
-		theirs.Ways, theirs.Groups = g.Ways, nil
+		theirs.Ways, theirs.Groups, theirs.Config = g.Ways, nil, g.Config
 		if err := theirs.Admit(kinds); err != nil {
-			return fmt.Errorf("for groups %v: %w", g.Groups, err)
+			return err
 		}
 		if theirs.door(kinds) != s.door(kinds) {
-			return fmt.Errorf("for groups %v: its first door is another than that of the service, and strangers could tell by it who is in the group", g.Groups)
+			return &Fault{g.Config, fmt.Sprintf("the first door of groups %v is another than that of the service, and strangers could tell by it who is in the group", g.Groups),
+				"let both begin with the same"}
 		}
 	}
 	return nil
@@ -145,28 +163,30 @@ func (s Service) door(kinds map[string]Kind) string {
 	}
 }
 
-func (s Service) admit(w Way, kinds map[string]Kind) error {
+// misfit says what is wrong with one way, and what mends it; nothing if it is good.
+func (s Service) misfit(w Way, kinds map[string]Kind) (reason, fix string) {
 	if len(w.Factors) == 0 {
-		return errors.New("empty: it would let everybody in")
+		return "is empty: it would let everybody in", "name the factors that must all accept"
 	}
 	claims := false
 	for i, f := range w.Factors {
 		k, known := kinds[f]
 		if !known && f != Directory {
-			return fmt.Errorf("unknown factor %q", f)
+			return fmt.Sprintf("unknown factor %q", f), "write a [[factor]] for it"
 		}
 		if slices.Contains(w.Factors[:i], f) {
-			return fmt.Errorf("factor %q stands twice", f)
+			return fmt.Sprintf("names %q twice", f), "name each factor once"
 		}
 		claims = claims || k.Claims
 	}
 	switch {
 	case claims && len(w.Factors) > 1:
-		return errors.New("an app password cannot be combined: write it as a way of its own")
+		return fmt.Sprintf("an app password cannot be combined, as in %q", w.Factors), "write it as a way of its own"
 	case !claims && !w.HasDirectory() && s.HasDirectory():
-		return fmt.Errorf("where another way asks for the directory's password, codes are only looked at after it: add %q", Directory)
+		return fmt.Sprintf("%q asks for no password, and another way does: codes are only looked at after it", w.Factors), fmt.Sprintf("add %q to it", Directory)
 	case len(w.Factors) == 1 && !kinds[w.Factors[0]].Standalone && s.SingleFactor == "":
-		return fmt.Errorf("%q alone is one factor: add another, or write single_factor with the reason", w.Factors[0])
+		return fmt.Sprintf("%q alone is one factor", w.Factors[0]),
+			"add another, or write single_factor with the reason; standalone means nothing for what can be guessed"
 	}
-	return nil
+	return "", ""
 }

@@ -169,7 +169,7 @@ func checkSearch(t *strict.Table, d Directory) {
 		t.Refuse("id_attribute", d.IDAttribute+" can change or be given to somebody else: a recycled name would get another person's factors", "write entryUUID, or objectGUID for Active Directory")
 	}
 	for _, rule := range d.Locked {
-		if a, _, ok := strings.Cut(rule, "="); !ok || !isAttribute(a) {
+		if a, value, ok := strings.Cut(rule, "="); !ok || value == "" || !isAttribute(a) {
 			t.Refuse("locked", fmt.Sprintf("%q is not a condition", rule), `write attribute=value, for example: "nsAccountLock=true", or attribute=* for any value`)
 		}
 	}

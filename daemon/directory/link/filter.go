@@ -50,6 +50,14 @@ func ParseTemplate(text string, names ...string) (Template, error) {
 	return t, nil
 }
 
+// CheckDN says what is wrong with a distinguished name; an empty one is good.
+func CheckDN(dn string) error {
+	if _, err := ldap.ParseDN(dn); err != nil {
+		return fmt.Errorf("DN %q: %w", dn, err)
+	}
+	return nil
+}
+
 // Fill puts escaped values into the template's places. A value can hold what
 // looks like a placeholder: all places are filled in one pass.
 func (t Template) Fill(values map[string]string) Filter {

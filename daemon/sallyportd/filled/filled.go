@@ -7,6 +7,8 @@
 package filled
 
 import (
+	"github.com/sallyport/sallyport/daemon/check"
+	"github.com/sallyport/sallyport/daemon/check/way"
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/directory"
 	"github.com/sallyport/sallyport/daemon/pluginhost"
@@ -38,4 +40,23 @@ func Hook(h config.Hook) pluginhost.Spec {
 	return pluginhost.Spec{
 		Kind: h.Name, Path: h.Path, SHA256: h.SHA256, MTLS: true, Timeout: h.Timeout, Addresses: h.Mail, Settings: h.Settings,
 	}
+}
+
+// Services are what people log in to, as the engine takes it.
+func Services(from []config.Service) (all []check.Service) {
+	for _, f := range from {
+		s := check.Service{Name: f.Name, SingleFactor: f.SingleFactor, Config: f.Config, Ways: ways(f.Accept), Bridge: check.Way(f.Bridge)}
+		for _, g := range f.Groups {
+			s.Groups = append(s.Groups, way.Group{Groups: g.Groups, Ways: ways(g.Accept), Config: g.Config})
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func ways(from []config.Way) (all []check.Way) {
+	for _, w := range from {
+		all = append(all, check.Way(w))
+	}
+	return all
 }

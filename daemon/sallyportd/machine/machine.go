@@ -19,6 +19,7 @@ import (
 	"unicode"
 
 	"github.com/sallyport/sallyport/daemon/config"
+	"github.com/sallyport/sallyport/daemon/directory/link"
 	"github.com/sallyport/sallyport/daemon/listen"
 	"github.com/sallyport/sallyport/daemon/pluginhost/trusted"
 	"github.com/sallyport/sallyport/daemon/seal"
@@ -33,6 +34,13 @@ func Here(starting bool) config.Machine {
 		Program: program,
 		Key:     func(kek string) error { return key(kek, starting) },
 		Peer:    peer, Group: group, Texts: texts,
+		DN: func(dn string) error {
+			return mended(link.CheckDN(dn), "write for example: ou=people,dc=example,dc=org")
+		},
+		Filter: func(filter string, places ...string) error {
+			_, err := link.ParseTemplate(filter, places...)
+			return mended(err, "write it in balanced brackets, for example: (uid={name})")
+		},
 		Socket: func(path string) error {
 			return mended(listen.CheckFolder(path), "write the path of a socket in a folder that the daemon can use")
 		},

@@ -11,11 +11,12 @@ import (
 	"github.com/sallyport/sallyport/daemon/config/wayform"
 	"github.com/sallyport/sallyport/daemon/enroll"
 	"github.com/sallyport/sallyport/daemon/enroll/visits"
+	"github.com/sallyport/sallyport/daemon/sallyportd/filled"
 )
 
 func (s *Shift) buildEngine(ctx context.Context, former *Shift) (err error) {
 	cfg := check.Config{
-		Services: s.services(), Policy: s.Config.Policy,
+		Services: filled.Services(s.Config.Services), Policy: s.Config.Policy,
 		Directory: s.Directory, Store: s.Store, Throttle: s.Throttle, Waits: s.Throttle, Journal: s.Bus,
 		Clock: s.Clock, Rand: rand.Reader, MAC: s.Ring.MAC,
 		MaxStale: max(0, s.Config.Directory.MaxStale), Grid: s.Config.Throttle.FailureGrid, Log: s.Log,

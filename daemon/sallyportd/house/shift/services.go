@@ -7,33 +7,11 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
-	"github.com/sallyport/sallyport/daemon/check"
 	"github.com/sallyport/sallyport/daemon/check/policy"
-	"github.com/sallyport/sallyport/daemon/check/way"
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/enroll/records"
 	"github.com/sallyport/sallyport/daemon/sallyportd/ledger"
 )
-
-// services are what people log in to, as the engine takes it.
-func (s *Shift) services() (all []check.Service) {
-	for _, from := range s.Config.Services {
-		svc := check.Service{Name: from.Name, SingleFactor: from.SingleFactor, Config: from.Config,
-			Ways: ways(from.Accept), Bridge: check.Way(from.Bridge)}
-		for _, g := range from.Groups {
-			svc.Groups = append(svc.Groups, way.Group{Groups: g.Groups, Ways: ways(g.Accept), Config: g.Config})
-		}
-		all = append(all, svc)
-	}
-	return all
-}
-
-func ways(from []config.Way) (all []check.Way) {
-	for _, w := range from {
-		all = append(all, check.Way(w))
-	}
-	return all
-}
 
 // over is a time that has been, whatever the clock says now: it may have been set
 // back while the daemon did not run.
