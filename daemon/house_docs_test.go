@@ -68,8 +68,10 @@ func undocumented(d ast.Decl) []string {
 				out = append(out, s.Name.Name)
 			}
 		case *ast.ValueSpec:
-			if s.Names[0].IsExported() && s.Doc == nil && s.Comment == nil && gen.Doc == nil {
-				out = append(out, s.Names[0].Name)
+			for _, name := range s.Names {
+				if name.IsExported() && s.Doc == nil && s.Comment == nil && gen.Doc == nil {
+					out = append(out, name.Name)
+				}
 			}
 		}
 	}
@@ -84,7 +86,10 @@ func exportedReceiver(fn *ast.FuncDecl) bool {
 	if p, ok := t.(*ast.StarExpr); ok {
 		t = p.X
 	}
-	if g, ok := t.(*ast.IndexExpr); ok {
+	switch g := t.(type) {
+	case *ast.IndexExpr:
+		t = g.X
+	case *ast.IndexListExpr:
 		t = g.X
 	}
 	id, ok := t.(*ast.Ident)

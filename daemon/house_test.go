@@ -144,6 +144,7 @@ func rules() []rule {
 		{"clock", checkClock},
 		{"skips", checkSkips},
 		{"words", checkWords},
+		{"named tests", checkNamedTests},
 	}
 }
 

@@ -60,10 +60,10 @@ func (l *ledger) add(e *entry) {
 	l.entries = append(l.entries, e)
 }
 
-// TestKills cuts the daemon's power at any moment, again and again, and compares
-// what is left with a ledger of everything that was acknowledged. Lose an
-// acknowledged enrollment, revocation or reset is what must never happen.
-func TestKills(t *testing.T) {
+// TestNeverLosesWhatWasAcknowledged cuts the daemon's power at any moment, again and
+// again, and compares what is left with a ledger of everything that was acknowledged:
+// no enrollment, revocation or reset of it may be lost.
+func TestNeverLosesWhatWasAcknowledged(t *testing.T) {
 	t.Parallel()
 	rounds := 20
 	if n, err := strconv.Atoi(os.Getenv("SALLYPORT_KILLS")); err == nil {
