@@ -141,6 +141,9 @@ func say(t *testing.T, path, request string) (int, string) {
 	if resp.Header.Get("Cache-Control") != "no-store" || resp.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%q: headers %v", request, resp.Header)
 	}
+	if later := resp.StatusCode == 429 || resp.StatusCode == 503; later != (resp.Header.Get("Retry-After") != "") {
+		t.Errorf("%q: %d, headers %v", request, resp.StatusCode, resp.Header)
+	}
 	return resp.StatusCode, strings.TrimSpace(string(b))
 }
 

@@ -185,8 +185,8 @@ func TestVerdictsOnTheWire(t *testing.T) {
 			if want == 200 {
 				want = 204
 			}
-			if resp.StatusCode != want {
-				t.Errorf("/v1/auth said %d, want %d", resp.StatusCode, want)
+			if resp.StatusCode != want || resp.Header.Get("Retry-After") != c.retry {
+				t.Errorf("/v1/auth said %d, Retry-After %q, want %d, %q", resp.StatusCode, resp.Header.Get("Retry-After"), want, c.retry)
 			}
 		})
 	}
@@ -286,6 +286,9 @@ func TestWhoMayAskWhat(t *testing.T) {
 			}
 			if c.status == 405 && resp.Header.Get("Allow") == "" {
 				t.Error("no Allow header")
+			}
+			if c.status == 503 && resp.Header.Get("Retry-After") == "" {
+				t.Error("no Retry-After header")
 			}
 		})
 	}
