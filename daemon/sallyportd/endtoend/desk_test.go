@@ -8,19 +8,23 @@ import (
 	"time"
 )
 
-// given: given VARIABLE takes the one-time code out of what "code --json" printed.
+// given: given VARIABLE takes the one-time code out of what "code --json" printed, or
+// the app password out of what "app-password --json" did.
 func (st *story) given(args []string) (string, error) {
 	if err := arity(args, 1, 1); err != nil {
 		return "", err
 	}
-	var done struct{ Code string }
+	var done struct {
+		Code string
+		App  string `json:"app_password"`
+	}
 	if err := json.Unmarshal([]byte(st.ts.ReadFile("stdout")), &done); err != nil {
 		return "", fmt.Errorf("reading what was printed: %w", err)
 	}
-	if done.Code == "" {
+	if done.Code+done.App == "" {
 		return "", fmt.Errorf("no code was given out")
 	}
-	st.ts.Setenv(args[0], done.Code)
+	st.ts.Setenv(args[0], done.Code+done.App)
 	return "", nil
 }
 
