@@ -36,7 +36,7 @@ func (l *ledger) answered(q question, a answer) {
 		frontEnd, agent = "http", q.program()
 	}
 	l.checks[check{q.service, frontEnd, a.verdict}]++
-	if a.leave == "" && q.wire == "saslauthd" && q.service == "web" && a.verdict == "accept" {
+	if a.leave == "" && q.wire != "check" && q.service == "web" && a.verdict == "accept" {
 		a.leave = "exempt" // there is no word for it, and nobody else gets in without a code
 	}
 	if a.leave != "" {
@@ -49,6 +49,13 @@ func (l *ledger) answered(q question, a answer) {
 		}
 		l.normal[who][q.name] = true
 	}
+}
+
+// sofar are the answers since the daemon's start, as they are now.
+func (l *ledger) sofar() map[check]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.checks)
 }
 
 // did enters acts of which the audit has an event each.
