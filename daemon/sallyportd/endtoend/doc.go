@@ -2,7 +2,8 @@
 // and drive them only from outside, through sockets, the page and commands, with
 // real plugin processes and a real slapd. They know nothing of how the house is
 // built, so they would hold for a rewrite; but for app passwords of long ago,
-// which no test can wait for.
+// which no test can wait for, and the stories of testdata/damage, in which somebody
+// has the disk.
 //
 // The stories are in testdata/script, one file each, to be read aloud; the walks
 // in a real browser, each in both languages, with scripts and without, the rounds

@@ -2,6 +2,7 @@ package endtoend
 
 import (
 	"bytes"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -96,6 +97,31 @@ func looseBelow(dir string) (loose []string, err error) {
 	return loose, err
 }
 
+// lean wants programs that need no other file, and hold no names for debuggers.
+func (b *builder) lean(dir string) {
+	b.t.Helper()
+	programs, err := os.ReadDir(dir)
+	b.must("looking at what was built", err)
+	if len(programs) < 6 {
+		b.t.Errorf("only %d programs were built", len(programs))
+	}
+	for _, p := range programs {
+		f, err := elf.Open(filepath.Join(dir, p.Name()))
+		b.must("reading a program", err)
+		for _, s := range f.Progs {
+			if s.Type == elf.PT_INTERP || s.Type == elf.PT_DYNAMIC {
+				b.t.Errorf("%s is not static: it has %s", p.Name(), s.Type)
+			}
+		}
+		for _, name := range []string{".symtab", ".debug_info", ".zdebug_info"} {
+			if f.Section(name) != nil {
+				b.t.Errorf("%s is not stripped: it has %s", p.Name(), name)
+			}
+		}
+		b.must("closing a program", f.Close())
+	}
+}
+
 // try starts the demo of a program in a new folder, asks it one question and
 // stops it.
 func (b *builder) try(program string) {
@@ -135,6 +161,10 @@ func TestMake(t *testing.T) {
 	b.must("looking at what was built", err)
 	if len(loose) > 0 {
 		t.Errorf("others can change what make built: %q", loose)
+	}
+	b.lean(filepath.Join(b.tree, "bin"))
+	if said := b.shell("make -n run"); !strings.HasSuffix(said, "\nbin/sallyportd demo --dir var\n") {
+		t.Errorf("make run would do:\n%s", said)
 	}
 	// The folder of the clone itself is open to its group, which is not make's to
 	// change. The demo says in one sentence what is.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -200,7 +201,11 @@ func (v *visitor) appPassword() {
 	v.says("main", "issued.once")
 	v.expect(".lead", "Thunderbird")
 	secret := v.chromium.read("#app-password")
+	before := v.counted()
 	v.answers(204, secret)
+	if after := v.counted(); after <= before {
+		v.t.Errorf("%s: the metrics count %d app passwords that were let in, and %d before", v.dev.name, after, before)
+	}
 	v.leave("going on", v.finger("a.button.main"))
 	v.look("home")
 	v.expect("main", "Büro")
@@ -214,6 +219,20 @@ func (v *visitor) appPassword() {
 	v.says(".notice", "note.removed")
 	v.look("removed")
 	v.answers(401, secret)
+}
+
+// counted is how many app passwords the metrics say were let in.
+func (v *visitor) counted() int {
+	v.t.Helper()
+	a, err := v.site.metrics().ask(request{method: http.MethodGet, path: "/metrics"})
+	v.must("asking for the metrics", err)
+	_, rest, _ := strings.Cut(a.body, `sallyport_checks_total{front_end="http",reason="ok",service="dav",verdict="accept"} `)
+	number, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return 0 // there is no such line before the first
+	}
+	return n
 }
 
 // strays are programs that still send the normal password, while another is set
