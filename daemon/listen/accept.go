@@ -14,6 +14,8 @@ import (
 const (
 	minBackOff = 5 * time.Millisecond
 	maxBackOff = 250 * time.Millisecond
+	// maxBarred are told at a time that they may not connect.
+	maxBarred = 32
 )
 
 // listener adds to a socket what the kernel does not: a bound, manners when
@@ -24,6 +26,8 @@ type listener struct {
 	allow   atomic.Pointer[Allow]
 	refused func(Peer)
 	logins  logins
+	// barred has a place for each of those who are told so; nil: nobody is.
+	barred chan struct{}
 
 	// path and info are those of the file that Close removes.
 	path string
@@ -84,16 +88,32 @@ func (l *listener) welcome(inner net.Conn) net.Conn {
 	}
 	p.Login = l.logins.of(p.UID)
 	if allow := l.allow.Load(); allow != nil && !allow.Empty() && !allow.Has(p) {
-		inner.Close()
+		select {
+		case l.barred <- struct{}{}:
+			p.Barred = true
+		default:
+			inner.Close()
+		}
 		if l.refused != nil {
 			l.refused(p)
 		}
-		return nil
+		if !p.Barred {
+			return nil
+		}
 	}
 	c := &conn{Conn: inner, peer: p, ending: ending{born: time.Now()}}
-	c.release = func() { l.forget(c); <-l.slots }
+	c.release = func() { l.leave(c) }
 	l.note(c)
 	return c
+}
+
+// leave gives back the places that a connection had.
+func (l *listener) leave(c *conn) {
+	l.forget(c)
+	if c.peer.Barred {
+		<-l.barred
+	}
+	<-l.slots
 }
 
 // Admit changes who may connect to a socket that Unix has opened; an empty list

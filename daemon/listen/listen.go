@@ -58,7 +58,10 @@ type Config struct {
 	// queue. 0 means 12,000, or three quarters of the descriptors that the
 	// process may have, whichever is less.
 	MaxConns int
-	// Refused, if set, hears of every peer that was sent away at accept.
+	// Tell lets in a few of those who may not connect, with Barred in their Peer, so
+	// that they can be told. Whoever serves such a socket must refuse them.
+	Tell bool
+	// Refused, if set, hears of every peer that may not connect.
 	Refused func(Peer)
 }
 
@@ -97,6 +100,9 @@ func over(inner net.Listener, cfg Config) (*listener, error) {
 	l := &listener{
 		Listener: inner, slots: make(chan struct{}, connLimit(cfg.MaxConns)), done: make(chan struct{}),
 		refused: cfg.Refused,
+	}
+	if cfg.Tell {
+		l.barred = make(chan struct{}, maxBarred)
 	}
 	Admit(l, allow)
 	return l, nil

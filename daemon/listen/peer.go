@@ -23,6 +23,9 @@ type Peer struct {
 	account.Peer
 	// Groups are its supplementary groups.
 	Groups []int
+	// Barred says that it may not connect, and is here to be told so; see
+	// Config.Tell.
+	Barred bool
 }
 
 func tcpPeer() Peer { return Peer{Peer: account.Peer{UID: -1, GID: -1, PID: -1}} }

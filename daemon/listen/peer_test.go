@@ -116,6 +116,50 @@ func TestOnlyAllowedPeersAreLetIn(t *testing.T) {
 	}
 }
 
+// Where it is wanted, a few of those who may not connect are let in to be told so;
+// each place is free again when its connection ends, and more find theirs closed.
+func TestWhoMayNotConnectCanBeTold(t *testing.T) {
+	const places = 32
+	path := filepath.Join(folder(t), "s")
+	refused := make(chan listen.Peer, 4*places)
+	l := open(t, listen.Config{Path: path, Allow: []string{"1000000000"}, Tell: true, Refused: func(p listen.Peer) { refused <- p }})
+	told := make(chan net.Conn, 2*places)
+	go func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			if p, ok := listen.PeerOfConn(c); !ok || !p.Barred || p.UID != os.Getuid() {
+				t.Errorf("let in %+v", p)
+			}
+			told <- c
+		}
+	}()
+	dial := func() net.Conn {
+		c, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		<-refused
+		return c
+	}
+	for range places {
+		dial()
+	}
+	over := dial()
+	if _, err := over.Read(make([]byte, 1)); err == nil || len(told) != places {
+		t.Errorf("%d are told at a time, and one more reads %v", len(told), err)
+	}
+	(<-told).Close()
+	dial()
+	for range places {
+		select {
+		case c := <-told:
+			c.Close()
+		case <-time.After(5 * time.Second):
+			t.Fatal("a place that was left is not free")
+		}
+	}
+}
+
 func TestManyGroupsAreRead(t *testing.T) {
 	needRoot(t, "connect with other groups")
 	groups := make([]uint32, 200)

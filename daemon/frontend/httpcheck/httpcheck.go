@@ -142,6 +142,10 @@ func Server(h http.Handler, log *slog.Logger) *http.Server {
 
 // ServeHTTP routes by hand: there are few places, and this is the hot path.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p, ok := listen.PeerOf(r.Context()); ok && p.Barred {
+		h.bar(w)
+		return
+	}
 	if h.Browsers != nil && h.Browsers.Serve(w, r) {
 		return
 	}

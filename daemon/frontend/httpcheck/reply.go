@@ -122,6 +122,14 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	h.blame(w, err)
 }
 
+// bar tells a program that may not ask here, whatever it asked. The listener has
+// told the log.
+func (h *handler) bar(w http.ResponseWriter) {
+	w.Header()["Connection"] = []string{"close"}
+	send(w, http.StatusForbidden, reply{Verdict: factor.Deny.String(), Reason: account.NotAllowed,
+		Text: h.Text(account.NotAllowed), Error: "this program may not ask on this socket"})
+}
+
 // blame answers a request that never reached the checker. Others that wait
 // behind it on the connection are none the worse.
 func (h *handler) blame(w http.ResponseWriter, err error) {

@@ -45,7 +45,7 @@ func (h *House) buildFrontEnds(context.Context) (err error) {
 		var socket net.Listener
 		if err == nil {
 			socket, err = listening(given, listen.Config{
-				Path: l.Path, Mode: fs.FileMode(l.Mode), Group: l.Group, Allow: l.Allow, Refused: h.refusedPeer(l.Protocol),
+				Path: l.Path, Mode: fs.FileMode(l.Mode), Group: l.Group, Allow: l.Allow, Tell: l.Protocol == "http", Refused: h.refusedPeer(l.Protocol),
 			})
 		}
 		if err != nil {
