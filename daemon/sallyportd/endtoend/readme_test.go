@@ -117,7 +117,7 @@ func TestDocsPointSomewhere(t *testing.T) {
 	if err != nil || len(docs) == 0 {
 		t.Fatalf("no docs: %v", err)
 	}
-	link := regexp.MustCompile(`\]\(([^)#]+)\)`)
+	link := regexp.MustCompile(`(?:\]\(| src=")([^)#"]+)[)"]`)
 	file := regexp.MustCompile("`((?:daemon|plugins|enrollweb|contrib|configs)/[a-zA-Z0-9_./-]+)`")
 	for _, doc := range append(docs, filepath.Join(root, "README.md")) {
 		text, err := os.ReadFile(doc)
