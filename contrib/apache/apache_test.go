@@ -38,27 +38,39 @@ const modules = "mpm_prefork authn_core authz_core authz_user auth_basic authnz_
 
 func folders(s *servertest.Site) string { return s.Dir + "/srv/files" }
 
-// start runs Apache with the recipe, where alice, bert and müller have a folder.
-// More is further text of the global config.
-func start(t *testing.T, more string) (*servertest.Site, string) {
+// site is what Apache asks, and the folders of alice, bert and müller.
+func site(t *testing.T) *servertest.Site {
 	t.Helper()
 	run.NeedRoot(t)
-	apache := run.Need(t, "apache2", "apache2 libapache2-mod-authnz-external")
 	needModule(t, "mod_authnz_external", "libapache2-mod-authnz-external")
 	s := servertest.Start(t, servertest.Options{Recipe: "sallyport.toml"})
-	dir, address := s.Dir+"/apache", fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
-	run.Own(t, dir, "www-data")
 	for _, name := range []string{"alice", "bert", "müller"} {
-		run.Own(t, folders(s)+"/"+name, "www-data")
-		run.Write(t, folders(s)+"/"+name+"/of-"+name+".txt", "belongs to "+name, 0o644)
+		fill(t, s, name)
 	}
+	return s
+}
+
+// fill makes the folder of a person, and the file in it.
+func fill(t *testing.T, s *servertest.Site, name string) {
+	t.Helper()
+	run.Own(t, folders(s)+"/"+name, "www-data")
+	run.Write(t, folders(s)+"/"+name+"/of-"+name+".txt", "belongs to "+name, 0o644)
+}
+
+// start runs Apache with the recipe, with its own files in a folder of that name,
+// and returns where it listens. More is further text of the global config.
+func start(t *testing.T, s *servertest.Site, name, more string) string {
+	t.Helper()
+	apache := run.Need(t, "apache2", "apache2 libapache2-mod-authnz-external")
+	dir, address := s.Dir+"/"+name, fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+	run.Own(t, dir, "www-data")
 	var load strings.Builder
 	for _, m := range strings.Fields(modules) {
 		fmt.Fprintf(&load, "LoadModule %[1]s_module /usr/lib/apache2/modules/mod_%[1]s.so\n", m)
 	}
-	site := run.Config(t, "files.conf", "127.0.0.1:8013", address, "/srv/files", folders(s),
+	files := run.Config(t, "files.conf", "127.0.0.1:8013", address, "/srv/files", folders(s),
 		"/usr/bin/sallyport-check", s.Bin+"/sallyport-check", "/run/sallyport/check.sock", s.HTTP)
-	run.Write(t, dir+"/httpd.conf", load.String()+fmt.Sprintf(rest, dir, address)+more+site, 0o644)
+	run.Write(t, dir+"/httpd.conf", load.String()+fmt.Sprintf(rest, dir, address)+more+files, 0o644)
 	if said, err := run.Run(run.Command{Path: apache, Args: []string{"-f", dir + "/httpd.conf", "-t"}}); err != nil {
 		t.Fatalf("Apache does not like the config: %v\n%s", err, said)
 	}
@@ -71,7 +83,7 @@ func start(t *testing.T, more string) (*servertest.Site, string) {
 	if err := run.Listening(address); err != nil {
 		t.Fatal(err)
 	}
-	return s, address
+	return address
 }
 
 // needModule skips a test without a module of Apache, or fails it if CI=true is
@@ -89,8 +101,15 @@ func needModule(t *testing.T, module, debian string) {
 }
 
 func TestApache(t *testing.T) {
-	s, address := start(t, "")
+	s := site(t)
+	address := start(t, s, "apache", "")
 	dav := davtest.Server{URL: "http://" + address}
+	t.Run("no client is believed", func(t *testing.T) { believesNoClient(t, s, address) })
+	t.Run("refusals do not spread", func(t *testing.T) { refusalsDoNotSpread(t, s, address) })
+	t.Run("umlauts", func(t *testing.T) { umlauts(t, s, dav) })
+	t.Run("nothing leaves the folder", func(t *testing.T) { nothingLeavesTheFolder(t, s, address) })
+	t.Run("uploads are data", func(t *testing.T) { uploadsAreData(t, s) })
+	t.Run("a restart is waited out", func(t *testing.T) { restartIsWaitedOut(t, s, dav) })
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Apache 2.4 files", Mechanism: "mod_authnz_external, sallyport-check", Client: "cadaver",
 		// The folder is alice's, however she is called at the moment.
@@ -99,7 +118,8 @@ func TestApache(t *testing.T) {
 		Foreign: func(l servertest.Login, owner string) (string, error) {
 			return dav.Status(l, "PROPFIND", "/"+owner+"/of-"+owner+".txt")
 		},
-		OK: "207", Refused: "401", Outage: "401", Address: "127.0.0.1",
+		OK: "207", Refused: "401", Outage: "401", Address: "127.0.0.1", Waits: true,
 		Note: "a restart of sallyport of less than 4 seconds is waited out; needs `mpm_prefork`",
 	})
+	dav.Revoked(t, s, "bert", "/bert/")
 }

@@ -23,8 +23,7 @@ func login(s *servertest.Site, name string) servertest.Login {
 	return servertest.Login{Name: name, Password: s.Person(name).App}
 }
 
-func TestApacheBelievesNoClient(t *testing.T) {
-	s, address := start(t, "")
+func believesNoClient(t *testing.T, s *servertest.Site, address string) {
 	dav := davtest.Server{URL: "http://" + address}
 	dav.Forge(t, s, davtest.Places{Own: "/alice/of-alice.txt", Foreign: "/bert/of-bert.txt"})
 	// Carla has no folder, and cannot make one; nobody takes his own away.
@@ -43,14 +42,12 @@ func TestApacheBelievesNoClient(t *testing.T) {
 	if _, err := os.Stat(folders(s) + "/alice"); err != nil {
 		t.Errorf("one's own folder: %v", err)
 	}
-	dav.Revoked(t, s, "/alice/")
+	fill(t, s, "alice") // it is empty now
 }
 
-// TestARestartIsWaitedOut: who asks while the daemon is away for a moment is
-// kept waiting, and let in.
-func TestARestartIsWaitedOut(t *testing.T) {
-	s, address := start(t, "")
-	dav := davtest.Server{URL: "http://" + address}
+// restartIsWaitedOut: who asks while the daemon is away for a moment is kept
+// waiting, and let in.
+func restartIsWaitedOut(t *testing.T, s *servertest.Site, dav davtest.Server) {
 	type told struct {
 		status string
 		err    error
@@ -89,10 +86,9 @@ func helperRuns(s *servertest.Site) error {
 	return fmt.Errorf("nobody asks at %s", s.HTTP)
 }
 
-// TestRefusalsDoNotSpread: with the event MPM the module kills, one time in
-// twenty, the program that judges the request after a refused one.
-func TestRefusalsDoNotSpread(t *testing.T) {
-	s, address := start(t, "")
+// refusalsDoNotSpread: with the event MPM the module kills, one time in twenty,
+// the program that judges the request after a refused one.
+func refusalsDoNotSpread(t *testing.T, s *servertest.Site, address string) {
 	for i := range 100 {
 		if status, _ := raw(t, s, address, "GET", "/bert/of-bert.txt", "\r\n"); status != http.StatusUnauthorized {
 			t.Fatalf("bert's, time %d: told %d", i, status)
@@ -103,11 +99,9 @@ func TestRefusalsDoNotSpread(t *testing.T) {
 	}
 }
 
-// TestUmlauts: to Apache a login is bytes, and the folder is called as the
-// directory calls the person, in UTF-8.
-func TestUmlauts(t *testing.T) {
-	s, address := start(t, "")
-	dav := davtest.Server{URL: "http://" + address}
+// umlauts: to Apache a login is bytes, and the folder is called as the directory
+// calls the person, in UTF-8.
+func umlauts(t *testing.T, s *servertest.Site, dav davtest.Server) {
 	if err := dav.Cadaver(t, login(s, "müller"), "/m%C3%BCller/"); err != nil {
 		t.Errorf("müller did not get through: %v", err)
 	}
@@ -125,11 +119,10 @@ func TestUmlauts(t *testing.T) {
 	}
 }
 
-// TestNothingLeavesTheFolder asks for every spelling of "the folder above" in
-// the address and in the destination, and then looks whether anything outside
-// of alice's folder has changed, or came out.
-func TestNothingLeavesTheFolder(t *testing.T) {
-	s, address := start(t, "")
+// nothingLeavesTheFolder asks for every spelling of "the folder above" in the
+// address and in the destination, and then looks whether anything outside of
+// alice's folder has changed, or came out.
+func nothingLeavesTheFolder(t *testing.T, s *servertest.Site, address string) {
 	const nobodys = "belongs to nobody"
 	run.Write(t, s.Dir+"/srv/secret.txt", nobodys, 0o644)
 	// Whatever stops an escape, it is not the rights of the files.
@@ -182,6 +175,9 @@ func TestNothingLeavesTheFolder(t *testing.T) {
 		if status, body := ask(method, "/alice/of-alice.txt", "Destination: http://"+address+"/alice/"+method+"\r\n\r\n"); status != http.StatusCreated {
 			t.Errorf("%s in one's own: told %d %s", method, status, body)
 		}
+	}
+	if status, body := ask("MOVE", "/alice/MOVE", "Destination: http://"+address+"/alice/of-alice.txt\r\n\r\n"); status != http.StatusCreated {
+		t.Errorf("back to where it was: told %d %s", status, body)
 	}
 }
 
@@ -252,11 +248,11 @@ func outside(t *testing.T, s *servertest.Site) map[string]string {
 	return found
 }
 
-// TestUploadsAreData: what looks like a script, or like Apache's own settings,
-// comes back as it was uploaded, on an Apache that runs scripts elsewhere.
-func TestUploadsAreData(t *testing.T) {
+// uploadsAreData: what looks like a script, or like Apache's own settings, comes
+// back as it was uploaded, on an Apache that runs scripts elsewhere.
+func uploadsAreData(t *testing.T, s *servertest.Site) {
 	needModule(t, "libphp8.2", "libapache2-mod-php8.2")
-	s, address := start(t, `LoadModule php_module /usr/lib/apache2/modules/libphp8.2.so
+	address := start(t, s, "scripts", `LoadModule php_module /usr/lib/apache2/modules/libphp8.2.so
 LoadModule negotiation_module /usr/lib/apache2/modules/mod_negotiation.so
 LoadModule include_module /usr/lib/apache2/modules/mod_include.so
 <FilesMatch "\.php$">

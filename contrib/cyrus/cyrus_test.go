@@ -104,7 +104,8 @@ func TestCyrus(t *testing.T) {
 	run.NeedRoot(t)
 	run.Need(t, "vdirsyncer", "vdirsyncer")
 	s := servertest.Start(t, servertest.Options{Recipe: "sallyport.toml"})
-	_, http := start(t, s)
+	imap, http := start(t, s)
+	t.Run("mail", func(t *testing.T) { mail(t, s, imap) })
 	dav := davtest.Server{URL: "http://" + http, Calendars: "/dav/calendars/user/%s/", Contacts: "/dav/addressbooks/user/%s/"}
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Cyrus 3.6", Mechanism: "saslauthd socket", Client: "vdirsyncer",
@@ -116,22 +117,12 @@ func TestCyrus(t *testing.T) {
 		OK: "207", Refused: "401", Outage: "500", Canonical: true,
 		Note: "Cyrus itself writes logins in small letters; a login with an @ needs its virtual domains",
 	})
+	// Cyrus gives each connection a process, which asks again for each request.
+	dav.Revoked(t, s, "bert", "/dav/principals/")
 }
 
-// TestAnOpenConnection: Cyrus gives each connection a process, which asks again
-// for each request.
-func TestAnOpenConnection(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Recipe: "sallyport.toml"})
-	_, http := start(t, s)
-	davtest.Server{URL: "http://" + http}.Revoked(t, s, "/dav/principals/")
-}
-
-// The mail side asks over the same socket, by another word for the service.
-func TestMail(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Recipe: "sallyport.toml"})
-	imap, _ := start(t, s)
+// mail: that side asks over the same socket, by another word for the service.
+func mail(t *testing.T, s *servertest.Site, imap string) {
 	alice := s.Person("alice")
 	for name, c := range map[string]struct {
 		password string

@@ -12,9 +12,8 @@ import (
 
 const adminPassword = "of-the-database"
 
-// start runs PostgreSQL, php-fpm and nginx with the recipe. The pairs are
-// further changes to nginx's file.
-func start(t *testing.T, oldnew ...string) (*servertest.Site, davtest.Server) {
+// start runs PostgreSQL and php-fpm with the recipe.
+func start(t *testing.T) *servertest.Site {
 	t.Helper()
 	run.NeedRoot(t)
 	fpm := run.Need(t, "php-fpm8.2", "php-fpm davical postgresql")
@@ -26,7 +25,7 @@ func start(t *testing.T, oldnew ...string) (*servertest.Site, davtest.Server) {
 	// This machine has no user davical.
 	run.Write(t, listen, run.Config(t, "sallyport.toml", `allow = ["davical", `, `allow = ["www-data", `, `group = "davical"`, `group = "www-data"`), 0o644)
 	s := servertest.Start(t, servertest.Options{Recipe: listen})
-	dir, address := s.Dir+"/davical", fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+	dir := s.Dir + "/davical"
 	run.Own(t, dir, "www-data")
 	database(t, s.Dir+"/pg")
 	link := s.Dir + "/sallyport-check-pipe"
@@ -48,8 +47,15 @@ func start(t *testing.T, oldnew ...string) (*servertest.Site, davtest.Server) {
 	if err := run.Listening(dir + "/fpm.sock"); err != nil {
 		t.Fatal(err)
 	}
-	davtest.Nginx(t, s, address, run.Config(t, "nginx.conf", append(oldnew, "127.0.0.1:8015", address, "/run/php/davical.sock", dir+"/fpm.sock")...))
-	return s, davtest.Server{URL: "http://" + address + "/caldav.php", Calendars: "/%s/", Contacts: "/%s/"}
+	return s
+}
+
+// front runs nginx with the recipe. The pairs are further changes to its file.
+func front(t *testing.T, s *servertest.Site, oldnew ...string) davtest.Server {
+	t.Helper()
+	address := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+	davtest.Nginx(t, s, address, run.Config(t, "nginx.conf", append(oldnew, "127.0.0.1:8015", address, "/run/php/davical.sock", s.Dir+"/davical/fpm.sock")...))
+	return davtest.Server{URL: "http://" + address + "/caldav.php", Calendars: "/%s/", Contacts: "/%s/"}
 }
 
 // needMounts skips a test where a process may have no view of its own of the
@@ -100,10 +106,19 @@ func database(t *testing.T, dir string) {
 // TestDAViCal: nobody has been there before, so the first login makes the
 // person.
 func TestDAViCal(t *testing.T) {
-	s, dav := start(t)
-	if err := dav.VdirSync(t, servertest.Login{Name: "bert", Password: s.Person("bert").App}); err != nil {
+	s := start(t)
+	t.Run("Digest is closed", func(t *testing.T) { digestIsClosed(t, s) })
+	dav := front(t, s)
+	if err := dav.VdirSync(t, login(s, "bert")); err != nil {
 		t.Fatalf("bert did not get through: %v", err)
 	}
+	for _, name := range []string{"alice", "bert", "müller"} {
+		put(t, s, dav, name)
+	}
+	t.Run("a new person", func(t *testing.T) { newPerson(t, s, dav) })
+	t.Run("umlauts", func(t *testing.T) { umlauts(t, s, dav) })
+	t.Run("no client is believed", func(t *testing.T) { believesNoClient(t, s, dav) })
+	t.Run("a restart is waited out", func(t *testing.T) { restartIsWaitedOut(t, s, dav) })
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "DAViCal 1.1", Mechanism: "pwauth driver, sallyport-check", Client: "vdirsyncer",
 		Sync: dav.Computer(t),
@@ -111,7 +126,8 @@ func TestDAViCal(t *testing.T) {
 		Foreign: func(l servertest.Login, owner string) (string, error) {
 			return dav.Status(l, "PROPFIND", "/"+owner+"/calendar/")
 		},
-		OK: "207", Refused: "401", Outage: "401", Address: "127.0.0.1",
+		OK: "207", Refused: "401", Outage: "401", Address: "127.0.0.1", Waits: true,
 		Note: "a restart of sallyport of less than 4 seconds is waited out",
 	})
+	dav.Revoked(t, s, "bert", "/bert/calendar/")
 }

@@ -59,7 +59,7 @@ func TestDovecot(t *testing.T) {
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Dovecot 2.3", Mechanism: "passdb checkpassword, sallyport-check", Client: "POP3 by hand",
 		Sync: mail.read, Ask: mail.login,
-		OK: "+OK", Refused: "-ERR [AUTH]", Outage: "-ERR [SYS/TEMP]", Address: "127.0.0.1", Canonical: true,
+		OK: "+OK", Refused: "-ERR [AUTH]", Outage: "-ERR [SYS/TEMP]", Address: "127.0.0.1", Canonical: true, Waits: true,
 	})
 }
 

@@ -9,9 +9,8 @@ import (
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
 
-// TestEachRequestIsAskedOnce: no cache answers, and no module asks twice.
-func TestEachRequestIsAskedOnce(t *testing.T) {
-	s, dav := withPAM(t)
+// askedOnce: no cache answers, and no module asks twice.
+func askedOnce(t *testing.T, s *servertest.Site, dav *server) {
 	alice := servertest.Login{Name: "alice", Password: s.Person("alice").App}
 	const requests = 4
 	for range requests {
@@ -33,9 +32,11 @@ func TestEachRequestIsAskedOnce(t *testing.T) {
 
 // TestWhatTheCacheWouldDo: the README warns of it, even of an empty one.
 func TestWhatTheCacheWouldDo(t *testing.T) {
+	t.Parallel()
 	auth := t.TempDir() + "/auth-pam.conf"
 	run.Write(t, auth, run.Config(t, "auth-pam.conf")+"auth.cache = ()\n", 0o644)
-	s, dav := withAuth(t, auth)
+	s, pam := withPAM(t)
+	dav := start(t, s, auth, pam)
 	client := dav.Keep(t, servertest.Login{Name: "alice", Password: s.Person("alice").App})
 	client.Expect(t, "/alice/", http.StatusMultiStatus, false)
 	s.Revoke("alice")

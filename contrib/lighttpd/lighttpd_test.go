@@ -33,9 +33,13 @@ func start(t *testing.T, s *servertest.Site, auth string, bind map[string]string
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, address := s.Dir+"/lighttpd", fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+	dir, err := os.MkdirTemp(s.Dir, "lighttpd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
 	run.Own(t, dir, "www-data")
-	run.Write(t, s.Dir+"/lighttpd.conf", fmt.Sprintf(`server.modules = ( "mod_access" )
+	run.Write(t, dir+"/lighttpd.conf", fmt.Sprintf(`server.modules = ( "mod_access" )
 server.username = "www-data"
 server.groupname = "www-data"
 server.bind = "127.0.0.1"
@@ -75,13 +79,10 @@ func files(t *testing.T, s *servertest.Site) {
 
 func folders(s *servertest.Site) string { return s.Dir + "/srv/files" }
 
-// withPAM runs the recipe as it is: with our module.
-func withPAM(t *testing.T) (*servertest.Site, *server) { return withAuth(t, "auth-pam.conf") }
-
-// withAuth is the same with another file in place of auth-pam.conf.
-func withAuth(t *testing.T, auth string) (*servertest.Site, *server) {
+// withPAM is a site for the recipe as it is, with our module, and what start is to
+// bind for it.
+func withPAM(t *testing.T) (*servertest.Site, map[string]string) {
 	t.Helper()
-	t.Parallel() // lighttpd takes a second for each refusal
 	run.NeedRoot(t)
 	if _, err := os.Stat("/usr/lib/lighttpd/mod_authn_pam.so"); err != nil {
 		lacks(t, "lighttpd-mod-authn-pam")
@@ -91,7 +92,7 @@ func withAuth(t *testing.T, auth string) (*servertest.Site, *server) {
 	run.Write(t, s.Dir+"/pam.d/lighttpd", run.Config(t, "pam.conf", "pam_sallyport.so service=files uid=sallyport",
 		module(t, s)+" socket="+s.HTTP+" service=files uid=root", "account  required  pam_sallyport.so", "account  required  "+s.Dir+"/pam/pam_sallyport.so"), 0o644)
 	run.Write(t, s.Dir+"/pam.d/other", "auth required pam_deny.so\naccount required pam_deny.so\n", 0o644)
-	return s, start(t, s, auth, map[string]string{"/etc/pam.d": s.Dir + "/pam.d"})
+	return s, map[string]string{"/etc/pam.d": s.Dir + "/pam.d"}
 }
 
 // module builds the PAM module.
@@ -128,7 +129,15 @@ func recipe(t *testing.T, toml string) string {
 }
 
 func TestPAM(t *testing.T) {
-	s, dav := withPAM(t)
+	t.Parallel() // lighttpd takes a second for each refusal
+	s, pam := withPAM(t)
+	dav := start(t, s, "auth-pam.conf", pam)
+	t.Run("each request is asked about once", func(t *testing.T) { askedOnce(t, s, dav) })
+	t.Run("nothing leaves the folder", func(t *testing.T) { nothingLeavesTheFolder(t, s, dav) })
+	t.Run("everybody's own", func(t *testing.T) { everybodysOwn(t, s, dav) })
+	t.Run("no client is believed", func(t *testing.T) {
+		dav.Forge(t, s, davtest.Places{Own: "/alice/of-alice.txt", Foreign: "/bert/of-bert.txt", Get: true})
+	})
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "lighttpd 1.4.69 files", Mechanism: "mod_authn_pam, pam_sallyport", Client: "cadaver",
 		Sync: func(l servertest.Login) error { return dav.Cadaver(t, l, "/alice/") },
@@ -139,4 +148,6 @@ func TestPAM(t *testing.T) {
 		OK: "207", Refused: "401", Outage: "401", Address: "127.0.0.1",
 		Note: "serves nobody else while it asks",
 	})
+	dav.Revoked(t, s, "bert", "/bert/")
+	t.Run("silence", func(t *testing.T) { silence(t, s, dav) })
 }

@@ -10,11 +10,10 @@ import (
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
 
-// TestSilence: somebody listens at the socket who never answers. The module gives
-// up after four seconds, and until then lighttpd serves nobody else: the README
-// says so.
-func TestSilence(t *testing.T) {
-	s, dav := withPAM(t)
+// silence: somebody listens at the socket who never answers. The module gives up
+// after four seconds, and until then lighttpd serves nobody else: the README says
+// so. The daemon is away in the end.
+func silence(t *testing.T, s *servertest.Site, dav *server) {
 	s.Stop()
 	_ = os.Remove(s.HTTP)
 	l, err := net.Listen("unix", s.HTTP)

@@ -13,17 +13,14 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/contrib/servertest"
-	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
 
-// TestConnectionsToTheCheckAreKept: 200 uploads, each over a connection of its
-// own, are asked about over very few. A check that announced the body would be
-// answered and then cut.
-func TestConnectionsToTheCheckAreKept(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
+// connectionsAreKept: 200 uploads, each over a connection of its own, are asked
+// about over very few. A check that announced the body would be answered and then
+// cut.
+func connectionsAreKept(t *testing.T, s *servertest.Site) {
 	relay := listenIn(t, s.HTTP)
-	f := front{Recipe: "files.conf", Check: relay.path, Moved: files(t, s)}
+	f := front{Recipe: "files.conf", Check: relay.path, Moved: moved(t, s)}
 	url, alice := f.start(t, s), s.Person("alice")
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	const requests = 200
@@ -86,12 +83,10 @@ func listenIn(t *testing.T, target string) *relay {
 	return r
 }
 
-// TestManyHeaders: a request with 60 KiB of headers is nginx's to refuse; where
-// nginx is told to take it, the check is not bothered with it, although with
-// twice as much it would be too much for the daemon.
-func TestManyHeaders(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
+// manyHeaders: a request with 60 KiB of headers is nginx's to refuse; where nginx
+// is told to take it, the check is not bothered with it, although with twice as
+// much it would be too much for the daemon.
+func manyHeaders(t *testing.T, s *servertest.Site) {
 	for _, c := range []struct {
 		name, http string
 		kib, want  int
@@ -101,7 +96,7 @@ func TestManyHeaders(t *testing.T) {
 		{"with very large buffers", "large_client_header_buffers 32 8k;", 120, http.StatusOK},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			url, alice := front{Recipe: "files.conf", HTTP: c.http, Moved: files(t, s)}.start(t, s), s.Person("alice")
+			url, alice := front{Recipe: "files.conf", HTTP: c.http, Moved: moved(t, s)}.start(t, s), s.Person("alice")
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/", nil)
 			if err != nil {
 				t.Fatal(err)
@@ -110,7 +105,7 @@ func TestManyHeaders(t *testing.T) {
 			for i := range c.kib / 4 {
 				req.Header.Set(fmt.Sprintf("X-Long-%d", i), strings.Repeat("x", 4<<10))
 			}
-			before := len(s.Tries())
+			before := s.Metric(t, "sallyport_checks_total")
 			res, err := http.DefaultClient.Do(req)
 			if err != nil {
 				t.Fatal(err)
@@ -119,19 +114,17 @@ func TestManyHeaders(t *testing.T) {
 			if res.StatusCode != c.want {
 				t.Errorf("told %d, want %d", res.StatusCode, c.want)
 			}
-			if asked := len(s.Tries()) > before; asked && c.want != http.StatusOK {
+			if asked := s.Metric(t, "sallyport_checks_total") > before; asked && c.want != http.StatusOK {
 				t.Error("the check was asked")
 			}
 		})
 	}
 }
 
-// TestUploadsDoNotHang: the check is asked about an upload without its body, of
-// known length or not, let in or refused.
-func TestUploadsDoNotHang(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
-	url, alice := front{Recipe: "files.conf", Moved: files(t, s)}.start(t, s), s.Person("alice")
+// uploadsDoNotHang: the check is asked about an upload without its body, of known
+// length or not, let in or refused.
+func uploadsDoNotHang(t *testing.T, s *servertest.Site, url string) {
+	alice := s.Person("alice")
 	body := bytes.Repeat([]byte("two doors "), 400_000)
 	client := http.Client{Timeout: 4 * time.Second}
 	for _, c := range []struct {
@@ -172,29 +165,24 @@ func TestUploadsDoNotHang(t *testing.T) {
 	}
 }
 
-// TestOutagesAreLater: whatever keeps the daemon from a yes or a no, the client
-// is told to come back.
-func TestOutagesAreLater(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
-	urls := []string{radicale(t, s, front{}).URL, front{Recipe: "files.conf", Moved: files(t, s)}.start(t, s), xandikos(t, s).URL}
+// outagesAreLater: whatever keeps the daemon from a yes or a no, the client is told
+// to come back. Directory and daemon are away in the end.
+func outagesAreLater(t *testing.T, s *servertest.Site, url string) {
 	s.Directory().Kill()
 	for _, outage := range []string{"no directory", "no daemon"} {
-		for _, url := range urls {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			// Nobody has asked for Carla yet, so she is in no memory.
-			req.SetBasicAuth("carla", s.Person("carla").App)
-			res, err := http.DefaultClient.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = res.Body.Close()
-			if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") != "30" {
-				t.Errorf("%s: told %d, %v", outage, res.StatusCode, res.Header)
-			}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Nobody has asked this daemon for Carla yet, so she is in no memory.
+		req.SetBasicAuth("carla", s.Person("carla").App)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") != "30" {
+			t.Errorf("%s: told %d, %v", outage, res.StatusCode, res.Header)
 		}
 		s.Stop()
 	}

@@ -22,7 +22,14 @@ import (
 func TestFiles(t *testing.T) {
 	run.NeedRoot(t)
 	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
-	dav := davtest.Server{URL: front{Recipe: "files.conf", Moved: files(t, s)}.start(t, s)}
+	files(t, s)
+	pairs := moved(t, s)
+	dav := davtest.Server{URL: front{Recipe: "files.conf", Moved: pairs}.start(t, s)}
+	t.Run("no client is believed", func(t *testing.T) { filesBelieveNoClient(t, s, dav) })
+	t.Run("nothing leaves the folder", func(t *testing.T) { nothingLeavesTheFolder(t, s, pairs[1]) })
+	t.Run("uploads do not hang", func(t *testing.T) { uploadsDoNotHang(t, s, dav.URL) })
+	t.Run("connections to the check are kept", func(t *testing.T) { connectionsAreKept(t, s) })
+	t.Run("many headers", func(t *testing.T) { manyHeaders(t, s) })
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "nginx files", Mechanism: "nginx auth_request", Client: "cadaver",
 		Sync: func(l servertest.Login) error { return dav.Cadaver(t, l, "/") },
@@ -33,12 +40,11 @@ func TestFiles(t *testing.T) {
 		OK: "207", Refused: "401", Outage: "503", Address: "127.0.0.1", Canonical: true,
 		Note: "no locks",
 	})
+	dav.Revoked(t, s, "bert", "/")
+	t.Run("outages are later", func(t *testing.T) { outagesAreLater(t, s, dav.URL) })
 }
 
-func TestFilesBelieveNoClient(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
-	dav := davtest.Server{URL: front{Recipe: "files.conf", Moved: files(t, s)}.start(t, s)}
+func filesBelieveNoClient(t *testing.T, s *servertest.Site, dav davtest.Server) {
 	dav.Forge(t, s, davtest.Places{Own: "/of-alice.txt", Foreign: "/of-bert.txt"})
 	miller := s.Person("müller")
 	if err := dav.Cadaver(t, servertest.Login{Name: miller.Name, Password: miller.App}, "/"); err != nil {
@@ -51,18 +57,12 @@ func TestFilesBelieveNoClient(t *testing.T) {
 			t.Errorf("%s without a folder: told %s, %v, want %s", method, got, err, want)
 		}
 	}
-	dav.Revoked(t, s, "/")
 }
 
-// TestNothingLeavesTheFolder asks for every spelling of "the folder above" in
-// the address and in the destination, and then looks whether anything outside
-// of alice's folder has changed, or came out.
-func TestNothingLeavesTheFolder(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
-	moved := files(t, s)
-	address := moved[1]
-	front{Recipe: "files.conf", Moved: moved}.start(t, s)
+// nothingLeavesTheFolder asks for every spelling of "the folder above" in the
+// address and in the destination, and then looks whether anything outside of
+// alice's folder has changed, or came out.
+func nothingLeavesTheFolder(t *testing.T, s *servertest.Site, address string) {
 	alice := s.Person("alice")
 	before := outside(t, s)
 	if len(before) < 4 {
@@ -147,8 +147,8 @@ func raw(t *testing.T, address, request string) (int, string) {
 
 const bertsText, nobodysText = "belongs to bert", "nobody's"
 
-// files makes the folders of the recipe and says where everything is put.
-func files(t *testing.T, s *servertest.Site) []string {
+// files makes the folders of the recipe.
+func files(t *testing.T, s *servertest.Site) {
 	t.Helper()
 	run.Write(t, s.Dir+"/srv/secret.txt", nobodysText, 0o644)
 	run.Own(t, folders(s)+"/.upload", "www-data")
@@ -163,6 +163,11 @@ func files(t *testing.T, s *servertest.Site) []string {
 			t.Fatal(err)
 		}
 	}
+}
+
+// moved says where everything of the recipe is put.
+func moved(t *testing.T, s *servertest.Site) []string {
+	t.Helper()
 	return []string{"127.0.0.1:8010", loopback(t), "/srv/files", folders(s)}
 }
 

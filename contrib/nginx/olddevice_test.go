@@ -6,18 +6,18 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sallyport/sallyport/contrib/servertest"
+	"github.com/sallyport/sallyport/contrib/servertest/davtest"
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
 
-// A calendar program with the old password makes several checks a sync, for
-// ever. That is one wrong secret and not many: nothing is sent to the directory,
+// oldDevice: a calendar program with the old password makes several checks a sync,
+// for ever. That is one wrong secret and not many: nothing is sent to the directory,
 // nobody is locked out, not even at the same address, the log stays short, and
 // owner and support see what it is.
-func TestAnOldDeviceThatNeverGivesUp(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
-	dav := radicale(t, s, front{})
+func oldDevice(t *testing.T, s *servertest.Site, dav davtest.Server) {
 	alice := s.Person("alice")
 	old := servertest.Login{Name: "alice", Password: alice.Password}
 	binds := s.Metric(t, "sallyport_duration_seconds_count", `directory_bind`)
@@ -28,12 +28,22 @@ func TestAnOldDeviceThatNeverGivesUp(t *testing.T) {
 		}
 	}
 	const more = 120 // twice what an address may get wrong in a minute
+	var all errgroup.Group
+	all.SetLimit(4)
 	for range more {
-		if got, err := dav.Status(old, "PROPFIND", "/alice/"); err != nil || got != "401" {
-			t.Fatalf("told %q, %v", got, err)
-		}
+		all.Go(func() error {
+			got, err := dav.Status(old, "PROPFIND", "/alice/")
+			if err == nil && got != "401" {
+				err = fmt.Errorf("told %q", got)
+			}
+			return err
+		})
 	}
-	err := run.Within(run.Patience, func() error { // written beside the work
+	err := all.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = run.Within(run.Patience, func() error { // written beside the work
 		if seen := s.Metric(t, "sallyport_app_password_required_total", `service="dav"`); seen < more+3 {
 			return fmt.Errorf("%v of the tries are counted", seen)
 		}

@@ -12,6 +12,10 @@ func TestRadicale(t *testing.T) {
 	run.NeedRoot(t)
 	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
 	dav := radicale(t, s, front{})
+	t.Run("an old device that never gives up", func(t *testing.T) { oldDevice(t, s, dav) })
+	t.Run("no client is believed", func(t *testing.T) {
+		dav.Forge(t, s, davtest.Places{Own: "/alice/", Foreign: "/bert/"})
+	})
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Radicale 3.1", Mechanism: "nginx auth_request, header X-Remote-User", Client: "vdirsyncer",
 		Sync: dav.Computer(t),
@@ -22,14 +26,8 @@ func TestRadicale(t *testing.T) {
 		OK: "207", Refused: "401", Outage: "503", Address: "127.0.0.1", Canonical: true,
 		Note: "logins must be ASCII",
 	})
-}
-
-func TestRadicaleBelievesNoClient(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
-	dav := radicale(t, s, front{})
-	dav.Forge(t, s, davtest.Places{Own: "/alice/", Foreign: "/bert/"})
-	dav.Revoked(t, s, "/alice/")
+	dav.Revoked(t, s, "bert", "/bert/")
+	t.Run("outages are later", func(t *testing.T) { outagesAreLater(t, s, dav.URL) })
 }
 
 // radicale runs Radicale behind nginx, and adds the recipe to what the front

@@ -15,6 +15,7 @@ func TestXandikos(t *testing.T) {
 	run.NeedRoot(t)
 	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
 	dav := xandikos(t, s)
+	t.Run("it is one person's", func(t *testing.T) { onePersons(t, s, dav) })
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Xandikos 0.2", Mechanism: "nginx auth_request, an instance for each person", Client: "vdirsyncer",
 		Sync: dav.Computer(t),
@@ -24,12 +25,11 @@ func TestXandikos(t *testing.T) {
 		},
 		OK: "200", Refused: "401", Outage: "503", Address: "127.0.0.1", Canonical: true,
 	})
+	dav.Revoked(t, s, "bert", "/bert/")
+	t.Run("outages are later", func(t *testing.T) { outagesAreLater(t, s, dav.URL) })
 }
 
-func TestXandikosIsOnePersons(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Peers: []string{"www-data"}})
-	dav := xandikos(t, s)
+func onePersons(t *testing.T, s *servertest.Site, dav davtest.Server) {
 	dav.Forge(t, s, davtest.Places{Own: entry("alice"), Foreign: entry("bert"), Get: true})
 	bert := servertest.Login{Name: "bert", Password: s.Person("bert").App}
 	for path, want := range map[string]string{entry("alice"): "404", entry("bert"): "200"} {
@@ -42,7 +42,6 @@ func TestXandikosIsOnePersons(t *testing.T) {
 	if got, err := dav.Status(carla, "PROPFIND", "/"); err != nil || got != "502" {
 		t.Errorf("carla: told %s, %v", got, err)
 	}
-	dav.Revoked(t, s, "/alice/")
 }
 
 // xandikos runs what the unit says, for alice and for bert, behind nginx.

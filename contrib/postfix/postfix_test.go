@@ -88,6 +88,7 @@ func site(t *testing.T, recipe string) (*servertest.Site, mailtest.Server) {
 
 func TestPostfix(t *testing.T) {
 	s, mail := site(t, "")
+	t.Run("the reason reaches the remote user", func(t *testing.T) { reason(t, s, mail) })
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Postfix 3.7", Mechanism: "Dovecot socket", Client: "Go's net/smtp, PLAIN and LOGIN",
 		Sync: mail.Send, Ask: mail.Ask, Foreign: mail.Foreign,
@@ -105,10 +106,9 @@ func TestPostfixOverSaslauthd(t *testing.T) {
 	})
 }
 
-// Whoever still sends the normal password reads what helps, in plain ASCII; a
-// stranger reads the same for every name.
-func TestTheReasonReachesTheRemoteUser(t *testing.T) {
-	s, mail := site(t, "")
+// reason: whoever still sends the normal password reads what helps, in plain
+// ASCII; a stranger reads the same for every name.
+func reason(t *testing.T, s *servertest.Site, mail mailtest.Server) {
 	alice := s.Person("alice")
 	for _, c := range []struct {
 		login servertest.Login

@@ -29,6 +29,11 @@ func TestPlugin(t *testing.T) {
 			t.Errorf("%s: told %s, %v, want %s", name, got, err, want)
 		}
 	}
+	// What a client writes into headers is neither its address nor its name.
+	t.Run("no client is believed", func(t *testing.T) {
+		dav.Forge(t, s, davtest.Places{Own: "/alice/", Foreign: "/bert/"})
+	})
+	t.Run("a full queue", func(t *testing.T) { fullQueue(t, s, dav) })
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Radicale 3.1", Mechanism: "plugin sallyport_radicale, check socket", Client: "vdirsyncer",
 		Sync: dav.Computer(t),
@@ -39,24 +44,12 @@ func TestPlugin(t *testing.T) {
 		OK: "207", Refused: "401", Outage: "500", Address: "127.0.0.1", Canonical: true,
 		Note: "umlauts in logins, too",
 	})
+	dav.Revoked(t, s, "bert", "/bert/")
 }
 
-// TestNobodyChoosesTheirAddress: what a client writes into headers is neither
-// its address nor its name.
-func TestNobodyChoosesTheirAddress(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Peers: []string{"radicale"}})
-	dav := withPlugin(t, s)
-	dav.Forge(t, s, davtest.Places{Own: "/alice/", Foreign: "/bert/"})
-	dav.Revoked(t, s, "/alice/")
-}
-
-// TestAFullQueue: the socket is there and nobody accepts, as before a daemon that
-// hangs. Radicale says so at once, and the address is open again afterwards.
-func TestAFullQueue(t *testing.T) {
-	run.NeedRoot(t)
-	s := servertest.Start(t, servertest.Options{Peers: []string{"radicale"}})
-	dav := withPlugin(t, s)
+// fullQueue: the socket is there and nobody accepts, as before a daemon that hangs.
+// Radicale says so at once, and the address is open again afterwards.
+func fullQueue(t *testing.T, s *servertest.Site, dav davtest.Server) {
 	alice := servertest.Login{Name: "alice", Password: s.Person("alice").App}
 	s.Stop()
 	impostor.Crowd(t, s.HTTP)

@@ -10,9 +10,8 @@ import (
 	"github.com/sallyport/sallyport/contrib/servertest"
 )
 
-// TestTheFlagsAreTheRecipes: what runs has the flags of the unit, each once.
-func TestTheFlagsAreTheRecipes(t *testing.T) {
-	r := start(t)
+// flags: what runs has those of the unit, each once.
+func (r *rig) flags(t *testing.T) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", r.server.PID()))
 	if err != nil {
 		t.Fatal(err)
@@ -35,25 +34,25 @@ func TestTheFlagsAreTheRecipes(t *testing.T) {
 	}
 }
 
-// TestWhatRcloneRemembers: with 1.60 it is the name with its first password,
-// until five minutes after the last use or until it is started again.
-func TestWhatRcloneRemembers(t *testing.T) {
-	r := start(t)
-	alice := r.Person("alice")
-	first, second := r.login("alice"), servertest.Login{Name: "alice", Password: alice.Other}
+// remembers: with 1.60 it is the name with its first password, until five minutes
+// after the last use or until it is started again.
+func (r *rig) remembers(t *testing.T) {
+	r.restart(t)
+	bert := r.Person("bert")
+	first, second := r.login("bert"), servertest.Login{Name: "bert", Password: bert.Other}
 	r.expect(t, first, "/", "207")
 	asked := len(r.Tries())
 	r.expect(t, second, "/", "401") // it is right, and nobody is asked
-	r.expect(t, servertest.Login{Name: "alice", Password: servertest.WrongApp(t)}, "/", "401")
-	r.expect(t, r.login("bert"), "/", "207") // each name has a memory of its own
+	r.expect(t, servertest.Login{Name: "bert", Password: servertest.WrongApp(t)}, "/", "401")
+	r.expect(t, r.login("müller"), "/", "207") // each name has a memory of its own
 	if n := len(r.Tries()) - asked; n != 1 {
-		t.Errorf("the daemon was asked %d times, want once, for bert", n)
+		t.Errorf("the daemon was asked %d times, want once, for müller", n)
 	}
 	r.restart(t)
 	r.expect(t, second, "/", "207")
 
-	r.Revoke("alice")
-	r.expect(t, second, "/of-alice.txt", "207") // it lives on ...
+	r.Revoke("bert")
+	r.expect(t, second, "/of-bert.txt", "207") // it lives on ...
 	if got, err := r.dav.Status(second, "PUT", "/new.txt", "--data-binary", "two doors"); err != nil || got != "201" {
 		t.Errorf("with a revoked app password: told %s, %v", got, err)
 	}
@@ -65,21 +64,20 @@ func TestWhatRcloneRemembers(t *testing.T) {
 	r.expect(t, first, "/", "401")
 }
 
-// TestAnOpenConnection is the same for a client that stays connected: only the
-// restart ends it.
-func TestAnOpenConnection(t *testing.T) {
-	r := start(t)
-	client := r.dav.Keep(t, r.login("alice"))
+// openConnection is the same for a client that stays connected: only the restart
+// ends it.
+func (r *rig) openConnection(t *testing.T) {
+	r.restart(t)
+	client := r.dav.Keep(t, r.login("müller"))
 	client.Expect(t, "/", http.StatusMultiStatus, false)
-	r.Revoke("alice")
+	r.Revoke("müller")
 	client.Expect(t, "/", http.StatusMultiStatus, true)
 	r.restart(t)
 	client.Expect(t, "/", http.StatusUnauthorized, false)
 }
 
-// TestEveryoneHasAFolder, and no address or destination leads out of it.
-func TestEveryoneHasAFolder(t *testing.T) {
-	r := start(t)
+// everyoneHasAFolder, and no address or destination leads out of it.
+func (r *rig) everyoneHasAFolder(t *testing.T) {
 	miller := r.Person("müller").App
 	r.expect(t, servertest.Login{Name: "müller", Password: miller}, "/of-m%C3%BCller.txt", "207")
 	// rclone hands on bytes that are not UTF-8 as something else.
@@ -129,7 +127,9 @@ func TestEveryoneHasAFolder(t *testing.T) {
 	if _, err := os.Stat(r.folders() + "/bert/new.txt"); err == nil {
 		t.Error("a file came to bert's folder")
 	}
-	if status := ask("MOVE", "/of-alice.txt", "/moved.txt"); status != http.StatusCreated {
-		t.Errorf("MOVE in one's own: told %d", status)
+	for _, way := range [][2]string{{"/of-alice.txt", "/moved.txt"}, {"/moved.txt", "/of-alice.txt"}} {
+		if status := ask("MOVE", way[0], way[1]); status != http.StatusCreated {
+			t.Errorf("MOVE in one's own: told %d", status)
+		}
 	}
 }

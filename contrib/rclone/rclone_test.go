@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sallyport/sallyport/contrib/servertest"
@@ -84,22 +85,49 @@ func (r *rig) expect(t *testing.T, l servertest.Login, path, want string) {
 	}
 }
 
-// TestRclone: each step of the proof is asked of an rclone that remembers
-// nobody; what it remembers has a test of its own.
+// TestRclone: each step of the proof is asked of an rclone that remembers nobody;
+// what it remembers has a test of its own.
 func TestRclone(t *testing.T) {
 	r := start(t)
+	t.Run("the flags are the recipe's", r.flags)
+	t.Run("everyone has a folder", r.everyoneHasAFolder)
+	var forget sync.Mutex
+	remembers := true // whom it has let in, and nobody else
+	forgotten := func() {
+		forget.Lock()
+		defer forget.Unlock()
+		if remembers {
+			r.restart(t)
+			remembers = false
+		}
+	}
+	knows := func(in bool) {
+		forget.Lock()
+		defer forget.Unlock()
+		remembers = remembers || in
+	}
 	servertest.Prove(t, r.Site, servertest.Proof{
 		Server: "rclone 1.60 serve webdav", Mechanism: "--auth-proxy, sallyport-check", Client: "cadaver",
-		Sync: func(l servertest.Login) error { r.restart(t); return r.dav.Cadaver(t, l, "/") },
+		Sync: func(l servertest.Login) error {
+			forgotten()
+			err := r.dav.Cadaver(t, l, "/")
+			knows(err == nil)
+			return err
+		},
 		Ask: func(l servertest.Login) (string, error) {
-			r.restart(t)
-			return r.dav.Status(l, "PROPFIND", "/")
+			forgotten()
+			got, err := r.dav.Status(l, "PROPFIND", "/")
+			knows(got != "401")
+			return got, err
 		},
 		Foreign: func(l servertest.Login, owner string) (string, error) {
+			defer knows(true)
 			return r.dav.Status(l, "PROPFIND", "/of-"+owner+".txt")
 		},
-		OK: "207", Refused: "401", Outage: "401", Canonical: true,
+		OK: "207", Refused: "401", Outage: "401", Canonical: true, Waits: true,
 		Lag:  "lives on while it is used, and 5 minutes more",
 		Note: "one app password per person at a time (1.75 and later: any number)",
 	})
+	t.Run("what it remembers", r.remembers)
+	t.Run("an open connection", r.openConnection)
 }

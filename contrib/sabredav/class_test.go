@@ -90,15 +90,23 @@ type answer struct {
 	Headers                            any
 }
 
+func needPHP(t *testing.T) string {
+	t.Helper()
+	return run.Need(t, "php", "php-cli php-mbstring php-sabre-dav")
+}
+
 func ask(t *testing.T, q question) answer {
 	t.Helper()
 	q.Times = 1
-	return asks(t, q)[0]
+	answers, err := asks(needPHP(t), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answers[0]
 }
 
 // asks asks the same as often as it says.
-func asks(t *testing.T, q question) []answer {
-	t.Helper()
+func asks(php string, q question) ([]answer, error) {
 	if q.Service == "" {
 		q.Service = "dav"
 	}
@@ -107,22 +115,21 @@ func asks(t *testing.T, q question) []answer {
 	}
 	told, err := json.Marshal(q)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	php := run.Need(t, "php", "php-cli php-mbstring php-sabre-dav")
 	out, err := run.Run(run.Command{Path: php, Args: []string{"-d", "display_errors=1", "-d", "zend.exception_ignore_args=0", "-d", "zend.exception_string_param_max_len=100",
 		"testdata/ask.php"}, Dir: ".", Stdin: string(told)})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	answers := make([]answer, q.Times)
 	in := json.NewDecoder(strings.NewReader(out))
 	for i := range answers {
 		if err := in.Decode(&answers[i]); err != nil {
-			t.Fatalf("%v: %s", err, run.Tail(out))
+			return nil, fmt.Errorf("%w: %s", err, run.Tail(out))
 		}
 	}
-	return answers
+	return answers, nil
 }
 
 // shapes runs a test with the sabre/dav that Debian has, and with the shape of 4.x.
@@ -134,6 +141,7 @@ func shapes(t *testing.T, test func(t *testing.T, d *daemon, q question)) {
 	}
 	for _, shape := range []int{1, 4} {
 		t.Run(fmt.Sprint("shape ", shape), func(t *testing.T) {
+			t.Parallel() // some wait
 			d := newDaemon(t)
 			test(t, d, question{Shape: shape, Socket: d.path, User: []byte("alice"), Password: []byte("secret")})
 		})

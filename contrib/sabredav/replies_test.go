@@ -9,14 +9,16 @@ import (
 // TestReplies: the class, on both shapes of its base.
 func TestReplies(t *testing.T) {
 	shapes(t, func(t *testing.T, _ *daemon, q question) {
-		impostor.Prove(t, func(t *testing.T, socket string, times int) []impostor.Outcome {
+		php := needPHP(t)
+		impostor.Prove(t, func(socket string, times int) ([]impostor.Outcome, error) {
 			q := q
 			q.Socket, q.Times, q.Password = socket, times, []byte("the-secret")
-			outcomes := make([]impostor.Outcome, times)
-			for i, a := range asks(t, q) {
+			answers, err := asks(php, q)
+			outcomes := make([]impostor.Outcome, len(answers))
+			for i, a := range answers {
 				outcomes[i] = outcome(a)
 			}
-			return outcomes
+			return outcomes, err
 		})
 	})
 }

@@ -86,6 +86,12 @@ func database(t *testing.T, dir string) {
 
 func TestSabre(t *testing.T) {
 	s, dav := start(t)
+	t.Run("umlauts", func(t *testing.T) { umlauts(t, s, dav) })
+	t.Run("somebody else's", func(t *testing.T) { somebodyElses(t, s, dav) })
+	t.Run("no client is believed", func(t *testing.T) {
+		dav.Forge(t, s, davtest.Places{Own: item("alice"), Foreign: item("bert"), Get: true})
+	})
+	t.Run("a full queue", func(t *testing.T) { fullQueue(t, s, dav) })
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "sabre/dav 1.8", Mechanism: "class SabreAuth, check socket", Client: "vdirsyncer",
 		Sync: dav.Computer(t),
@@ -96,18 +102,12 @@ func TestSabre(t *testing.T) {
 		OK:      "200", Refused: "401", Outage: "503", Address: "127.0.0.1",
 		Note: "umlauts in logins, too; for 4.x see its page",
 	})
+	dav.Revoked(t, s, "bert", "/calendars/bert/")
 }
 
-func TestSabreBelievesNoClient(t *testing.T) {
-	s, dav := start(t)
-	dav.Forge(t, s, davtest.Places{Own: item("alice"), Foreign: item("bert"), Get: true})
-	dav.Revoked(t, s, "/calendars/alice/")
-}
-
-// TestAFullQueue: the socket is there and nobody accepts, as before a daemon that
+// fullQueue: the socket is there and nobody accepts, as before a daemon that
 // hangs.
-func TestAFullQueue(t *testing.T) {
-	s, dav := start(t)
+func fullQueue(t *testing.T, s *servertest.Site, dav davtest.Server) {
 	alice := servertest.Login{Name: "alice", Password: s.Person("alice").App}
 	s.Stop()
 	impostor.Crowd(t, s.HTTP)
@@ -125,9 +125,8 @@ func TestAFullQueue(t *testing.T) {
 	}
 }
 
-// TestSomebodyElses: by no method, and not by the names in a listing.
-func TestSomebodyElses(t *testing.T) {
-	s, dav := start(t)
+// somebodyElses: by no method, and not by the names in a listing.
+func somebodyElses(t *testing.T, s *servertest.Site, dav davtest.Server) {
 	alice := servertest.Login{Name: "alice", Password: s.Person("alice").App}
 	const query = `<c:calendar-query xmlns:c="urn:ietf:params:xml:ns:caldav" xmlns:d="DAV:"><d:prop><d:getetag/><c:calendar-data/></d:prop>` +
 		`<c:filter><c:comp-filter name="VCALENDAR"/></c:filter></c:calendar-query>`
@@ -186,8 +185,7 @@ func request(t *testing.T, dav davtest.Server, l servertest.Login, method, path,
 
 // An umlaut comes as UTF-8 from curl and as Latin-1 from vdirsyncer; either way
 // it is the same principal.
-func TestUmlauts(t *testing.T) {
-	s, dav := start(t)
+func umlauts(t *testing.T, s *servertest.Site, dav davtest.Server) {
 	miller := s.Person("müller")
 	for name, want := range map[string]string{"müller": "207", "m\xfcller": "207", "MÜLLER": "401", "muller": "401"} {
 		got, err := dav.Status(servertest.Login{Name: name, Password: miller.App}, "PROPFIND", "/calendars/m%C3%BCller/calendar/")

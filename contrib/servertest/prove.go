@@ -1,11 +1,11 @@
 package servertest
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,6 +39,9 @@ type Proof struct {
 	// Canonical says that the server goes on with the canonical login, so that
 	// every spelling may be let in; else another spelling is refused.
 	Canonical bool
+	// Waits says that the server waits for the daemon for long before it tells of
+	// an outage, and can be asked more meanwhile.
+	Waits bool
 	// Lag says how long a revoked app password lives on, where the server keeps
 	// it by itself and cannot be told not to; empty means not at all.
 	Lag string
@@ -58,7 +61,7 @@ func Prove(t *testing.T, s *Site, p Proof) {
 				t.Fatalf("%s did not get through: %v", p.Client, err)
 			}
 		}
-		s.decided(t, "ok", func() { p.expect(t, good, p.OK) })
+		s.decided(t, "ok", 1, func() { p.expect(t, good, p.OK) })
 		for _, try := range s.Tries() {
 			if try.Source != p.Address {
 				t.Errorf("the daemon was told the address %q, want %q", try.Source, p.Address)
@@ -85,19 +88,18 @@ func Prove(t *testing.T, s *Site, p Proof) {
 	t.Run("another spelling", func(t *testing.T) {
 		l := Login{"ALICE", alice.App}
 		if p.Canonical {
-			s.decided(t, "ok", func() { p.expect(t, l, p.OK) })
+			s.decided(t, "ok", 1, func() { p.expect(t, l, p.OK) })
 			return
 		}
-		s.decided(t, "wrong_spelling", func() { p.expect(t, l, p.Refused) })
+		s.decided(t, "wrong_spelling", 1, func() { p.expect(t, l, p.Refused) })
 	})
-	p.withoutDaemon(t, s)
-	p.withoutDirectory(t, s)
+	p.outages(t, s)
 	t.Run("a revoked app password is dead", func(t *testing.T) {
 		s.Revoke("alice")
 		if p.Lag != "" {
 			return // the recipe says so, and its own test shows how long
 		}
-		s.decided(t, "app_password_revoked", func() { p.expect(t, good, p.Refused) })
+		s.decided(t, "app_password_revoked", 1, func() { p.expect(t, good, p.Refused) })
 		if err := p.Sync(good); err == nil {
 			t.Errorf("%s got through", p.Client)
 		}
@@ -120,7 +122,7 @@ func (p Proof) refuses(t *testing.T, s *Site) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := Login{alice.Name, secret.password}
-			s.decided(t, secret.reason, func() { p.expect(t, l, p.Refused) })
+			s.decided(t, secret.reason, 1, func() { p.expect(t, l, p.Refused) })
 			if err := p.Sync(l); err == nil {
 				t.Errorf("%s got through", p.Client)
 			}
@@ -128,58 +130,81 @@ func (p Proof) refuses(t *testing.T, s *Site) {
 	}
 }
 
-// withoutDaemon is an outage of the daemon itself.
-func (p Proof) withoutDaemon(t *testing.T, s *Site) {
-	t.Helper()
-	alice := s.Person("alice")
-	good := Login{alice.Name, alice.App}
-	t.Run("an outage of the daemon is told as far as the server can", func(t *testing.T) {
-		s.Stop()
-		p.expect(t, good, p.Outage)
-		if err := p.Sync(good); err == nil {
-			t.Errorf("%s got through without the daemon", p.Client)
-		}
-		s.Restart()
-		p.back(t, good)
-	})
-}
-
-// withoutDirectory is the other outage: the daemon runs, and cannot ask. Whom it
-// knows goes on; to all others it must look like the first.
-func (p Proof) withoutDirectory(t *testing.T, s *Site) {
+// outages are three, one after the other: the directory is away; the daemon, too;
+// the daemon is back, knows nobody, and cannot ask. Whom it knows goes on; to all
+// others the last must look like the one before.
+func (p Proof) outages(t *testing.T, s *Site) {
 	t.Helper()
 	alice := s.Person("alice")
 	good, normal := Login{alice.Name, alice.App}, Login{alice.Name, alice.Password}
+	refused := func(t *testing.T, without string) func() {
+		return func() {
+			if err := p.Sync(good); err == nil {
+				t.Errorf("%s got through without %s", p.Client, without)
+			}
+		}
+	}
 	t.Run("an outage of the directory does not end a known app password", func(t *testing.T) {
 		s.Directory().Kill()
-		defer s.Directory().Restart()
-		away := time.Now()
-		err := run.Within(run.Patience, func() error {
-			p.expect(t, good, p.OK)
-			if !t.Failed() && time.Since(away) < 2*factTTL {
-				return errors.New("the daemon need not ask yet")
-			}
-			return nil
-		})
-		if err != nil {
-			t.Error(err)
-		}
+		old := time.NewTimer(factTTL + factTTL/8)
+		defer old.Stop()
+		p.expect(t, good, p.OK)
+		<-old.C // by now the daemon would ask
+		p.expect(t, good, p.OK)
 	})
-	s.Restart() // it forgets whom it knew, so that nobody is served from memory
-	s.Directory().Kill()
-	for name, l := range map[string]Login{"the normal password": normal, "the app password": good, "a stranger": {"nobody", "nobody-password"}} {
-		t.Run("an outage of the directory is told to "+name, func(t *testing.T) {
-			s.decided(t, "directory_unavailable", func() { p.expect(t, l, p.Outage) })
-		})
-	}
-	t.Run("after an outage of the directory all is as before", func(t *testing.T) {
-		if err := p.Sync(good); err == nil {
-			t.Errorf("%s got through without the directory", p.Client)
-		}
+	t.Run("an outage of the daemon is told as far as the server can", func(t *testing.T) {
+		s.Stop()
+		p.together(func() { p.expect(t, good, p.Outage) }, refused(t, "the daemon"))
+	})
+	t.Run("an outage of the directory is told to everybody", func(t *testing.T) {
+		s.Restart()
+		p.unknown(t, s, refused(t, "the directory"), normal, good, Login{"nobody", "nobody-password"})
+	})
+	t.Run("after the outages all is as before", func(t *testing.T) {
 		s.Directory().Restart()
 		p.back(t, good)
-		s.decided(t, "app_password_required", func() { p.expect(t, normal, p.Refused) })
+		s.decided(t, "app_password_required", 1, func() { p.expect(t, normal, p.Refused) })
 	})
+}
+
+// unknown wants an outage for all logins, because of the directory and nothing
+// else; also is done beside it.
+func (p Proof) unknown(t *testing.T, s *Site, also func(), all ...Login) {
+	t.Helper()
+	const why = "directory_unavailable"
+	others := func() float64 { return s.Metric(t, "sallyport_checks_total") - s.count(t, why) }
+	before := others()
+	var asks []func()
+	for _, l := range all {
+		asks = append(asks, func() { p.expect(t, l, p.Outage) })
+	}
+	if p.Waits {
+		s.decided(t, why, len(asks), func() { p.together(append(asks, also)...) })
+	} else {
+		for _, ask := range asks {
+			s.decided(t, why, 1, ask)
+		}
+		also()
+	}
+	if after := others(); after != before {
+		t.Errorf("%v decisions had another reason", after-before)
+	}
+}
+
+// together does everything: at once, where the server would make each wait for
+// long.
+func (p Proof) together(all ...func()) {
+	if !p.Waits {
+		for _, do := range all {
+			do()
+		}
+		return
+	}
+	var done sync.WaitGroup
+	for _, do := range all {
+		done.Go(do)
+	}
+	done.Wait()
 }
 
 // back waits until an outage is over for the login.
@@ -213,15 +238,15 @@ type unexpected struct{ got, want string }
 
 func (u unexpected) Error() string { return "told " + u.got + ", want " + u.want }
 
-// decided wants the daemon to decide with that reason, once or more often, while
-// ask is at work.
-func (s *Site) decided(t *testing.T, reason string, ask func()) {
+// decided wants the daemon to decide with that reason, so often or more often,
+// while ask is at work.
+func (s *Site) decided(t *testing.T, reason string, times int, ask func()) {
 	t.Helper()
 	before := s.count(t, reason)
 	ask()
 	err := run.Within(run.Patience, func() error { // counting comes after answering
-		if s.count(t, reason) == before {
-			return fmt.Errorf("no decision with the reason %s", reason)
+		if n := s.count(t, reason) - before; n < float64(times) {
+			return fmt.Errorf("%v decisions with the reason %s, want %d", n, reason, times)
 		}
 		return nil
 	})

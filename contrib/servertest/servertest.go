@@ -153,7 +153,7 @@ func Start(t testing.TB, o Options) *Site {
 	if err != nil {
 		t.Fatalf("making a folder: %v", err)
 	}
-	s := &Site{Dir: dir, Bin: binaries(t), t: t, options: o, people: map[string]*Person{}, log: &run.Buffer{}}
+	s := &Site{Dir: dir, Bin: Binaries(t), t: t, options: o, people: map[string]*Person{}, log: &run.Buffer{}}
 	t.Cleanup(s.clean)
 	s.directory = directorytest.Start(t, directorytest.Options{More: o.More})
 	s.must("opening the folder", os.Chmod(dir, 0o711))
@@ -320,17 +320,13 @@ func (s *Site) must(what string, err error) {
 	}
 }
 
-// binaries builds the daemon, the tools and the plugins as "make build" does,
-// into a folder that all tests of this user share: what is built and unchanged
-// is not built again, and looking for what has changed, which takes most of a
-// second, is done once a process.
-func binaries(t testing.TB) string {
+// Binaries builds the daemon, the tools and the plugins as "make build" does,
+// into a folder that all tests of this user share, and returns it: what is built
+// and unchanged is not built again, and looking for what has changed, which takes
+// most of a second, is done once a run of "go test".
+func Binaries(t testing.TB) string {
 	t.Helper()
-	const built = "SALLYPORT_TEST_BUILT"
-	dir, me := filepath.Join(os.TempDir(), fmt.Sprintf("sallyport-test-bin-%d", os.Geteuid())), fmt.Sprint(os.Getpid())
-	if os.Getenv(built) == me {
-		return dir
-	}
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("sallyport-test-bin-%d", os.Geteuid()))
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		t.Fatalf("making a folder for the binaries: %v", err)
 	}
@@ -342,6 +338,10 @@ func binaries(t testing.TB) string {
 	top, err := run.Top()
 	if err != nil {
 		t.Fatal(err)
+	}
+	stamp, round := filepath.Join(dir, ".built"), run.Round()+" of "+top
+	if last, err := os.ReadFile(stamp); err == nil && string(last) == round {
+		return dir
 	}
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", dir + "/", "./daemon/sallyportd", "./plugins/cmd/..."}
 	tools, err := filepath.Glob(filepath.Join(top, "contrib", "sallyport*", "main.go"))
@@ -356,7 +356,7 @@ func binaries(t testing.TB) string {
 	if said, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building: %v\n%s", err, said)
 	}
-	if err := os.Setenv(built, me); err != nil {
+	if err := os.WriteFile(stamp, []byte(round), 0o600); err != nil {
 		t.Fatalf("noting that they are built: %v", err)
 	}
 	return dir

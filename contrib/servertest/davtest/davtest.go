@@ -139,13 +139,3 @@ password.fetch = ["command", "cat", "%[2]s/secret"]
 	}
 	return vdirsyncer(t, dir, "sync")
 }
-
-func vdirsyncer(t testing.TB, dir, command string) error {
-	t.Helper()
-	yes := strings.Repeat("y\n", 20) // "shall it be made?"
-	program := run.Need(t, "vdirsyncer", "vdirsyncer")
-	if _, err := run.Run(run.Command{Path: program, Args: []string{"--config", dir + "/config", command}, Stdin: yes, Dir: dir}); err != nil {
-		return fmt.Errorf("%s: %w", command, err)
-	}
-	return nil
-}

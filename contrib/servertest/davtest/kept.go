@@ -11,14 +11,14 @@ import (
 )
 
 // Revoked shows that a connection which was let in a moment ago is refused when
-// the app password is revoked, although it is the same connection. Where the
-// server closes each connection, see Closes, it is the same client, at least.
-func (s Server) Revoked(t *testing.T, site *servertest.Site, path string) {
+// the person's app password is revoked, although it is the same connection. Where
+// the server closes each connection, see Closes, it is the same client, at least.
+func (s Server) Revoked(t *testing.T, site *servertest.Site, name, path string) {
 	t.Helper()
-	client := s.Keep(t, servertest.Login{Name: "alice", Password: site.Person("alice").App})
+	client := s.Keep(t, servertest.Login{Name: name, Password: site.Person(name).App})
 	client.Expect(t, path, http.StatusMultiStatus, false)
 	client.Expect(t, path, http.StatusMultiStatus, !s.Closes)
-	site.Revoke("alice")
+	site.Revoke(name)
 	client.Expect(t, path, http.StatusUnauthorized, !s.Closes)
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -29,8 +30,9 @@ type Outcome struct {
 }
 
 // Ask runs the helper that many times against the socket, one after the other.
-// The login is alice, and the password must have the-secret in it.
-type Ask func(t *testing.T, socket string, times int) []Outcome
+// The login is alice, and the password must have the-secret in it. It may be
+// called while it is at work.
+type Ask func(socket string, times int) ([]Outcome, error)
 
 // Prove shows that a helper takes a right reply for what it is, and everything
 // else for an outage, in time.
@@ -67,29 +69,42 @@ func Prove(t *testing.T, ask Ask) {
 			}
 		}
 	})
-	for _, r := range Slow() {
-		t.Run(r.Name, func(t *testing.T) {
-			t.Parallel()
-			ask.each(t, []Reply{r}, outage)
-		})
-	}
-	t.Run("a full queue", func(t *testing.T) {
-		t.Parallel()
+	// They wait, most for four seconds: all at the same time.
+	t.Run("in their own time", func(t *testing.T) {
+		var all sync.WaitGroup
+		defer all.Wait()
+		for _, r := range Slow() {
+			d := Start(t, r)
+			all.Go(func() { ask.of(t, d, []Reply{r}, outage) })
+		}
 		path := t.TempDir() + "/s"
 		Crowd(t, path)
-		for _, o := range ask(t, path, 3) {
-			outage(t, Reply{Name: "a full queue"}, o)
-		}
+		const times = 3
+		all.Go(func() {
+			outcomes, err := ask(path, times)
+			if err != nil || len(outcomes) != times {
+				t.Errorf("a full queue: %v, %v", outcomes, err)
+			}
+			for _, o := range outcomes {
+				outage(t, Reply{Name: "a full queue"}, o)
+			}
+		})
 	})
 }
 
 // each asks about each reply, one after the other, and judges what came of it.
 func (ask Ask) each(t *testing.T, replies []Reply, judge func(*testing.T, Reply, Outcome)) {
 	t.Helper()
-	d := Start(t, replies...)
-	outcomes := ask(t, d.Socket, len(replies))
-	if len(outcomes) != len(replies) || d.Asked() != len(replies) {
-		t.Fatalf("%d replies, asked %d times, %d outcomes", len(replies), d.Asked(), len(outcomes))
+	ask.of(t, Start(t, replies...), replies, judge)
+}
+
+// of is the same of a daemon that has the replies.
+func (ask Ask) of(t *testing.T, d *Daemon, replies []Reply, judge func(*testing.T, Reply, Outcome)) {
+	t.Helper()
+	outcomes, err := ask(d.Socket, len(replies))
+	if err != nil || len(outcomes) != len(replies) || d.Asked() != len(replies) {
+		t.Errorf("%d replies, from %s on, asked %d times, %d outcomes: %v", len(replies), replies[0].Name, d.Asked(), len(outcomes), err)
+		return
 	}
 	for i, o := range outcomes {
 		judge(t, replies[i], o)

@@ -6,6 +6,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -61,6 +62,22 @@ func NeedRoot(t testing.TB) {
 		t.Fatal("this server is started by root")
 	}
 	t.Skip("this server is started by root: run the tests as root")
+}
+
+// Round names the run of "go test" that this process belongs to; a process that
+// something else has started is a run of its own.
+func Round() string {
+	pid := os.Getppid()
+	if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err != nil || string(name) != "go\n" {
+		pid = os.Getpid()
+	}
+	// A number is given again some day, at another time.
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	if f := strings.Fields(rest); len(f) > 19 {
+		return fmt.Sprintf("run %d at %s", pid, f[19])
+	}
+	return fmt.Sprintf("run %d", pid)
 }
 
 // Lock takes a folder of ours for this process, until unlock is called.
