@@ -62,7 +62,8 @@ const (
 type Factor interface {
 	// Info says what the factor is. The answer never changes while it runs.
 	Info(ctx context.Context) (Info, error)
-	// Enroll makes the payload of one new record.
+	// Enroll makes the payload of one new record. A factor with settings is also
+	// asked for one that nobody gets, when it is started.
 	Enroll(ctx context.Context, e Enrollment) (Issued, error)
 	// Verify asks whether the input matches one of the records.
 	Verify(ctx context.Context, r Request) (Result, error)
