@@ -2,6 +2,8 @@ package pluginhost_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/pluginhost"
 	"github.com/sallyport/sallyport/daemon/pluginhost/trial"
+	"github.com/sallyport/sallyport/plugins/factor/transfer"
 	"github.com/sallyport/sallyport/plugins/hook"
 )
 
@@ -61,6 +64,44 @@ func TestAFactorMakesARecordWithItsSettings(t *testing.T) {
 		if starts && err != nil || !starts && (!errors.Is(err, trial.ErrSettings) || !strings.Contains(err.Error(), `starting plugin echo: `) || !strings.Contains(err.Error(), `"unheard of" is none`)) {
 			t.Errorf("%s: %v", kind, err)
 		}
+	}
+}
+
+// Whoever asks a plugin something by the way can do so wherever temporary files go.
+func TestAFolderForAWhileIsShortEnough(t *testing.T) {
+	long := filepath.Join(t.TempDir(), strings.Repeat("long", 20))
+	if err := os.Mkdir(long, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, tmp := range []string{long, ""} {
+		t.Setenv("TMPDIR", tmp)
+		dir, err := trial.Folder()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, specs := plugins(t, "echo")
+		h, err := pluginhost.Start(t.Context(), pluginhost.Config{RunDir: dir}, specs, nil)
+		if err != nil {
+			t.Fatalf("in %s: %v", tmp, err)
+		}
+		if err := errors.Join(h.Close(), os.RemoveAll(dir)); err != nil {
+			t.Error(err)
+		}
+		if left, err := os.ReadDir(long); err != nil || len(left) > 0 {
+			t.Errorf("left in the long one: %v, %v", left, err)
+		}
+	}
+}
+
+// A record of another system is made with the settings of the config, or one with
+// another number of digits would be refused where all have as many.
+func TestARecordComesInWithTheSettings(t *testing.T) {
+	_, specs := plugins(t, "mover")
+	specs[0].Settings = map[string]string{"suffix": "the config's"}
+	h := start(t, pluginhost.Config{}, specs, nil)
+	made, err := h.Factor("mover").(transfer.Factor).Import(t.Context(), transfer.Arrival{Text: "a record", Settings: map[string]string{"suffix": "a caller's"}})
+	if err != nil || string(made.Payload) != "a record with the config's" {
+		t.Errorf("made is %q, %v", made.Payload, err)
 	}
 }
 

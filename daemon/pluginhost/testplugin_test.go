@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/pluginhost"
 	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/factor/transfer"
 	"github.com/sallyport/sallyport/plugins/hook"
 	"github.com/sallyport/sallyport/plugins/wire"
 	"github.com/sallyport/sallyport/plugins/wire/jail/jailtest"
@@ -57,6 +58,8 @@ func servePlugin(name string) {
 		info := echoInfo(name)
 		info.Network = true
 		wire.Serve(echo{info: info})
+	case "mover":
+		wire.Serve(mover{echo{info: echoInfo(name)}})
 	case "plain":
 		// As if it knew nothing of the certificate that the host has sent.
 		_ = os.Unsetenv("PLUGIN_CLIENT_CERT")
@@ -129,6 +132,15 @@ func (e echo) Verify(ctx context.Context, r factor.Request) (factor.Result, erro
 	}
 	return factor.Result{}, errors.New("no such word")
 }
+
+// mover takes whatever comes, and makes its settings a record of it.
+type mover struct{ echo }
+
+func (mover) Import(_ context.Context, a transfer.Arrival) (transfer.Imported, error) {
+	return transfer.Imported{Format: 3, Payload: []byte(a.Text + " with " + a.Settings["suffix"])}, nil
+}
+
+func (mover) Export(context.Context, transfer.Departure) (string, error) { return "", nil }
 
 // watcher vetoes one name and cannot judge another.
 type watcher struct{}

@@ -1,14 +1,16 @@
 // Package trial has a factor make a record of nobody, so that a setting that it
-// does not take is told at the start, and not to the first person who sets up.
+// does not take is told at the start, and not to the first person who sets up; and it
+// has a folder for plugins that are started for a question.
 //
-// It keeps nothing of the record. It belongs to package pluginhost; the main asks
-// it as well, where it looks at a config.
+// It keeps nothing of the record, and starts nothing. It belongs to package
+// pluginhost; the main asks it as well, where it looks at a config or moves records.
 package trial
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/sallyport/sallyport/plugins/factor"
@@ -28,4 +30,20 @@ func Record(ctx context.Context, f factor.Factor, settings map[string]string) er
 		return fmt.Errorf("%w: %w", ErrSettings, err)
 	}
 	return nil
+}
+
+// longest is how long the path of a folder may be in which plugins have their sockets.
+const longest = 61
+
+// Folder makes an empty one for a short while. Where the machine's folder for
+// temporary files is too long for the name of a socket, it lies in /tmp.
+func Folder() (string, error) {
+	dir, err := os.MkdirTemp("", "sallyport-plugins-")
+	if err != nil || len(dir) <= longest {
+		return dir, err
+	}
+	if err := os.Remove(dir); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp("/tmp", "sallyport-plugins-")
 }

@@ -63,7 +63,7 @@ func misfit(err error) hook.Problem {
 
 // alone starts one factor, without its settings.
 func alone(f config.Factor) (host *pluginhost.Host, end func(), err error) {
-	dir, err := os.MkdirTemp("", "sallyport-check-")
+	dir, err := trial.Folder()
 	if err != nil {
 		return nil, nil, fmt.Errorf("making a folder for the plugin's socket: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/pluginhost"
+	"github.com/sallyport/sallyport/daemon/pluginhost/trial"
 	"github.com/sallyport/sallyport/daemon/sallyportd/filled"
 	"github.com/sallyport/sallyport/plugins/hook"
 )
@@ -20,7 +21,7 @@ const hookPatience = 10 * time.Second
 // knows what they mean. It is told of no act. An error is a hook.Unfit, or says
 // why the program does not start.
 func Hook(h config.Hook, s hook.Setup) (err error) {
-	dir, err := os.MkdirTemp("", "sallyport-check-")
+	dir, err := trial.Folder()
 	if err != nil {
 		return fmt.Errorf("making a folder for the hook's socket: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/config"
 	"github.com/sallyport/sallyport/daemon/directory"
 	"github.com/sallyport/sallyport/daemon/pluginhost"
+	"github.com/sallyport/sallyport/daemon/pluginhost/trial"
 	"github.com/sallyport/sallyport/daemon/sallyportd/filled"
 	"github.com/sallyport/sallyport/daemon/sallyportd/moving"
 	"github.com/sallyport/sallyport/plugins/factor/transfer"
@@ -63,7 +64,7 @@ func (p People) directory(place *moving.Place) (*directory.Directory, error) {
 // plugins starts the factors, and finds the one that is the code app: the first
 // whose codes can share a field with the password, as the page has it.
 func plugins(ctx context.Context, cfg *config.Config, place *moving.Place) (end func() error, err error) {
-	dir, err := os.MkdirTemp("", "sallyport-import-")
+	dir, err := trial.Folder()
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for the plugins' sockets: %w", err)
 	}
