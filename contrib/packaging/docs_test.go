@@ -30,9 +30,18 @@ func TestTheDocumentsSayWhatTheStoryDoes(t *testing.T) {
 	if !ok || !closed {
 		t.Fatal("install.md does not say how to install the package")
 	}
-	upgrade, err := os.ReadFile(filepath.Join(docs, "upgrade.md"))
-	if err != nil {
-		t.Fatal(err)
+	said := commands(debian)
+	for _, file := range []string{"upgrade.md", "reload.md", "backup.md", "monitoring.md", "audit.md"} {
+		other, err := os.ReadFile(filepath.Join(docs, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range commands(string(other)) {
+			// Most of what is said about the audit is tried on people who have set up.
+			if file != "audit.md" || strings.HasPrefix(command, "journalctl ") {
+				said = append(said, command)
+			}
+		}
 	}
 	text, err := os.ReadFile("testdata/story.sh")
 	if err != nil {
@@ -40,9 +49,8 @@ func TestTheDocumentsSayWhatTheStoryDoes(t *testing.T) {
 	}
 	story := string(text)
 	played := strings.NewReplacer("sudo -u ", "as ", "sudo ", "", "apt install ", "apt-get install -y ", "apt remove ", "apt-get remove -y ",
-		"apt purge ", "apt-get purge -y ", "NAME", "desk")
-	said := commands(debian + string(upgrade))
-	if len(said) < 12 {
+		"apt purge ", "apt-get purge -y ", "NAME", "desk", "contrib/monitoring/", "/usr/share/doc/sallyport/examples/")
+	if len(said) < 30 {
 		t.Fatalf("only %d commands are found: %q", len(said), said)
 	}
 	for _, typed := range said {

@@ -74,6 +74,7 @@ func TestPackage(t *testing.T) {
 	t.Run("two builds are the same", s.testSame)
 	t.Run("it names all that is in it", s.testInside)
 	t.Run("lintian", s.testLintian)
+	t.Run("it explains itself", s.testManuals)
 	t.Run("units", s.testUnits)
 	t.Run("its life", s.testLife)
 }
@@ -186,12 +187,44 @@ func (s *scene) testLintian(t *testing.T) {
 	}
 }
 
+// testManuals looks for a manual of each command, where each says it is, and for what
+// shells complete it by.
+func (s *scene) testManuals(t *testing.T) {
+	root := filepath.Join(s.dir, "unpacked")
+	s.run(t, nil, "dpkg-deb", "-x", s.two, root)
+	there := func(path string) {
+		t.Helper()
+		if st, err := os.Stat(filepath.Join(root, "usr/share", path)); err != nil || st.Size() < 200 {
+			t.Errorf("the package has no %s: %v", path, err)
+		}
+	}
+	for _, program := range []string{"usr/sbin/sallyportd", "usr/bin/sallyport", "usr/bin/sallyport-check"} {
+		name := filepath.Base(program)
+		there("man/man8/" + name + ".8.gz")
+		there("bash-completion/completions/" + name)
+		if name == "sallyport-check" {
+			continue
+		}
+		there("zsh/vendor-completions/_" + name)
+		there("fish/vendor_completions.d/" + name + ".fish")
+		said := s.run(t, nil, filepath.Join(root, program), "__complete", "")
+		commands := regexp.MustCompile(`(?m)^([a-z][a-z-]*)\t`).FindAllStringSubmatch(said, -1)
+		if len(commands) < 10 {
+			t.Errorf("%s completes only %d commands:\n%s", name, len(commands), said)
+		}
+		for _, c := range commands {
+			if c[1] != "help" && c[1] != "completion" {
+				there("man/man8/" + name + "-" + c[1] + ".8.gz")
+			}
+		}
+	}
+}
+
 // testUnits lets systemd read the units where they are installed.
 func (s *scene) testUnits(t *testing.T) {
 	root := filepath.Join(s.dir, "unpacked")
-	s.run(t, nil, "dpkg-deb", "-x", s.two, root)
 	units, err := filepath.Glob(filepath.Join(root, "lib/systemd/system/*"))
-	if err != nil || len(units) != 3 {
+	if err != nil || len(units) != 4 {
 		t.Fatalf("units: %q, %v", units, err)
 	}
 	// Of the machine around it nothing is there but this.
@@ -209,7 +242,7 @@ func (s *scene) testUnits(t *testing.T) {
 // and installs, upgrades, removes and purges the package there.
 func (s *scene) testLife(t *testing.T) {
 	need(t, os.Geteuid() == 0, "only root can boot a container")
-	for _, program := range []string{"systemd-nspawn", "slapd", "curl"} {
+	for _, program := range []string{"systemd-nspawn", "slapd", "curl", "prometheus"} {
 		_, err := exec.LookPath(program)
 		need(t, err == nil, "there is no "+program+" here")
 	}
@@ -229,8 +262,9 @@ func (s *scene) testLife(t *testing.T) {
 	}
 }
 
-// next makes the package that follows: the same under a later version, which is all
-// that an upgrade is about here. Building it once more would take half a minute.
+// next makes the package that follows: the same under a later version and with
+// another config of its own, which is all that an upgrade is about here. Building it
+// once more would take half a minute.
 func (s *scene) next(t *testing.T) string {
 	t.Helper()
 	dir, path := filepath.Join(s.dir, "next"), filepath.Join(s.dir, "next.deb")
@@ -244,6 +278,10 @@ func (s *scene) next(t *testing.T) string {
 	}
 	control = bytes.Replace(control, []byte("\nVersion: 1.0-1\n"), []byte("\nVersion: 1.1-1\n"), 1)
 	s.must("writing the later version", os.WriteFile(filepath.Join(dir, "DEBIAN/control"), control, 0o644))
+	config := filepath.Join(dir, "etc/sallyport/sallyport.toml")
+	text, err := os.ReadFile(config)
+	s.must("reading the config of the package", err)
+	s.must("writing that of the later version", os.WriteFile(config, append(text, "# of the later version\n"...), 0o644))
 	s.run(t, nil, "dpkg-deb", "-Znone", "-b", dir, path)
 	return path
 }

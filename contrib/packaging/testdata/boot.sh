@@ -32,7 +32,7 @@ WorkingDirectory=/story
 ExecStart=sh -c '/bin/sh -eux story.sh >out 2>&1; echo \$\$? >status'
 TimeoutStartSec=infinity
 END
-timeout --kill-after=10 240 systemd-nspawn --quiet --boot --directory="$root" --machine="sallyport-story-$$" --private-network \
+timeout --kill-after=10 420 systemd-nspawn --quiet --boot --directory="$root" --machine="sallyport-story-$$" --private-network \
 	--bind-ro="$dir/room/upper:/upper" --register=no --keep-unit --console=pipe systemd.unit=story.target >"$dir/console" 2>&1 </dev/null || true
 cp "$root/story/out" "$dir/out"
 exit "$(cat "$root/story/status")"

@@ -7,6 +7,8 @@ chapter() { echo "CHAPTER $*"; }
 as() { user=$1; shift; setpriv --reuid="$user" --regid="$user" --init-groups "$@"; }
 well() { sallyport status | tee /story/status && grep -q ': all well' /story/status || fail "not well"; }
 code() { as "$1" curl -s -o /dev/null -w '%{http_code}' --unix-socket /run/sallyport/check.sock http://sallyport/v1/health/live || true; }
+page() { curl -s -o /dev/null -w '%{http_code}' -H 'Host: login.example.org' "http://127.0.0.1:${1:-8080}/" || true; }
+units="sallyport sallyport-check.socket sallyport-admin.socket sallyport-page.socket"
 
 chapter "a directory is there"
 mkdir -p /srv/ldap/db
@@ -42,22 +44,23 @@ slapd -f /srv/ldap/slapd.conf -h ldap://127.0.0.1:3389
 
 chapter "installing starts nothing, and makes user, key and state"
 apt-get install -y ./old.deb
-if systemctl is-active sallyport.service || systemctl is-enabled sallyport.service; then fail "it runs without having been asked"; fi
+if systemctl is-active $units || systemctl is-enabled $units; then fail "it runs without having been asked"; fi
 [ "$(stat -c '%U %a' /etc/sallyport/kek)" = "sallyport 400" ]
 [ "$(stat -c '%U %a' /var/lib/sallyport)" = "sallyport 700" ]
 [ "$(stat -c '%U %a' /run/sallyport)" = "sallyport 755" ]
 key=$(sha256sum /etc/sallyport/kek)
 
 chapter "filled in, it runs"
-sed -i -e 's|ldaps://ldap.example.org|ldap://127.0.0.1:3389|' \
-	-e 's|"127.0.0.1:8080"|"/run/sallyport/page.sock"|' -e 's|"127.0.0.1:9464"|"/run/sallyport/metrics.sock"|' "$config"
+sed -i 's|ldaps://ldap.example.org|ldap://127.0.0.1:3389|' "$config"
 printf secret | install -o sallyport -m 0400 /dev/stdin /etc/sallyport/ldap-password
 sed -i -e 's|^#bind_dn = .*|bind_dn = "cn=admin,dc=example,dc=org"|' -e 's|^#bind_password_file|bind_password_file|' "$config"
 as sallyport sallyportd check-config
 systemctl enable --now sallyport
-[ "$(systemctl is-active sallyport sallyport-check.socket sallyport-admin.socket | sort -u)" = active ]
+[ "$(systemctl is-active $units | sort -u)" = active ]
 well
-journalctl --no-pager -o cat -u sallyport
+journalctl --no-pager -o cat -u sallyport | tee /story/journal
+grep -q '"msg":"ready"' /story/journal || fail "the journal does not have its log"
+[ "$(page)" = 200 ] || fail "there is no page"
 pid=$(systemctl show -P MainPID sallyport)
 ps -o user=,args= -p "$pid"
 grep -qx 'NoNewPrivs:	1' "/proc/$pid/status"
@@ -101,26 +104,86 @@ systemctl restart sallyport
 pid=$(systemctl show -P MainPID sallyport)
 kill -STOP "$pid"
 [ "$(code $web)" = 200 ] || fail "who asks a daemon that hangs does not get the answer of the next one"
+[ "$(page)" = 200 ]
 [ "$(systemctl show -P MainPID sallyport)" != "$pid" ] || fail "it is still the one that hangs"
 journalctl --no-pager -u sallyport | grep -i 'watchdog timeout'
 rm -r /etc/systemd/system/sallyport.service.d
 systemctl daemon-reload
 systemctl restart sallyport
 
+chapter "the page is on another port, which the daemon may not open itself"
+listen() { sed -i "s|^listen = \"127.0.0.1:.*\"  *# page|listen = \"127.0.0.1:$1\" # page|" "$config"; }
+sed -i 's|^listen = "127.0.0.1:8080"|& # page|' "$config"
+listen 80
+mkdir -p /etc/systemd/system/sallyport-page.socket.d
+printf '[Socket]\nListenStream=\nListenStream=127.0.0.1:80\n' >/etc/systemd/system/sallyport-page.socket.d/override.conf
+systemctl daemon-reload
+systemctl stop 'sallyport-*.socket' sallyport
+systemctl start sallyport
+[ "$(page 80)" = 200 ] || fail "there is no page on port 80"
+listen 8080
+systemctl restart sallyport
+[ "$(page)" = 200 ] || fail "the daemon does not open what systemd does not hold"
+journalctl --no-pager -u sallyport | grep 'nothing in the config asks for' | grep -F 'sallyport-page.socket (127.0.0.1:80)'
+rm -r /etc/systemd/system/sallyport-page.socket.d
+systemctl daemon-reload
+systemctl stop 'sallyport-*.socket' sallyport
+systemctl start sallyport
+[ "$(page)" = 200 ]
+
+chapter "the database is lost, and the backup put back; then all keys change"
+install -d -o sallyport -m 0700 /backup
+as sallyport sallyportd backup --to /backup/sallyport-2027-01-31
+systemctl stop 'sallyport-*.socket' sallyport
+rm /var/lib/sallyport/state.db*
+as sallyport sallyportd restore --from /backup/sallyport-2027-01-31
+systemctl start sallyport
+sallyport audit verify
+as sallyport sallyportd backup --to /backup/sallyport-2027-01-31-restored
+as sallyport sallyportd keys rotate
+systemctl stop 'sallyport-*.socket' sallyport
+as sallyport sallyportd keys rewrap --to /var/lib/sallyport/kek.new
+install -o sallyport -m 0400 /var/lib/sallyport/kek.new /etc/sallyport/kek.new
+mv /etc/sallyport/kek.new /etc/sallyport/kek
+rm /var/lib/sallyport/kek.new
+systemctl start sallyport
+well
+[ "$(sha256sum /etc/sallyport/kek)" != "$key" ]
+key=$(sha256sum /etc/sallyport/kek)
+rm -r /backup
+
+chapter "the log, the metrics and the alerts are where the documents say"
+journalctl -u sallyport -o cat | sallyport audit verify --anchor - | tee /story/said
+grep -q 'Anchors that agree: ' /story/said
+curl -s http://127.0.0.1:9464/metrics | grep ^sallyport
+sees() { curl -s --get --data-urlencode "query=$1" http://127.0.0.1:9090/api/v1/query | grep -q '"1"'; }
+soon() { for n in $(seq 100); do if "$@"; then return; fi; sleep 0.1; done; fail "not within ten seconds: $*"; }
+systemctl start prometheus
+soon curl -sf -o /dev/null http://127.0.0.1:9090/-/ready
+printf 'global: {scrape_interval: 1s}\nrule_files: [sallyport.yaml]\nscrape_configs:\n  - job_name: sallyport\n    static_configs: [targets: ["127.0.0.1:9464"]]\n' >/etc/prometheus/prometheus.yml
+cp /usr/share/doc/sallyport/examples/alerts.yaml /etc/prometheus/sallyport.yaml
+promtool check config /etc/prometheus/prometheus.yml
+systemctl reload prometheus
+soon sees 'up{job="sallyport"} == 1'
+curl -s http://127.0.0.1:9090/api/v1/rules | grep -q SallyportDown
+systemctl stop prometheus
+rm /etc/prometheus/sallyport.yaml
+
 chapter "an upgrade keeps an edited config, and nobody waits in vain"
 echo '# mine' >>"$config"
 cp "$config" /story/edited
 before=$(systemctl show -P MainPID sallyport)
-as sallyport sallyportd backup --kek /etc/sallyport/kek --to /var/lib/sallyport/before-upgrade
-( while [ ! -e /story/upgraded ]; do code $web; echo; done ) >/story/asked &
+as sallyport sallyportd backup --to /var/lib/sallyport/before-upgrade
+( while [ ! -e /story/upgraded ]; do code $web; echo; page; echo; sleep 0.1; done ) >/story/asked &
 asking=$!
-apt-get install -y ./new.deb
+# The package's own config has changed: it asks, and the answer is just Enter.
+echo | apt-get install -y ./new.deb
 systemctl is-active sallyport
 touch /story/upgraded
 wait "$asking"
 [ "$(sort -u /story/asked)" = 200 ] || fail "during the upgrade: $(sort /story/asked | uniq -c)"
 cmp "$config" /story/edited
-[ ! -e "$config.dpkg-new" ]
+grep -q 'of the later version' "$config.dpkg-dist"
 [ "$(systemctl show -P MainPID sallyport)" != "$before" ] || fail "the old daemon goes on"
 well
 
@@ -134,17 +197,17 @@ well
 cp /story/edited "$config"
 
 chapter "back to the old version"
-systemctl stop sallyport sallyport-check.socket sallyport-admin.socket
-apt-get install -y --allow-downgrades ./old.deb
-as sallyport sallyportd restore --kek /etc/sallyport/kek --from /var/lib/sallyport/before-upgrade
+systemctl stop 'sallyport-*.socket' sallyport
+echo | apt-get install -y --allow-downgrades ./old.deb
+as sallyport sallyportd restore --from /var/lib/sallyport/before-upgrade
 systemctl start sallyport
 well
 cmp "$config" /story/edited
-apt-get install -y ./new.deb
+echo | apt-get install -y ./new.deb
 
 chapter "removing keeps config, key and state"
 apt-get remove -y sallyport
-if systemctl is-active sallyport.service sallyport-check.socket; then fail "it still runs"; fi
+if systemctl is-active $units; then fail "it still runs"; fi
 cmp "$config" /story/edited
 [ -e /var/lib/sallyport/state.db ]
 [ "$(sha256sum /etc/sallyport/kek)" = "$key" ]
@@ -154,6 +217,7 @@ dpkg -i new.deb
 [ "$(sha256sum /etc/sallyport/kek)" = "$key" ]
 systemctl enable --now sallyport
 well
+[ "$(page)" = 200 ]
 
 chapter "purging keeps what nobody could bring back, and says how to remove it"
 apt-get purge -y sallyport 2>&1 | tr -d '\r' | tee /story/said

@@ -31,7 +31,7 @@ func pages(t *testing.T) (all []page) {
 	if err != nil || len(files) < 15 {
 		t.Fatalf("%d documents, %v", len(files), err)
 	}
-	fenced := regexp.MustCompile("(?ms)^```(.*?)\n(.*?)^```$")
+	fenced := regexp.MustCompile("(?ms)^ *```(.*?)\n(.*?)^ *```$")
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -56,9 +56,11 @@ func elsewhere() map[string]string {
 	return map[string]string{
 		"backup.md":  "daemon/sallyportd/endtoend/drill_test.go",
 		"import.md":  "daemon/sallyportd/endtoend/import_test.go",
+		"rollout.md": "daemon/sallyportd/rollout/handbook_test.go",
 		"support.md": "daemon/sallyportd/endtoend/handbook_test.go",
 		"install.md": "contrib/packaging/docs_test.go",
 		"upgrade.md": "contrib/packaging/docs_test.go",
+		"reload.md":  "contrib/packaging/docs_test.go",
 	}
 }
 
@@ -92,12 +94,17 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 		if p.name != "install.md" {
 			continue
 		}
-		// The story of the package plays what is said about it.
+		// The story of the package plays what is said about it, and TestMake what is
+		// done without it, as the README has it.
 		_, debian, _ := strings.Cut(p.text, "\n## On Debian\n")
 		debian, _, _ = strings.Cut(debian, "\n## ")
+		readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+		d.must("reading the README", err)
 		for _, block := range p.blocks {
-			if !strings.Contains(debian, block) {
-				t.Errorf("%s: nobody plays\n%s", p.name, block)
+			for line := range strings.Lines(block) {
+				if line = strings.TrimSpace(line); !strings.Contains(debian, "\n"+line+"\n") && !strings.Contains(string(readme), "\n"+line) {
+					t.Errorf("%s: nobody plays %s", p.name, line)
+				}
 			}
 		}
 	}
@@ -135,8 +142,8 @@ func (d *typist) settle() {
 	d.must("making a folder", os.Mkdir(d.path("programs"), 0o700))
 	for name, does := range map[string]string{
 		"journalctl": `[ "$*" = "-u sallyport -o cat" ] && cat ` + d.path("daemon.log"),
-		// There is no systemd here. What the real one would do, the tests beside
-		// contrib/monitoring do with a real Prometheus.
+		// There is no systemd here. The story of the package, in contrib/packaging,
+		// runs these lines with the real one.
 		"systemctl": `[ "$*" = "reload prometheus" ]`,
 	} {
 		d.must("writing a program", os.WriteFile(d.path("programs/"+name), []byte("#!/bin/sh\n"+does+"\n"), 0o700))
@@ -203,6 +210,7 @@ func (d *typist) prometheus() {
 // Every command of ours that a document names in a sentence is there, with its flags.
 func TestCommandsInSentences(t *testing.T) {
 	t.Parallel()
+	build(t)
 	span := regexp.MustCompile("`((?:sallyport|sallyportd) [a-z][^`]*)`")
 	asked := map[string]error{}
 	for _, p := range pages(t) {

@@ -41,7 +41,7 @@ func (d *drill) follow(n int) (said string) {
 		line = here.Replace(strings.TrimSpace(line))
 		words := strings.Fields(line)
 		switch {
-		case strings.HasPrefix(line, "systemctl stop sallyport "):
+		case line == "systemctl stop 'sallyport-*.socket' sallyport":
 			if d.daemon != nil {
 				d.must(line, d.daemon.stop())
 				d.daemon = nil

@@ -107,7 +107,7 @@ again.
 
 Without the journal a restore is refused: what was revoked could come back to
 life. --without-journal restores all the same.`,
-		Example: `  systemctl stop sallyport sallyport-check.socket sallyport-admin.socket
+		Example: `  systemctl stop 'sallyport-*.socket' sallyport
   sudo -u sallyport sallyportd restore --from /backup/sallyport-2027-01-31
   systemctl start sallyport`,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -141,6 +141,9 @@ func (t *tool) restore(c *cobra.Command, o backup.Order) error {
 		words += "journal   MISSING: app passwords that were revoked and people who were reset since then are as they were before\n"
 	} else {
 		words += fmt.Sprintf("journal   %d notes since then, applied to %d people\n", r.Notes, r.People)
+	}
+	if r.Erased > 0 {
+		words += fmt.Sprintf("erased    %d people of the backup, who were erased since then\n", r.Erased)
 	}
 	words += fmt.Sprintf("codes     of up to %s count as used; sessions and links have ended\n", r.Floor.Local().Format("2006-01-02 15:04:05"))
 	if r.Aside != "" {

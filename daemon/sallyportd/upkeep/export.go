@@ -44,7 +44,7 @@ Whoever has this file has everybody's second factor. So it is refused unless the
 a reason, and the audit has it before the first secret leaves. The file is made with
 mode 0600 and never written over. Exit status: 0 done, 1 refused, 75 the directory
 was away.`,
-		Example: `  systemctl stop sallyport sallyport-check.socket sallyport-admin.socket
+		Example: `  systemctl stop 'sallyport-*.socket' sallyport
   sudo -u sallyport sallyportd export-factors --to /var/lib/sallyport/everybody.csv --format csv --reason 'we move to another system'`,
 		RunE: func(c *cobra.Command, _ []string) error { return d.run(c) },
 	})

@@ -54,7 +54,7 @@ Cut off at any moment, run it again: what is in stays as it is, and only the res
 is taken. Exit status: 0 nothing was refused, 1 something was, 75 the directory or
 the state was away and the rest is missing.`,
 		Example: `  sudo -u sallyport sallyportd import --format csv --dry-run --report report.csv people.csv
-  systemctl stop sallyport sallyport-check.socket sallyport-admin.socket
+  systemctl stop 'sallyport-*.socket' sallyport
   sudo -u sallyport sallyportd import --format csv --report report.csv people.csv
   systemctl start sallyport`,
 		RunE: func(c *cobra.Command, paths []string) error { return a.run(c, paths) },

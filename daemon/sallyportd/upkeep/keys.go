@@ -96,7 +96,7 @@ config looks for the master key, and start the daemon: whatever happens in
 between, the file that lies there opens the state.
 
 Backups from before need the old master key: keep it as long as you keep those.`,
-		Example: `  systemctl stop sallyport sallyport-check.socket sallyport-admin.socket
+		Example: `  systemctl stop 'sallyport-*.socket' sallyport
   sudo -u sallyport sallyportd keys rewrap --to /var/lib/sallyport/kek.new
   install -o sallyport -m 0400 /var/lib/sallyport/kek.new /etc/sallyport/kek.new
   mv /etc/sallyport/kek.new /etc/sallyport/kek

@@ -79,7 +79,7 @@ type tool struct {
 
 func (t *tool) flags(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVarP(&t.config, "config", "c", "/etc/sallyport/sallyport.toml", "the config file")
-	c.Flags().StringVar(&t.kek, "kek", "", "the file of the master key, where the config names a credential or another one is meant")
+	c.Flags().StringVar(&t.kek, "kek", "", "the file of the master key, where another one is meant, or the config names a credential whose file is not beside it")
 	c.Flags().BoolVar(&t.json, "json", false, "print the result as JSON")
 	c.Args = cobra.NoArgs
 	c.SetOut(os.Stdout)
@@ -114,8 +114,13 @@ func (t *tool) place(cfg *config.Config, errs io.Writer) (state.Config, error) {
 	if kek == "" {
 		kek = machine.KEK(cfg.KEK)
 		if kek != cfg.KEK && os.Getenv("CREDENTIALS_DIRECTORY") == "" {
-			return state.Config{}, Failure{usage, fmt.Errorf("the config names the credential %q, which only systemd has; "+
-				"name its file with --kek FILE", filepath.Base(kek))}
+			// systemd reads it from beside the config, where the package has put it.
+			name := filepath.Base(kek)
+			kek = filepath.Join(filepath.Dir(t.config), name)
+			if _, err := os.Stat(kek); errors.Is(err, fs.ErrNotExist) {
+				return state.Config{}, Failure{usage, fmt.Errorf("the config names the credential %q, which only systemd has, and there is no %s; "+
+					"name its file with --kek FILE", name, kek)}
+			}
 		}
 	}
 	return state.Config{Path: cfg.Store, Journal: cfg.Journal, KEK: kek, Now: time.Now,
