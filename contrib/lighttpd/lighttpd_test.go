@@ -59,7 +59,7 @@ mimetype.assign = ( "" => "application/octet-stream" )
 	for place, folder := range bind {
 		args = append(args, folder, place)
 	}
-	p := run.Background(t, run.Command{Path: unshare, Args: append(args, "--", lighttpd, "-D", "-f", s.Dir+"/lighttpd.conf"), Dir: dir})
+	p := run.Background(t, run.Command{Path: unshare, Args: append(args, "--", lighttpd, "-D", "-f", dir+"/lighttpd.conf"), Dir: dir})
 	if err := run.Listening(address); err != nil {
 		t.Fatal(err)
 	}
