@@ -81,6 +81,9 @@ func (st *story) sum(inGrace map[string]bool) (s summary) {
 		if now.AppPasswords > 0 {
 			s.WithAppPasswords++
 		}
+		if slices.Contains(named(), p.name) {
+			s.MachineLike++
+		}
 		if now.Blocked {
 			s.Blocked++
 		}
@@ -166,7 +169,7 @@ func (st *story) table(want summary) {
 		"people in the directory": want.People, "have a second factor": want.Enrolled, "have none and are in grace": want.InGrace,
 		"have none and owe one": want.NotYet, "have none and are exempt": want.Exempt, "are machines": want.Machines,
 		"have app passwords": want.WithAppPasswords, "would be blocked, if it were enforced today": want.Blocked,
-		"have programs that still send the normal password": want.OnNormalPassword,
+		"have programs that still send the normal password": want.OnNormalPassword, `look like machines \(a guess\)`: want.MachineLike,
 	} {
 		if !regexp.MustCompile(fmt.Sprintf(`(?m)^ +%d  %s`, n, what)).MatchString(total) {
 			st.t.Errorf("the report does not say %d %s:\n%s", n, what, total)

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"sync"
@@ -46,13 +47,16 @@ func (st *story) morning() {
 	// At the page it leads to the code, and to nothing else.
 	st.each(sample(st.of(func(p *person) bool { return p.phone != nil }), 10), func(p *person) error {
 		v, err := st.signIn(p)
-		if err != nil || v.path != "/code" {
-			return fmt.Errorf("the page leads to %s, %w", v.path, err)
+		if err != nil {
+			return err
 		}
-		if err := v.get("/home"); err != nil || v.path == "/home" {
-			return fmt.Errorf("the password alone is at home: %s, %w", v.path, err)
+		if v.path != "/code" {
+			return fmt.Errorf("the page leads to %s", v.path)
 		}
-		return nil
+		if err = v.get("/home"); err == nil && v.path == "/home" {
+			err = errors.New("the normal password alone is at home")
+		}
+		return err
 	})
 	// Whoever is set up gets in, from the same addresses, on every wire; so do machines.
 	st.each(st.of(func(p *person) bool { return p.app != "" }), st.syncs)

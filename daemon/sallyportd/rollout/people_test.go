@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -54,20 +55,27 @@ type person struct {
 
 // people are all of them, and their groups in the directory.
 func (st *story) people() {
-	for i, name := range []string{"alice", "bert", "carla", "müller"} {
+	for i, name := range append([]string{"alice", "bert", "carla", "müller"}, named()...) {
 		st.all = append(st.all, &person{name: name, address: building(i)})
+	}
+	for _, name := range named() {
+		st.directory.AddPerson(directorytest.Person{Name: name})
 	}
 	for i := 1; len(st.all) < everybody(); i++ {
 		st.all = append(st.all, &person{name: fmt.Sprintf("u%06d", i), address: building(i)})
 	}
-	rest := st.all[4:]
+	rest := st.all[4+len(named()):]
 	for _, g := range []struct {
 		name    string
 		inMille int
 	}{{pioneers, 20}, {lecturers, 150}, {guests, 6}, {scanners, 4}} {
 		var members []string
 		size := everybody() * g.inMille / 1000
-		for _, p := range rest[:size] {
+		theirs := rest[:size]
+		if g.name == scanners {
+			theirs = slices.Concat(st.all[4:4+len(named())], theirs)
+		}
+		for _, p := range theirs {
 			p.group = g.name
 			members = append(members, directorytest.PersonDN(p.name))
 		}
@@ -83,6 +91,9 @@ func (st *story) people() {
 		}
 	}
 }
+
+// named are machines whose logins say so.
+func named() []string { return []string{"scanner-1", "svc.booking"} }
 
 // building is one of sixteen addresses, all of one network.
 func building(i int) string { return fmt.Sprintf("192.0.2.%d", 1+i%16) }
