@@ -2,6 +2,7 @@ package monitoring
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -222,6 +223,7 @@ func (p *prometheus) filled(q target) error {
 // Then things break: the alerts that are about them fire, and end where the trouble
 // does.
 func TestMonitoring(t *testing.T) {
+	t.Parallel() // it waits, most of the time
 	run.Need(t, "prometheus", "prometheus")
 	s := newStage(t)
 	p := watch(t, s.metrics)
@@ -289,7 +291,7 @@ func everyCommand(t *testing.T, s *stage) {
 				words = append(words, w)
 			}
 		}
-		out, err := run.Run(run.Command{Path: s.path("bin/" + m[1]), Args: append(words, "--help")})
+		out, err := run.Run(run.Command{Path: s.bin + "/" + m[1], Args: append(words, "--help")})
 		command := m[1] + " " + strings.Join(slices.DeleteFunc(words, func(w string) bool { return strings.HasPrefix(w, "-") }), " ")
 		if err != nil || !strings.Contains(out, "\n  "+command) {
 			t.Errorf("there is no command %q: %v\n%s", command, err, out)
@@ -316,6 +318,12 @@ func breakAll(t *testing.T, s *stage, p *prometheus) {
 	t.Helper()
 	s.certificate(2 * 24 * time.Hour)
 	s.must("reloading", syscall.Kill(s.daemon.PID(), syscall.SIGHUP))
+	s.must("reloading", run.Within(run.Patience, func() error { // that starts all plugins afresh
+		if !strings.Contains(s.daemon.Said(), "the config was read again") {
+			return errors.New("it is not done")
+		}
+		return nil
+	}))
 	s.flap("totp", 5)
 	for n := range 60 {
 		s.check(login{service: "dav", name: "müller", password: "müller-password", from: fmt.Sprintf("198.51.%d.7", n)})

@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -19,7 +18,6 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -28,6 +26,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/configs"
+	"github.com/sallyport/sallyport/contrib/servertest"
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 	"github.com/sallyport/sallyport/daemon/directory/embedded"
 	"github.com/sallyport/sallyport/plugins/factor/factortest"
@@ -38,6 +37,7 @@ import (
 type stage struct {
 	t         *testing.T
 	dir, page string
+	bin       string // of the programs
 	metrics   string
 	people    *embedded.Server
 	daemon    *run.Process
@@ -46,19 +46,10 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sp") // short: a socket's path has at most 107 bytes
-	s := &stage{t: t, dir: dir, page: fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)), metrics: fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))}
+	s := &stage{t: t, dir: dir, bin: servertest.Binaries(t), page: fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)), metrics: fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))}
 	s.must("making a folder", err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	s.must("making a folder", errors.Join(os.Mkdir(s.path("bin"), 0o755), os.Mkdir(s.path("run"), 0o700)))
-	top, err := run.Top()
-	s.must("finding the source", err)
-	// With the flags of make build, so that what it has built is not built again.
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", s.path("bin")+"/", "./daemon/sallyportd", "./contrib/sallyport",
-		"./plugins/cmd/sallyport-totp", "./plugins/cmd/sallyport-app-password", "./plugins/cmd/sallyport-recovery")
-	build.Dir, build.Env = top, append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, said)
-	}
+	s.must("making a folder", os.Mkdir(s.path("run"), 0o700))
 	s.openDirectory("127.0.0.1:0")
 	s.certificate(365 * 24 * time.Hour)
 	text := string(configs.DemoTOML)
@@ -76,9 +67,9 @@ func newStage(t *testing.T) *stage {
 		text = strings.Replace(text, old, other, 1)
 	}
 	run.Write(t, s.path("demo.toml"), text, 0o600)
-	_, err = run.Run(run.Command{Path: s.path("bin/sallyportd"), Args: []string{"init", "--kek", s.path("kek"), "--state", s.dir}})
+	_, err = run.Run(run.Command{Path: s.bin + "/sallyportd", Args: []string{"init", "--kek", s.path("kek"), "--state", s.dir}})
 	s.must("making the key", err)
-	s.daemon = run.Background(t, run.Command{Path: s.path("bin/sallyportd"), Args: []string{"serve", "--config", s.path("demo.toml")}, Dir: s.dir})
+	s.daemon = run.Background(t, run.Command{Path: s.bin + "/sallyportd", Args: []string{"serve", "--config", s.path("demo.toml")}, Dir: s.dir})
 	s.must("starting the daemon", run.Listening(s.metrics))
 	return s
 }
@@ -122,14 +113,14 @@ func (s *stage) certificate(left time.Duration) {
 // sallyport runs the support tool.
 func (s *stage) sallyport(args ...string) string {
 	s.t.Helper()
-	out, err := run.Run(run.Command{Path: s.path("bin/sallyport"), Args: append([]string{"--socket", s.path("run/admin.sock")}, args...)})
+	out, err := run.Run(run.Command{Path: s.bin + "/sallyport", Args: append([]string{"--socket", s.path("run/admin.sock")}, args...)})
 	s.must("running sallyport "+strings.Join(args, " "), err)
 	return out
 }
 
 // plugin is the process of a plugin, and how often it was started again.
 func (s *stage) plugin(kind string) (pid, restarts int, err error) {
-	out, err := run.Run(run.Command{Path: s.path("bin/sallyport"), Args: []string{"--socket", s.path("run/admin.sock"), "--json", "status"}})
+	out, err := run.Run(run.Command{Path: s.bin + "/sallyport", Args: []string{"--socket", s.path("run/admin.sock"), "--json", "status"}})
 	if err != nil {
 		return 0, 0, err
 	}
