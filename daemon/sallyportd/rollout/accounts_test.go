@@ -242,6 +242,10 @@ func (st *story) accounts() {
 			st.t.Errorf("the status does not say %d %s:\n%s", n, what, said)
 		}
 	}
+	// Everybody has one phone, and nobody has it twice.
+	if n := st.count(func(p *person) bool { return p.phone != nil }); !regexp.MustCompile(fmt.Sprintf(`(?m)^ *totp +%d$`, n)).MatchString(said) {
+		st.t.Errorf("the status does not say that there are %d phones:\n%s", n, said)
+	}
 	// Whatever is counted anew is the same after a restart.
 	st.stop()
 	st.start()
