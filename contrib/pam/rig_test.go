@@ -1,6 +1,7 @@
 package pam
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,6 +26,10 @@ type builds struct {
 var built = builds{dirs: map[string]string{}}
 
 func TestMain(m *testing.M) {
+	// Those that say that they are parallel do nothing but wait.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	for _, dir := range built.dirs {
 		_ = os.RemoveAll(dir)
@@ -108,16 +113,28 @@ func compile(t *testing.T, dir, name string, more ...string) string {
 	return compilePlain(t, dir, name, append(more, strings.Fields(sanitized)...)...)
 }
 
-// compilePlain builds it without, for tests that look at memory themselves.
+// compilePlain builds it without, for tests that look at memory themselves; once
+// for all tests.
 func compilePlain(t *testing.T, dir, name string, more ...string) string {
 	t.Helper()
-	out := filepath.Join(folder(t), name)
+	built.mu.Lock()
+	defer built.mu.Unlock()
+	key := strings.Join(append([]string{dir, name}, more...), " ")
+	if out, ok := built.dirs[key]; ok {
+		return filepath.Join(out, name)
+	}
+	out, err := os.MkdirTemp("", "sppam")
+	if err != nil {
+		t.Fatalf("making a folder: %v", err)
+	}
+	built.dirs[out] = out // goes with the test, whatever becomes of it
 	args := []string{"-O1", "-g", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror",
-		"-rdynamic", "-I", filepath.Join(dir, "src"), "-o", out, filepath.Join("testdata", name+".c")}
+		"-rdynamic", "-I", filepath.Join(dir, "src"), "-o", filepath.Join(out, name), filepath.Join("testdata", name+".c")}
 	if said, err := run.Run(run.Command{Path: "gcc", Args: append(args, more...), Dir: dir}); err != nil {
 		t.Fatalf("compiling: %v\n%s", err, said)
 	}
-	return out
+	built.dirs[key] = out
+	return filepath.Join(out, name)
 }
 
 // desk is a service file, and somebody who logs in by it.
