@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"log/slog"
 	"net"
 	"os"
@@ -26,6 +27,10 @@ import (
 const sentinel = "sent1nel"
 
 func TestMain(m *testing.M) {
+	// Most of what runs here waits for four seconds.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"sallyport-check": main, "listener": listenAs})
 }
 
@@ -33,6 +38,7 @@ func TestMain(m *testing.M) {
 // front end with a house in memory behind it, and against sockets that have
 // something wrong with them.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {

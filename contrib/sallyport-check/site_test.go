@@ -21,6 +21,7 @@ type rig struct {
 // TestSite asks the real daemon in all modes, then through the real callers,
 // then without the daemon.
 func TestSite(t *testing.T) {
+	t.Parallel()
 	run.NeedRoot(t)
 	site := servertest.Start(t, servertest.Options{Peers: []string{"nobody", "dovecot", "www-data"}})
 	r := rig{site, filepath.Join(site.Dir, "sallyport-check-pipe")}
