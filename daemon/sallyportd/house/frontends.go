@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -129,6 +130,9 @@ func (h *House) open(ctx context.Context, name, where string, conns int) (l net.
 	}
 	if errors.Is(err, syscall.EACCES) {
 		err = fmt.Errorf("%w; ports below 1024 are opened by systemd for a daemon without rights: see reload.md", err)
+	}
+	if left := h.given.Left(); err != nil && len(left) > 0 {
+		err = fmt.Errorf("%w; systemd holds %s, and not this: let the .socket unit and the config say the same", err, strings.Join(left, ", "))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", where, err)

@@ -2,6 +2,7 @@ package reloads
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -69,5 +70,15 @@ func TestWhatSystemdIsTold(t *testing.T) {
 	s.must(m.cmd.Process.Signal(syscall.SIGTERM))
 	heard("STOPPING=1")
 	s.must(<-m.done)
+	// Unit and config do not say the same.
+	s.edit("failure_gird", "failure_grid", fmt.Sprintf("listen = %q", m.page), fmt.Sprintf("listen = %q\ntls_cert = \"cert.pem\"\ntls_key = \"key.pem\"", strings.Replace(m.page, "127.0.0.1", "0.0.0.0", 1)))
+	s.certify(1)
+	m.start()
+	if err := <-m.done; err == nil {
+		t.Error("it starts without the address that it shall have")
+	}
+	if want := "sallyport-page.socket (" + m.page + "), and not this: let the .socket unit and the config say the same"; !strings.Contains(m.log.String(), want) {
+		t.Errorf("it does not say %q", want)
+	}
 	m.cmd = nil
 }
