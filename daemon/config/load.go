@@ -110,12 +110,15 @@ func read(t table) *Config {
 		c.Page = readPage(t.sub("page"), c.Services)
 	}
 	apart := pageform.Apart(t.Table, c.Page.URL)
+	var taken []string
 	for _, l := range c.Listeners {
 		apart(l.Origins)
+		taken = append(taken, l.Path)
 	}
 	metrics := t.sub("metrics")
 	c.Metrics = socketform.Address(metrics.Table, "listen")
 	metrics.Close()
+	socketform.Once(t.Table, "metrics.listen", c.Metrics, socketform.Once(t.Table, "page.listen", c.Page.Listen, taken))
 	log := t.sub("log")
 	c.Log = Log{
 		Level:  log.OneOf("level", "info", "debug", "info", "warn", "error"),

@@ -23,9 +23,9 @@ type Machine struct {
 	Peer func(name string) error
 	// Group is asked for the group of each socket.
 	Group func(name string) error
-	// Socket is asked for the path of each socket, State for the state folder.
-	Socket func(path string) error
-	State  func(path string) error
+	// Socket is asked for the path of each socket, State for the folders of what is
+	// kept, Store for the database.
+	Socket, State, Store func(path string) error
 	// Texts is asked for the folder of the page's texts.
 	Texts func(path string) error
 	// Hook is asked for each hook whose program can be started, whether it takes
@@ -53,8 +53,12 @@ func (m Machine) examine(doc *strict.Document, c *Config) {
 	x := examination{m, doc, doc.Refused()}
 	x.ask("state", c.State, m.State)
 	// What is wrong with the state folder is wrong with all below it, and said once.
-	if below := strings.HasPrefix(c.Journal, c.State+"/"); !below || m.State == nil || m.State(c.State) == nil {
+	fine := m.State == nil || m.State(c.State) == nil
+	if fine || !strings.HasPrefix(c.Journal, c.State+"/") {
 		x.ask("store.journal", c.Journal, m.State)
+	}
+	if fine || !strings.HasPrefix(c.Store, c.State+"/") {
+		x.ask("store.path", c.Store, m.Store)
 	}
 	x.ask("keys.kek", c.KEK, m.Key)
 	x.file("directory.bind_password_file", c.Directory.BindPasswordFile, files.Secret)
@@ -85,15 +89,12 @@ func (m Machine) examine(doc *strict.Document, c *Config) {
 
 // search asks about what the directory will be asked with.
 func (x examination) search(d Directory) {
-	for key, dn := range map[string]string{"base": d.Base, "bind_dn": d.BindDN, "group_base": d.GroupBase, "decoy_dn": d.DecoyDN} {
+	for key, dn := range d.Names() {
 		x.ask("directory."+key, dn, x.DN)
 	}
-	for key, f := range map[string]struct {
-		text   string
-		places []string
-	}{"filter": {d.Filter, []string{"name"}}, "account_filter": {d.AccountFilter, nil}, "group_filter": {d.GroupFilter, []string{"dn", "name"}}} {
+	for key, f := range d.Filters() {
 		if x.Filter != nil {
-			x.ask("directory."+key, f.text, func(text string) error { return x.Filter(text, f.places...) })
+			x.ask("directory."+key, f.Text, func(text string) error { return x.Filter(text, f.Places...) })
 		}
 	}
 }

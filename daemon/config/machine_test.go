@@ -169,7 +169,7 @@ func TestTheSearchAndTheFactorsAreAskedFor(t *testing.T) {
 	if got := strings.Join(asked, " "); got != "(a=b)[] (member={dn})[dn name] (uid={name})[name] ou=g ou=people,dc=example,dc=org uid=decoy" {
 		t.Errorf("asked for %s", got)
 	}
-	on.DN = func(string) error { return errors.New("no DN; write one") }
+	on.DN = func(string) error { return errors.New("no\nDN; write\none") } // one line all the same
 	on.Factors = func(*Config) hook.Unfit { t.Error("the factors were asked, too"); return nil }
 	if _, err := Load(path, on); err == nil || !strings.Contains(err.Error(), "directory.decoy_dn: no DN; write one") {
 		t.Error(err)

@@ -66,6 +66,22 @@ type Directory struct {
 	PoolSize int
 }
 
+// Names are the distinguished names in it, by their keys; some may be empty.
+func (d Directory) Names() map[string]string {
+	return map[string]string{"base": d.Base, "bind_dn": d.BindDN, "group_base": d.GroupBase, "decoy_dn": d.DecoyDN}
+}
+
+// Filter is a search filter, and what may stand in braces in it.
+type Filter struct {
+	Text   string
+	Places []string
+}
+
+// Filters are the search filters in it, by their keys; some may be empty.
+func (d Directory) Filters() map[string]Filter {
+	return map[string]Filter{"filter": {d.Filter, []string{"name"}}, "account_filter": {d.AccountFilter, nil}, "group_filter": {d.GroupFilter, []string{"dn", "name"}}}
+}
+
 // Read reads the table [directory].
 func Read(t *strict.Table) Directory {
 	defer t.Close()
@@ -136,14 +152,14 @@ func checkServers(t *strict.Table, d Directory) {
 }
 
 func checkSearch(t *strict.Table, d Directory) {
-	for key, dn := range map[string]string{"base": d.Base, "bind_dn": d.BindDN, "group_base": d.GroupBase, "decoy_dn": d.DecoyDN} {
+	for key, dn := range d.Names() {
 		if dn != "" && !strings.Contains(dn, "=") {
 			t.Refuse(key, fmt.Sprintf("%q is not a distinguished name", dn), "write for example: ou=people,dc=example,dc=org")
 		}
 	}
-	for key, f := range map[string]string{"filter": d.Filter, "account_filter": d.AccountFilter, "group_filter": d.GroupFilter} {
-		if f != "" && !isFilter(f) {
-			t.Refuse(key, fmt.Sprintf("%q is not a search filter", f), "write it in balanced brackets, for example: (uid={name})")
+	for key, f := range d.Filters() {
+		if f.Text != "" && !isFilter(f.Text) {
+			t.Refuse(key, fmt.Sprintf("%q is not a search filter", f.Text), "write it in balanced brackets, for example: (uid={name})")
 		}
 	}
 	if isFilter(d.Filter) && !strings.Contains(d.Filter, "={name}") {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,6 +64,15 @@ func Peers(t *strict.Table, k string, def ...string) []string {
 		}
 	}
 	return list
+}
+
+// Once refuses an address at a full key where another part has it already, and
+// returns all that are taken then.
+func Once(t *strict.Table, key, address string, taken []string) []string {
+	if address != "" && slices.Contains(taken, address) {
+		t.Refuse(key, fmt.Sprintf("%q is taken by another part of this config", address), "give each its own address or socket")
+	}
+	return append(taken, address)
 }
 
 // Address reads "host:port" or the path of a Unix socket; empty if the key is

@@ -19,6 +19,8 @@ type Document struct {
 
 // Add notes a problem with a full key, or with "the file".
 func (d *Document) Add(key, reason, fix string) {
+	// Some of it is from elsewhere, as what a plugin says, and must stay one line.
+	reason, fix = strings.ReplaceAll(reason, "\n", " "), strings.ReplaceAll(fix, "\n", " ")
 	d.problems = append(d.problems, Problem{File: d.file, Line: d.at.of(key), Key: key, Reason: reason, Fix: fix})
 }
 

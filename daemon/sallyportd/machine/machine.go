@@ -23,6 +23,7 @@ import (
 	"github.com/sallyport/sallyport/daemon/listen"
 	"github.com/sallyport/sallyport/daemon/pluginhost/trusted"
 	"github.com/sallyport/sallyport/daemon/seal"
+	"github.com/sallyport/sallyport/daemon/store/sqlite/file"
 	"github.com/sallyport/sallyport/enrollweb/words"
 )
 
@@ -34,6 +35,7 @@ func Here(starting bool) config.Machine {
 		Program: program,
 		Key:     func(kek string) error { return key(kek, starting) },
 		Peer:    peer, Group: group, Texts: texts,
+		Store: func(path string) error { return mended(file.Fit(path), "write the path of a file") },
 		DN: func(dn string) error {
 			return mended(link.CheckDN(dn), "write for example: ou=people,dc=example,dc=org")
 		},

@@ -264,6 +264,8 @@ func TestSpoiledNamesAndFolders(t *testing.T) {
 		"support":         {leave, `support = ["@0"]`, `support = ["@none-here"]`, "support =", "admin.support", "no such group", "groupadd"},
 		"operators":       {leave, `operators = ["root"]`, `operators = ["nobody-here"]`, "operators =", "admin.operators", "no such user", "useradd"},
 		"loose state":     {func(in installation) { in.must(os.Chmod(in.path("state"), 0o755)) }, "", "", "state =", "state", "others can use it", "chmod 0700 DIR/state"},
+		"loose database":  {func(in installation) { in.write("state/state.db", nil, 0o644) }, "", "", "issuer", "store.path", "open to others (mode 0644)", "chmod 600 DIR/state/state.db"},
+		"database":        {leave, "[metrics]", "[store]\npath = \"run\"\n[metrics]", "path = \"run\"", "store.path", "is not a regular file", "the path of a file"},
 		"state is a file": {leave, `state = "state"`, `state = "password"`, "state =", "state", "is not a folder", "a folder"},
 		"texts of nobody": {func(in installation) { in.write("texts/de.json", []byte(`{"signin.titel": "x"}`), 0o644) }, "", "", "texts =", "page.texts", `no message "signin.titel"`, "mend or remove"},
 		"texts not JSON":  {func(in installation) { in.write("texts/de.json", []byte(`{`), 0o644) }, "", "", "texts =", "page.texts", "de.json", "mend or remove"},

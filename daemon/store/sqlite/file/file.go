@@ -46,12 +46,10 @@ func Open(ctx context.Context, path string) (*File, error) {
 
 func (f *File) open(ctx context.Context) error {
 	path := f.Path
-	for _, p := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
-		if err := private(p); err != nil {
-			return err
-		}
+	err := Fit(path)
+	if err != nil {
+		return err
 	}
-	var err error
 	if f.lock, err = own(path + ".lock"); err != nil {
 		return err
 	}
@@ -96,6 +94,17 @@ func own(path string) (*os.File, error) {
 		return nil, errors.Join(cause, lock.Close())
 	}
 	return lock, nil
+}
+
+// Fit refuses a database, or what lies beside it, that is there and that others may
+// read or write. It makes nothing.
+func Fit(path string) error {
+	for _, p := range []string{path, path + "-wal", path + "-shm", path + ".lock"} {
+		if err := private(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // private refuses a file that is there and that others may read or write.
