@@ -32,7 +32,13 @@ type dashboard struct {
 	SchemaVersion int
 	Panels        []panel
 	Templating    struct {
-		List []struct{ Name, Type string }
+		List []struct {
+			Name, Type string
+			Query      json.RawMessage
+		}
+	}
+	Annotations struct {
+		List []struct{ Expr string }
 	}
 }
 
@@ -128,10 +134,18 @@ func ours(text string) []string {
 	return slices.Compact(all)
 }
 
-// asked is every expression of the dashboard.
+// asked is every expression of the dashboard: of its panels, of the choice of machines
+// and of what it marks.
 func asked(t testing.TB) string {
 	var all strings.Builder
-	for _, p := range board(t).Panels {
+	d := board(t)
+	for _, v := range d.Templating.List {
+		all.Write(append(v.Query, '\n'))
+	}
+	for _, a := range d.Annotations.List {
+		all.WriteString(a.Expr + "\n")
+	}
+	for _, p := range d.Panels {
 		for _, q := range p.Targets {
 			all.WriteString(q.Expr + "\n")
 		}
