@@ -158,7 +158,7 @@ func (r rig) otherUser(t *testing.T) {
 	}
 	c = r.callers("bert", bert.App)["pipe"]
 	c.User = run.AsUser(t, "daemon")
-	if said, err := run.Run(c); run.ExitCode(err) != exitTemporary || !strings.Contains(said, "is uid 1 allowed there?") {
+	if said, err := run.Run(c); run.ExitCode(err) != exitTemporary || !strings.Contains(said, "or not by uid 1: see services and allow") {
 		t.Errorf("somebody who is not in allow: %v %s", err, said)
 	}
 	c = r.callers("bert", bert.App)["pipe"]

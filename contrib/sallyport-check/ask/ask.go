@@ -78,15 +78,19 @@ func (d Daemon) Ask(ctx context.Context, q Question) Answer {
 	if err != nil {
 		return Answer{Verdict: factor.Deny, Why: err.Error()}
 	}
-	closed := 0
+	closed, before := 0, Answer{}
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
 		a, end := d.once(ctx, request)
+		if end == late && before.Why != "" {
+			return before // what the last whole try has shown says more
+		}
 		if end == cutOff {
 			closed++
 		}
-		if end == final || closed == maxClosed || !pause(ctx, wait) {
+		if end == final || end == late || closed == maxClosed || !pause(ctx, wait) {
 			return a
 		}
+		before = a
 	}
 }
 
@@ -97,7 +101,16 @@ const (
 	final  end = iota
 	absent     // nobody could be asked, or an outage was told
 	cutOff     // the connection was closed without an answer
+	late       // the time was up
 )
+
+// unless is late where that is the error, and else the end that was given.
+func unless(err error, e end) end {
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+		return late
+	}
+	return e
+}
 
 // pause waits; it is false where the time was up before.
 func pause(ctx context.Context, d time.Duration) bool {
@@ -115,7 +128,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (d Daemon) once(ctx context.Context, request []byte) (Answer, end) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", d.Socket)
 	if err != nil {
-		return Answer{Why: d.sentence(err)}, absent
+		return Answer{Why: d.sentence(err)}, unless(err, absent)
 	}
 	defer conn.Close()
 	if deadline, ok := ctx.Deadline(); ok {
@@ -126,14 +139,14 @@ func (d Daemon) once(ctx context.Context, request []byte) (Answer, end) {
 		return Answer{Why: err.Error()}, final
 	}
 	if _, err := conn.Write(request); err != nil {
-		return Answer{Why: d.sentence(err)}, cutOff
+		return Answer{Why: d.sentence(err)}, unless(err, cutOff)
 	}
 	r, err := readReply(conn)
 	switch {
 	case errors.Is(err, errForeign):
 		return Answer{Why: d.sentence(err)}, final
 	case err != nil:
-		return Answer{Why: d.sentence(err)}, cutOff
+		return Answer{Why: d.sentence(err)}, unless(err, cutOff)
 	case r.status == 503:
 		return r.answer(), absent
 	}

@@ -144,6 +144,32 @@ func TestAllInTime(t *testing.T) {
 	}
 }
 
+// TestTheLastWholeTryIsTold: a try that the end of the time cuts off says nothing
+// of why there was no answer before.
+func TestTheLastWholeTryIsTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept() // and nobody after that
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+			_, _ = c.Write([]byte("HTTP/1.1 503 x\r\nX-Sallyport-Reason: directory_unavailable\r\n\r\n"))
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if a := (Daemon{Socket: path, Owner: -1}).Ask(ctx, question("alice", "secret")); !strings.Contains(a.Why, "directory_unavailable") {
+		t.Errorf("%+v", a)
+	}
+}
+
 // TestWhoMayListen: the owner of a socket is the daemon only where nobody else
 // could have put it there.
 func TestWhoMayListen(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/textproto"
+	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -113,7 +114,7 @@ func (r reply) answer() Answer {
 	case 503:
 		return Answer{Why: "the daemon cannot judge right now: " + r.reason + r.retry}
 	case 403:
-		return Answer{Why: "this service may not be asked on this socket: see services in its [[listen]], and --service"}
+		return Answer{Why: fmt.Sprintf("this service may not be asked on this socket, or not by uid %d: see services and allow in its [[listen]], and --service", os.Getuid())}
 	case 400:
 		return Answer{Why: "the daemon cannot read the question: see proxies in the [[listen]], and the daemon's log at level debug"}
 	default:
