@@ -2,55 +2,37 @@ package endtoend
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"sync"
 	"testing"
+
+	"github.com/sallyport/sallyport/contrib/servertest"
 )
 
-// bin is the folder of the built binaries.
-var bin string
+// bin is the folder of the built binaries, once build was called.
+var (
+	bin      string
+	building sync.Mutex
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(withBinaries(m))
+	code := m.Run()
+	if shared.end != nil {
+		shared.end()
+	}
+	os.Exit(code)
 }
 
-// withBinaries builds as "make build" does, into a folder that nobody else can
-// write: the daemon runs plugins from no other.
-func withBinaries(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "sp-bin")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "making a folder for the binaries:", err)
-		return 1
+// build builds as "make build" does, for this package and all others together.
+func build(t testing.TB) {
+	t.Helper()
+	building.Lock()
+	defer building.Unlock()
+	if bin == "" {
+		bin = servertest.Binaries(t)
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	top := filepath.Join("..", "..", "..")
-	plugins, err := filepath.Glob(filepath.Join(top, "plugins", "cmd", "*"))
-	if err != nil || len(plugins) == 0 {
-		fmt.Fprintln(os.Stderr, "no plugins to build:", err)
-		return 1
-	}
-	args := []string{"build", "-trimpath", "-buildvcs=auto", "-ldflags", "-s -w", "-o", dir + "/",
-		"./daemon/sallyportd", "./contrib/sallyport"}
-	for _, p := range plugins {
-		args = append(args, "./plugins/cmd/"+filepath.Base(p))
-	}
-	build := exec.Command("go", args...)
-	build.Dir = top
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building: %v\n%s", err, said)
-		return 1
-	}
-	bin = dir
-	defer func() {
-		if shared.end != nil {
-			shared.end()
-		}
-	}()
-	return m.Run()
 }
 
 // need skips a test whose program is missing, and fails it where CI=true.

@@ -125,6 +125,7 @@ level = "{{.Level}}"
 func newSite(t testing.TB, o options) *site {
 	t.Helper()
 	need(t, "oathtool", "oathtool")
+	build(t)
 	// Short, because a socket's path has at most 107 bytes.
 	dir, err := os.MkdirTemp("", "sp")
 	s := &site{t: t, dir: dir}

@@ -15,9 +15,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/contrib/servertest"
 	"github.com/sallyport/sallyport/contrib/servertest/run"
 	"github.com/sallyport/sallyport/daemon/directory/directorytest"
 )
+
+// bin is the folder of the built binaries.
+var bin string
 
 // site is the installation: a folder with config, key, state and sockets, the
 // directory and the daemon.
@@ -102,6 +106,7 @@ timezone = "Campus/Main"
 
 func newSite(t testing.TB, more int) *site {
 	t.Helper()
+	bin = servertest.Binaries(t)
 	// Short, because a socket's path has at most 107 bytes.
 	dir, err := os.MkdirTemp("", "sp")
 	s := &site{t: t, dir: dir, ran: map[string]bool{}}
