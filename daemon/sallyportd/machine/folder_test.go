@@ -42,3 +42,18 @@ func TestOwnFolderRefusesWhatIsNotOurs(t *testing.T) {
 		t.Errorf("somebody else's folder: %v", err)
 	}
 }
+
+// A socket's name must fit below it, wherever folders are made here.
+func TestTheFolderOfAPluginIsShort(t *testing.T) {
+	for _, where := range []string{"/tmp", t.TempDir() + strings.Repeat("/longer", 8)} {
+		t.Setenv("TMPDIR", where)
+		dir, err := folder()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		if st, err := os.Stat(dir); err != nil || st.Mode().Perm() != 0o700 || len(dir) > 64 {
+			t.Errorf("%s: %v, %v", dir, st, err)
+		}
+	}
+}

@@ -35,3 +35,18 @@ func Hook(h config.Hook, s hook.Setup) (err error) {
 	}
 	return host.Close()
 }
+
+// folder makes one for the sockets of plugins: where such folders usually are or,
+// where that has too long a name for a socket's, in /tmp.
+func folder() (string, error) {
+	const room = 32 // what is below it has up to 75 bytes of 107
+	in := os.TempDir()
+	if len(in) > room {
+		in = "/tmp"
+	}
+	dir, err := os.MkdirTemp(in, "sallyport-check-")
+	if err != nil {
+		return "", fmt.Errorf("making a folder for a plugin's socket: %w", err)
+	}
+	return dir, nil
+}
