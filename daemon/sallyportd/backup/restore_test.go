@@ -167,7 +167,7 @@ func TestWhoWasErasedStaysErased(t *testing.T) {
 		// Once by a login that the directory did not know yet.
 		h.must(s.Store.Commit(context.Background(), account.Change{Version: -1, Events: []account.Event{{At: now(), Act: account.ActAlarm, Name: "sentinel-login"}}}))
 		h.take(s, h.path("backup"))
-		h.commit(s, account.Change{Subject: "sentinel-id", Erased: true})
+		h.commit(s, account.Change{Subject: "sentinel-id", Erased: true, Delete: []string{"sentinel-id-phone", "sentinel-id-sheet", "sentinel-id-app1", "sentinel-id-app2"}})
 		_, err := s.Store.Erase(context.Background(), dossier.Who{ID: "sentinel-id", Names: []string{"sentinel-login"}})
 		h.must(err)
 	})
