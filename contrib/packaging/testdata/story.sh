@@ -152,6 +152,19 @@ well
 key=$(sha256sum /etc/sallyport/kek)
 rm -r /backup
 
+chapter "the master key is encrypted, and the one in clear lies elsewhere"
+systemd-creds encrypt --with-key=host --name=kek /etc/sallyport/kek /etc/sallyport/kek.encrypted
+mkdir -p /etc/systemd/system/sallyport.service.d
+printf '[Service]\nLoadCredential=\nLoadCredentialEncrypted=kek:/etc/sallyport/kek.encrypted\n' >/etc/systemd/system/sallyport.service.d/override.conf
+systemctl daemon-reload
+mv /etc/sallyport/kek /srv/kek
+systemctl restart sallyport
+well
+mv /srv/kek /etc/sallyport/kek
+rm -r /etc/systemd/system/sallyport.service.d /etc/sallyport/kek.encrypted
+systemctl daemon-reload
+systemctl restart sallyport
+
 chapter "the log, the metrics and the alerts are where the documents say"
 journalctl -u sallyport -o cat | sallyport audit verify --anchor - | tee /story/said
 grep -q 'Anchors that agree: ' /story/said
