@@ -133,7 +133,7 @@ static int judge(const struct attempt *t, const struct answer *a)
 		tell(t, "throttled");
 		return PAM_MAXTRIES;
 	case 403:
-		pam_syslog(t->pamh, LOG_ERR, "the service \"%s\" may not be asked on %s: see services of its [[listen]]",
+		pam_syslog(t->pamh, LOG_ERR, "the service \"%s\" may not be asked on %s: see services and allow of its [[listen]]",
 			   t->options.service ? t->options.service : "", t->options.socket);
 		break;
 	default:
