@@ -55,8 +55,7 @@ func (p Proof) report(t *testing.T) {
 		}
 		return
 	}
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("sallyport-test-bin-%d", os.Geteuid()))
-	unlock, err := run.Lock(dir) // other proofs write their rows, too
+	unlock, err := run.Lock(shared(top)) // other proofs write their rows, too
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net"
 	"net/http"
@@ -321,12 +322,16 @@ func (s *Site) must(what string, err error) {
 }
 
 // Binaries builds the daemon, the tools and the plugins as "make build" does,
-// into a folder that all tests of this user share, and returns it: what is built
-// and unchanged is not built again, and looking for what has changed, which takes
-// most of a second, is done once a run of "go test".
+// into a folder that all tests of this user and this tree share, and returns it:
+// what is built and unchanged is not built again, and looking for what has changed,
+// which takes most of a second, is done once a run of "go test".
 func Binaries(t testing.TB) string {
 	t.Helper()
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("sallyport-test-bin-%d", os.Geteuid()))
+	top, err := run.Top()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := shared(top)
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		t.Fatalf("making a folder for the binaries: %v", err)
 	}
@@ -335,11 +340,7 @@ func Binaries(t testing.TB) string {
 		t.Fatalf("taking the folder of the binaries: %v", err)
 	}
 	defer unlock()
-	top, err := run.Top()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stamp, round := filepath.Join(dir, ".built"), run.Round()+" of "+top
+	stamp, round := filepath.Join(dir, ".built"), run.Round()
 	if last, err := os.ReadFile(stamp); err == nil && string(last) == round {
 		return dir
 	}
@@ -360,4 +361,8 @@ func Binaries(t testing.TB) string {
 		t.Fatalf("noting that they are built: %v", err)
 	}
 	return dir
+}
+
+func shared(top string) string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("sallyport-test-bin-%d-%08x", os.Geteuid(), crc32.ChecksumIEEE([]byte(top))))
 }
