@@ -216,7 +216,7 @@ as sallyport sallyportd restore --from /var/lib/sallyport/before-upgrade
 systemctl start sallyport
 well
 cmp "$config" /story/edited
-echo | apt-get install -y ./new.deb
+echo | dpkg -i new.deb
 
 chapter "removing keeps config, key and state"
 apt-get remove -y sallyport
