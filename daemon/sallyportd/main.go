@@ -42,13 +42,17 @@ func (e usageError) Unwrap() error { return e.error }
 // of each check went into collecting.
 const heapGrowth = 300
 
+// spareThreads is how many more may run Go code than there are processors.
+const spareThreads = 6
+
 func main() {
 	debug.SetGCPercent(heapGrowth)
 	if os.Getenv("GOMAXPROCS") == "" {
 		// A check passes through other processes, and a thread that has just
-		// handed it on is not back at once. With as many threads again there is
-		// one to go on with: a quarter more checks a second on two processors.
-		runtime.GOMAXPROCS(2 * runtime.NumCPU())
+		// handed it on, or waits for the disk, is not back at once: with some to
+		// spare there is one to go on with. On two processors that is a quarter
+		// more checks a second.
+		runtime.GOMAXPROCS(runtime.NumCPU() + spareThreads)
 	}
 	err := rootCommand().Execute()
 	if err == nil {

@@ -12,8 +12,8 @@ import (
 // timerSlack is how much later than asked for the kernel may wake a thread of
 // the daemon or of its plugins. Nothing here is timed more finely than that,
 // and the Go runtime's own watchman, who else is up some ten thousand times a
-// second while there is work, cost a twentieth of each login.
-const timerSlack = time.Millisecond
+// second while there is work, cost a tenth of a check that is alone.
+const timerSlack = 10 * time.Millisecond
 
 // relaxTimers lets this process and its children be woken late. It is for the
 // pace alone, so that a kernel or a build that will not is only told of.

@@ -28,7 +28,7 @@ func TestTimersMayBeLate(t *testing.T) {
 				continue // it has ended
 			}
 			s.must("reading the slack of a thread", err)
-			if got := strings.TrimSpace(string(slack)); got != "1000000" {
+			if got := strings.TrimSpace(string(slack)); got != "10000000" {
 				t.Errorf("process %d, thread %s may be late by %s ns", pid, filepath.Base(thread), got)
 			}
 		}
