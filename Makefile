@@ -35,14 +35,19 @@ setup: ## install what the tests need (Debian, as root), or say what is missing
 	@.ci/setup
 
 # SQLite is C made into Go, with memory from the system, where the race detector does
-# not look; nor does it see what argon2 does in assembly, but follows its 8 MiB. So
-# these are compiled without it. What calls them is not. lint has run vet. A program
+# not look; nor does it see what argon2 does in assembly, but follows its 8 MiB. What
+# reads templates, expressions, pictures and HTML works on what its caller gave it, byte
+# by byte, and starts nothing. So these are compiled without it. What calls them is not;
+# and none that has a sync.Map or an atomic may be among them: its copy of those would
+# serve the whole program, and what they order would be called a race. lint has run
+# vet. A program
 # with the detector waits a second at its end for races of what still runs, and there
 # are hundreds of them: a tenth is enough.
 # Most packages wait for the servers and clients that they start, so that twice as many
 # of them run at once as there are processors.
 RACE := -race $(patsubst %,-gcflags=%=-race=false,modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory \
-	modernc.org/mathutil golang.org/x/crypto/argon2)
+	modernc.org/mathutil golang.org/x/crypto/argon2 text/template/parse regexp/... image/png compress/flate hash/adler32 \
+	golang.org/x/net/html)
 
 test: ## all checks and tests; the last line counts them
 	@LINT_FLAGS="$$(command -v gcc >/dev/null 2>&1 && echo $(RACE))" $(MAKE) --no-print-directory -j2 setup lint # fetches and compiles at once
