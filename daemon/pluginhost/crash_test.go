@@ -1,16 +1,13 @@
 package pluginhost_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -20,15 +17,14 @@ import (
 	"github.com/sallyport/sallyport/daemon/pluginhost"
 	"github.com/sallyport/sallyport/plugins/apppassword"
 	"github.com/sallyport/sallyport/plugins/factor"
-	"github.com/sallyport/sallyport/plugins/wire"
 )
 
 const kills = 50
 
 // Killed again and again under load, a plugin never says yes to what it denies
-// or the other way round, and is back within a second, or, on a machine that has no
-// time for it, ten times as late as a bare start of its program is; its
-// neighbour does not notice.
+// or the other way round, and is back within a second, or later only by
+// what a machine that is overloaded lets it wait for some fifty times; its neighbour
+// does not notice.
 func TestKilledFiftyTimesUnderLoad(t *testing.T) {
 	t.Parallel()
 	specs := house(t, "app-password", "totp")
@@ -50,9 +46,12 @@ func TestKilledFiftyTimesUnderLoad(t *testing.T) {
 	var neighbourGood, neighbourFailed atomic.Int64
 	load.Go(func() { knock(ctx, h.Factor("totp"), &neighbourGood, &neighbourFailed) })
 
+	var worst atomic.Int64
+	load.Go(func() { latest(ctx, &worst) })
 	var slowest time.Duration
 	for range kills {
 		before, pid := good.Load(), h.Status()[0].PID
+		worst.Store(0)
 		begun := time.Now()
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -61,12 +60,9 @@ func TestKilledFiftyTimesUnderLoad(t *testing.T) {
 			s := h.Status()[0]
 			return s.Up && s.PID != pid
 		})
-		took := time.Since(begun)
-		slowest = max(slowest, took)
-		if took > time.Second {
-			if bare := greets(t, specs[0].Path); took > 10*bare {
-				t.Errorf("a restart took %s, where a bare start takes %s", took, bare)
-			}
+		took, late := time.Since(begun), time.Duration(worst.Load())
+		if slowest = max(slowest, took); took > time.Second+50*late {
+			t.Errorf("a restart took %s, where whoever wants to run waits %s", took, late)
 		}
 		eventually(t, 5*time.Second, "the plugin answers", func() bool { return good.Load() >= before+100 })
 	}
@@ -82,35 +78,21 @@ func TestKilledFiftyTimesUnderLoad(t *testing.T) {
 	}
 }
 
-// greets tells how long a plugin's program takes until it says where it listens, with
-// nobody to supervise it.
-func greets(t *testing.T, path string) time.Duration {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), path)
-	shake := wire.Handshake()
-	cmd.Env = []string{shake.MagicCookieKey + "=" + shake.MagicCookieValue, "PLUGIN_UNIX_SOCKET_DIR=" + t.TempDir()}
-	lifeline, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
+// latest notes how late this process is woken, at worst, since it was last asked.
+func latest(ctx context.Context, worst *atomic.Int64) {
+	const step = 5 * time.Millisecond
+	tick := time.NewTicker(step)
+	defer tick.Stop()
+	for last := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := time.Now()
+		worst.Store(max(worst.Load(), int64(now.Sub(last)-step)))
+		last = now
 	}
-	said, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	begun := time.Now()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(said).ReadString('\n')
-	took := time.Since(begun)
-	if err != nil || !strings.Contains(line, "|unix|") {
-		t.Fatalf("a bare start said %q: %v", line, err)
-	}
-	_ = lifeline.Close() // so that it ends
-	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	return took
 }
 
 // hammer asks questions whose answer it knows: every other time the secret is
