@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -188,15 +189,23 @@ func Listening(address string) error {
 	})
 }
 
-// FreePort returns a port of loopback that nobody listens on.
+// FreePort returns a port of loopback that nobody listens on. It is below those that
+// the kernel gives by itself, which another test or any connection may have before it
+// is listened on; and one of twenty thousand, so that it is hardly given twice.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("looking for a free port: %v", err)
+	for {
+		port := 12_000 + rand.IntN(20_000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("looking for a free port: %v", err)
+		}
+		_ = l.Close()
+		return port
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // Need returns the path of a program. Where it is missing the test is skipped,

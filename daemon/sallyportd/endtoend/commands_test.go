@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/creack/pty"
 
+	"github.com/sallyport/sallyport/contrib/servertest/run"
 	"github.com/sallyport/sallyport/daemon/directory/directorytest"
 )
 
@@ -123,10 +123,7 @@ type typist struct {
 // settle makes the installation, and what a machine has that is not ours: a system
 // log, and a Prometheus.
 func (d *typist) settle() {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	d.must("finding a port", err)
-	d.metrics = l.Addr().String()
-	d.must("finding a port", l.Close())
+	d.metrics = fmt.Sprintf("127.0.0.1:%d", run.FreePort(d.t))
 	d.change(`listen = "run/metrics.sock"`, fmt.Sprintf("listen = %q", d.metrics))
 	d.must("starting", d.start())
 	for _, name := range []string{"alice", "former"} {

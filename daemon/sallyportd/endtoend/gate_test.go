@@ -16,6 +16,8 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
 
 // gateWalk is somebody who opens a web application that knows nothing of signing
@@ -77,10 +79,7 @@ func behindNginx(t *testing.T, s *site) string {
 			html.EscapeString(r.Header.Get("X-Remote-User")), html.EscapeString(r.URL.RequestURI()), html.EscapeString(r.Referer()))
 	}))
 	t.Cleanup(backend.Close)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	s.must("finding a port", err)
-	address := l.Addr().String()
-	_ = l.Close()
+	address := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
 	app := "http://localhost:" + address[len("127.0.0.1:"):]
 	dir := s.path("nginx")
 	s.must("making a folder", os.Mkdir(dir, 0o700))

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/sallyport/sallyport/contrib/servertest/run"
 )
 
 // texts are the page's own sentences in a language, by name. The walks read them
@@ -73,12 +74,7 @@ func pageSite(t *testing.T, encrypted bool) *site { return pageSiteOf(t, encrypt
 
 // pageSiteOf has more people.
 func pageSiteOf(t *testing.T, encrypted bool, more int) *site {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	_ = l.Close()
+	port := run.FreePort(t)
 	o := options{listen: fmt.Sprintf("127.0.0.1:%d", port), url: fmt.Sprintf("http://127.0.0.1:%d", port), more: more}
 	if encrypted {
 		o.url, o.tlsCert, o.tlsKey = fmt.Sprintf("https://localhost:%d", port), "tls-cert.pem", "tls-key.pem"
