@@ -39,23 +39,24 @@ setup: ## install what the tests need (Debian, as root), or say what is missing
 # reads templates, expressions, pictures and HTML works on what its caller gave it, byte
 # by byte, and starts nothing. So these are compiled without it. What calls them is not;
 # and none that has a sync.Map or an atomic may be among them: its copy of those would
-# serve the whole program, and what they order would be called a race. lint has run
-# vet. A program
-# with the detector waits a second at its end for races of what still runs, and there
-# are hundreds of them: a tenth is enough.
-# Most packages wait for the servers and clients that they start, so that twice as many
-# of them run at once as there are processors.
-RACE := -race $(patsubst %,-gcflags=%=-race=false,modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory \
-	modernc.org/mathutil golang.org/x/crypto/argon2 text/template/parse regexp/... image/png compress/flate hash/adler32 \
-	golang.org/x/net/html)
+# serve the whole program, and what they order would be called a race.
+PLAIN := modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory modernc.org/mathutil golang.org/x/crypto/argon2 \
+	text/template/parse regexp/... image/png compress/flate hash/adler32 golang.org/x/net/html
 
-test: ## all checks and tests; the last line counts them
-	@LINT_FLAGS="$$(command -v gcc >/dev/null 2>&1 && echo $(RACE))" $(MAKE) --no-print-directory -j2 setup lint # fetches and compiles at once
+# RACE compiles for the tests and for lint, so that all of it is compiled once, and
+# without what only a debugger reads. There is no race detector without a C compiler.
+RACE = $$(command -v gcc >/dev/null 2>&1 && echo -race -gcflags=all=-dwarf=false $(PLAIN:%=-gcflags=%=-race=false))
+
+# A program with the race detector waits a second at its end for races of what still
+# runs, and there are hundreds of them: a tenth is enough. Most packages wait for the
+# servers and clients that they start, so that twice as many of them run at once as
+# there are processors. "go vet" belongs to lint.
+test: setup ## all tests; the last line counts them
 	@CGO_ENABLED=0 GORACE="$$GORACE atexit_sleep_ms=100" $(GO) run -trimpath -exec 'env -u CGO_ENABLED' ./.ci/gotest \
-		-vet=off $$(command -v gcc >/dev/null 2>&1 && echo $(RACE)) -timeout 25m -p $$((2 * $$(nproc))) ./... ./.ci/gotest
+		-vet=off $(RACE) -timeout 25m -p $$((2 * $$(nproc))) ./... ./.ci/gotest
 
 lint: ## gofmt, vet, staticcheck, govulncheck
-	@.ci/lint
+	@LINT_FLAGS="$(RACE)" .ci/lint
 
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m $$($(GO) list ./... | grep -v sallyportd/bench)
