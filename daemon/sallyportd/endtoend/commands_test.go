@@ -204,10 +204,12 @@ func (d *typist) prometheus() {
 	d.must("writing the config", os.WriteFile(d.path("prometheus/prometheus.yml"), []byte(config), 0o600))
 }
 
-// Every command of ours that a document names in a sentence is there, with its flags.
+// Every command of ours that a document names in a sentence is there, with its flags,
+// and some test runs it with them.
 func TestCommandsInSentences(t *testing.T) {
 	t.Parallel()
 	build(t)
+	runs := ran(t)
 	span := regexp.MustCompile("`((?:sallyport|sallyportd) [a-z][^`]*)`")
 	asked := map[string]error{}
 	for _, p := range pages(t) {
@@ -215,7 +217,9 @@ func TestCommandsInSentences(t *testing.T) {
 			words := strings.Fields(m[1])
 			err, known := asked[m[1]]
 			if !known {
-				err = exists(words)
+				if err = exists(words); err == nil {
+					err = runs.have(m[1])
+				}
 				asked[m[1]] = err
 			}
 			if err != nil {
@@ -231,6 +235,82 @@ func TestCommandsInSentences(t *testing.T) {
 			t.Errorf("%q is said to be there", none)
 		}
 	}
+	for _, none := range []string{"sallyport nothing", "sallyport user NAME --nothing", "sallyportd keys nothing"} {
+		if runs.have(none) == nil {
+			t.Errorf("%q is said to be run", none)
+		}
+	}
+}
+
+// played are the flags with which each command is run.
+type played map[string]map[string]bool
+
+// oneOfOurs is a command of ours in a line: its program, one or two words, and all the rest.
+func oneOfOurs() *regexp.Regexp {
+	return regexp.MustCompile(`(?:^|[\s/])(sallyportd?) ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?([^|;&]*)`)
+}
+
+func flagsIn(line string) []string {
+	return regexp.MustCompile(`--[a-z][a-z-]*`).FindAllString(line, -1)
+}
+
+// ran are those that the documents' blocks, the scripts and the package's story run;
+// the desk, which is no command to be scripted, has tests on a terminal.
+func ran(t *testing.T) played {
+	t.Helper()
+	runs := played{"sallyport desk": nil}
+	var texts []string
+	for _, p := range pages(t) {
+		texts = append(texts, p.blocks...)
+	}
+	for _, at := range []string{"contrib/sallyport/testdata/script/*.txtar", "daemon/sallyportd/endtoend/testdata/*/*.txtar", "contrib/packaging/testdata/story.sh"} {
+		files, err := filepath.Glob(filepath.Join(root, at))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v", at, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, string(text))
+		}
+	}
+	for line := range strings.Lines(strings.Join(texts, "\n")) {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") {
+			continue
+		}
+		for _, m := range oneOfOurs().FindAllStringSubmatch(line, -1) {
+			for _, name := range []string{m[1] + " " + m[2], m[1] + " " + m[2] + " " + m[3]} {
+				if runs[name] == nil {
+					runs[name] = map[string]bool{}
+				}
+				for _, flag := range flagsIn(line) {
+					runs[name][flag] = true
+				}
+			}
+		}
+	}
+	return runs
+}
+
+// have fails unless the command is run, with each of the flags.
+func (c played) have(text string) error {
+	m := oneOfOurs().FindStringSubmatch(text)
+	name := m[1] + " " + m[2]
+	if m[2] == "audit" || m[2] == "keys" {
+		name += " " + m[3]
+	}
+	flags, known := c[name]
+	if !known {
+		return errors.New("no test runs it")
+	}
+	for _, flag := range flagsIn(text) {
+		if !flags[flag] {
+			return fmt.Errorf("no test runs it with %s", flag)
+		}
+	}
+	return nil
 }
 
 // exists asks for the help of a command: its flags are read before that.
