@@ -22,11 +22,9 @@ import (
 const kills = 50
 
 // Killed again and again under load, a plugin never says yes to what it denies
-// or the other way round, and is back within a second, or later only by
-// what a machine that is overloaded lets it wait for some fifty times; its neighbour
-// does not notice.
+// or the other way round, and is back within a second; its neighbour does not
+// notice. It is alone in this package, because it is about time.
 func TestKilledFiftyTimesUnderLoad(t *testing.T) {
-	t.Parallel()
 	specs := house(t, "app-password", "totp")
 	var restarted, downs atomic.Int64
 	h := start(t, pluginhost.Config{
@@ -46,52 +44,32 @@ func TestKilledFiftyTimesUnderLoad(t *testing.T) {
 	var neighbourGood, neighbourFailed atomic.Int64
 	load.Go(func() { knock(ctx, h.Factor("totp"), &neighbourGood, &neighbourFailed) })
 
-	var worst atomic.Int64
-	load.Go(func() { latest(ctx, &worst) })
 	var slowest time.Duration
 	for range kills {
 		before, pid := good.Load(), h.Status()[0].PID
-		worst.Store(0)
 		begun := time.Now()
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, 30*time.Second, "the plugin is back", func() bool {
+		eventually(t, 5*time.Second, "the plugin is back", func() bool {
 			s := h.Status()[0]
 			return s.Up && s.PID != pid
 		})
-		took, late := time.Since(begun), time.Duration(worst.Load())
-		if slowest = max(slowest, took); took > time.Second+50*late {
-			t.Errorf("a restart took %s, where whoever wants to run waits %s", took, late)
-		}
+		slowest = max(slowest, time.Since(begun))
 		eventually(t, 5*time.Second, "the plugin answers", func() bool { return good.Load() >= before+100 })
 	}
 	stop()
 	load.Wait()
 	t.Logf("%d good answers, %d errors, slowest restart %s", good.Load(), failed.Load(), slowest)
+	if slowest > time.Second {
+		t.Errorf("the slowest restart took %s", slowest)
+	}
 	if neighbourFailed.Load() != 0 || neighbourGood.Load() == 0 {
 		t.Errorf("the neighbour: %d good, %d errors", neighbourGood.Load(), neighbourFailed.Load())
 	}
 	eventually(t, time.Second, "the callbacks", func() bool { return restarted.Load() == kills })
 	if n := h.Status()[0].Restarts; n != kills || downs.Load() != kills {
 		t.Errorf("%d restarts, %d downs, want %d", n, downs.Load(), kills)
-	}
-}
-
-// latest notes how late this process is woken, at worst, since it was last asked.
-func latest(ctx context.Context, worst *atomic.Int64) {
-	const step = 5 * time.Millisecond
-	tick := time.NewTicker(step)
-	defer tick.Stop()
-	for last := time.Now(); ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		now := time.Now()
-		worst.Store(max(worst.Load(), int64(now.Sub(last)-step)))
-		last = now
 	}
 }
 

@@ -124,11 +124,11 @@ func (m *manager) stop() {
 }
 
 // TestRestartLosesNoRequest: with its sockets held by somebody else, that of the page
-// as well, the daemon is ended and started again under load, ten times, or as often
+// as well, the daemon is ended and started again under load, twenty times, or as often
 // as SALLYPORT_RESTARTS says. Nobody is refused, and no request that was sent stays
 // without an answer.
 func TestRestartLosesNoRequest(t *testing.T) {
-	restarts := 10
+	restarts := 20
 	if n, err := strconv.Atoi(os.Getenv("SALLYPORT_RESTARTS")); err == nil {
 		restarts = n
 	}
