@@ -50,7 +50,7 @@ type try struct {
 	refund []int64
 	// audit is what must be told of a refusal, with what is taken back.
 	audit []account.Event
-	form  roster.Form
+	form  roster.Form // of the password
 	// recognised says that the next two are known.
 	recognised bool
 	// familiar says that the subject has logged in from this network before.
