@@ -48,12 +48,10 @@ PLAIN := modernc.org/sqlite/lib modernc.org/libc/... modernc.org/memory modernc.
 RACE = $$(command -v gcc >/dev/null 2>&1 && echo -race -gcflags=all=-dwarf=false $(PLAIN:%=-gcflags=%=-race=false))
 
 # A program with the race detector waits a second at its end for races of what still
-# runs, and there are hundreds of them: a tenth is enough. Many packages wait for the
-# servers and clients that they start, so that one more of them runs at once than there
-# are processors. "go vet" belongs to lint.
+# runs, and there are hundreds of them: a tenth is enough. "go vet" belongs to lint.
 test: setup ## all tests; the last line counts them
 	@CGO_ENABLED=0 GORACE="$$GORACE atexit_sleep_ms=100" $(GO) run -trimpath -exec 'env -u CGO_ENABLED' ./.ci/gotest \
-		-vet=off $(RACE) -timeout 25m -p $$(($$(nproc) + 1)) ./... ./.ci/gotest
+		-vet=off $(RACE) -timeout 25m ./... ./.ci/gotest
 
 lint: ## gofmt, vet, staticcheck, govulncheck
 	@LINT_FLAGS="$(RACE)" .ci/lint

@@ -96,6 +96,7 @@ func hammer(ctx context.Context, t *testing.T, f factor.Factor, worker int, good
 		case err != nil && got.Verdict == factor.Unavailable:
 			if ctx.Err() == nil {
 				failed.Add(1)
+				<-time.After(time.Millisecond) // asking without a breath would keep the next process from its processor
 			}
 			pause(ctx, 5*time.Millisecond)
 		case err == nil && n%2 == 0 && got.Verdict == factor.Accept && got.Record == id,
