@@ -43,7 +43,10 @@ func (t *try) judgeAppPassword(ctx context.Context, kind string) (ans account.An
 	for range rounds {
 		snap, got, silent := t.Hints.Match(hint.Query{
 			Place: t.fingerprint("record:"+kind, t.Password), Kind: kind, Now: t.started,
-			Load: func(open string) (account.Snapshot, error) { return t.load(ctx, open) },
+			Load: func() (account.Snapshot, error) { return t.load(ctx, kind) },
+			LoadOne: func(record string) (account.Snapshot, error) {
+				return t.loaded(t.cfg.Store.LoadOne(ctx, t.facts.ID, record))
+			},
 			Ask: func(records []account.Record) (witness.Testimony, error) {
 				return t.ask(ctx, kind, t.Password, records)
 			},
@@ -108,10 +111,7 @@ func (t *try) whyNot(ctx context.Context, kind string, snap account.Snapshot) ac
 		}
 		if got.Accept {
 			t.used = got.Record
-			if !got.Record.Revoked.IsZero() {
-				return verdict.Deny(account.AppPasswordRevoked)
-			}
-			return verdict.Deny(account.AppPasswordExpired)
+			return verdict.Deny(witness.Fate(got.Record))
 		}
 	}
 	t.slow()

@@ -30,13 +30,21 @@ import (
 // DirectoryFactor is the name under which ways list the directory's password.
 const DirectoryFactor = way.Directory
 
-// Service is what can be logged in to, and how. Each way stands for itself,
-// but where one asks for the directory's password, codes are only looked at
-// after it.
-type Service = way.Service
-
-// Way is a list of factors that must all accept.
-type Way = way.Way
+// What an engine is told of its config, and tells.
+type (
+	// Service is what can be logged in to, and how. Each way stands for itself,
+	// but where one asks for the directory's password, codes are only looked at
+	// after it.
+	Service = way.Service
+	// Way is a list of factors that must all accept.
+	Way = way.Way
+	// Factor is one configured factor plugin.
+	Factor = roster.Factor
+	// Hook is one configured hook.
+	Hook = veto.Hook
+	// Step is one line of an explanation.
+	Step = explain.Step
+)
 
 // What the engine needs of the house.
 type (
@@ -51,12 +59,6 @@ type (
 	// Clock is the only time that the engine knows.
 	Clock = parts.Clock
 )
-
-// Factor is one configured factor plugin.
-type Factor = roster.Factor
-
-// Hook is one configured hook.
-type Hook = veto.Hook
 
 // Config is everything that an Engine is built from. All fields but Hooks
 // and Memory are needed.
@@ -118,7 +120,7 @@ func New(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	if cfg.Memory == nil {
-		cfg.Memory = memory.New()
+		cfg.Memory = memory.New(cfg.MAC("stale", nil))
 	}
 	return &Engine{cfg: cfg, roster: known, office: ticket.Office{Rand: cfg.Rand, MAC: cfg.MAC}, Memory: cfg.Memory}, nil
 }
@@ -145,9 +147,6 @@ func (t *try) event(ans account.Answer, took time.Duration) account.Event {
 	return telling.Event(telling.Attempt{Attempt: t.Attempt, At: t.started, Took: took, Who: t.facts.Subject,
 		Nobody: t.barred == account.UnknownUser, Used: t.used, Noted: t.noted, Note: t.note, Owes: t.owes()}, ans)
 }
-
-// Step is one line of an explanation.
-type Step = explain.Step
 
 // Explain walks the decision for a name at a service without any secret. It
 // counts nothing and changes nothing. The error wraps account.ErrNotFound for a

@@ -45,6 +45,13 @@ func (f *faulty) Load(ctx context.Context, id account.ID, kinds ...string) (acco
 	return f.keeper.Load(ctx, id, kinds...)
 }
 
+func (f *faulty) LoadOne(ctx context.Context, id account.ID, record string) (account.Snapshot, error) {
+	if err := f.at("load"); err != nil {
+		return account.Snapshot{}, err
+	}
+	return f.keeper.LoadOne(ctx, id, record)
+}
+
 func (f *faulty) Commit(ctx context.Context, c account.Change) error {
 	if err := f.at("commit"); err != nil {
 		return err

@@ -37,6 +37,13 @@ func (s *stuck) Load(ctx context.Context, id account.ID, open ...string) (accoun
 	return s.keeper.Load(ctx, id, open...)
 }
 
+func (s *stuck) LoadOne(ctx context.Context, id account.ID, record string) (account.Snapshot, error) {
+	if err := s.wait(ctx, "load"); err != nil {
+		return account.Snapshot{}, err
+	}
+	return s.keeper.LoadOne(ctx, id, record)
+}
+
 func (s *stuck) Commit(ctx context.Context, c account.Change) error {
 	if err := s.wait(ctx, "commit"); err != nil {
 		return err

@@ -59,8 +59,7 @@ func (t *try) judgeSecond(ctx context.Context) account.Answer {
 	}
 	// The store is away, or somebody keeps writing. Where a code was judged it
 	// was right: no failure.
-	t.refund = append(t.refund, yes.Refund...)
-	t.takeBack(ctx)
+	t.takeBack(ctx, yes.Refund...)
 	return verdict.Unavailable(account.StoreUnavailable)
 }
 
@@ -100,12 +99,11 @@ func (t *try) judgeCode(ctx context.Context, kind string, snap account.Snapshot,
 // one a minute.
 func (t *try) refuse(ctx context.Context, found map[string]verdict.Finding) account.Answer {
 	ans, refund := verdict.Refusal(t.codeKinds(), found)
-	t.refund = append(t.refund, refund...)
 	wrong := ans.Reason == account.CodeWrong && (verdict.Counted(found) || t.Audited.First(t.fingerprint("audited", ""), t.started))
 	if t.service.HasDirectory() && (wrong || ans.Reason == account.CodeUsed) {
 		t.audit = append(t.audit, t.event(ans, t.cfg.Clock.Now().Sub(t.started)))
 	}
-	t.takeBack(ctx)
+	t.takeBack(ctx, refund...)
 	if ans.Verdict == factor.Deny {
 		t.slow() // a wait too, or nothing would slow down who goes on and on
 	}

@@ -75,6 +75,12 @@ func (w *world) Load(_ context.Context, id account.ID, _ ...string) (account.Sna
 	return snap, nil
 }
 
+func (w *world) LoadOne(ctx context.Context, id account.ID, record string) (account.Snapshot, error) {
+	snap, err := w.Load(ctx, id)
+	snap.Records = slices.DeleteFunc(snap.Records, func(r account.Record) bool { return r.ID != record })
+	return snap, err
+}
+
 func (w *world) Commit(context.Context, account.Change) error { return nil }
 
 func (w *world) Token(context.Context, account.TokenRef) (account.Token, error) {

@@ -75,8 +75,7 @@ func (t *try) ticketGone(ctx context.Context) bool {
 // error is account.ErrConflict when somebody else wrote first.
 func (t *try) letIn(ctx context.Context, yes verdict.Yes) (account.Answer, error) {
 	if t.misspelled() {
-		t.refund = append(t.refund, yes.Refund...)
-		t.takeBack(ctx)
+		t.takeBack(ctx, yes.Refund...)
 		return verdict.Deny(account.WrongSpelling), nil
 	}
 	ans := verdict.Accept()
@@ -103,8 +102,7 @@ func (t *try) letIn(ctx context.Context, yes verdict.Yes) (account.Answer, error
 	t.used = account.Record{}
 	if !errors.Is(err, account.ErrConflict) {
 		t.cfg.Log.Error("writing before the yes", "error", err)
-		t.refund = append(t.refund, yes.Refund...)
-		t.takeBack(ctx)
+		t.takeBack(ctx, yes.Refund...)
 	}
 	return verdict.Unavailable(account.StoreUnavailable), err
 }

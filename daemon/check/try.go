@@ -180,9 +180,13 @@ func (t *try) veil(ans account.Answer) account.Answer {
 // shows that the account exists.
 func (t *try) misspelled() bool { return t.Spelled != "" && t.Spelled != t.facts.Name }
 
-// load reads the subject's records. A barred account has none.
+// load reads the subject's records.
 func (t *try) load(ctx context.Context, kinds ...string) (account.Snapshot, error) {
-	snap, err := t.cfg.Store.Load(ctx, t.facts.ID, kinds...)
+	return t.loaded(t.cfg.Store.Load(ctx, t.facts.ID, kinds...))
+}
+
+// loaded is what was read of the subject. A barred account has no records.
+func (t *try) loaded(snap account.Snapshot, err error) (account.Snapshot, error) {
 	if err != nil {
 		t.cfg.Log.Error("loading records", "error", err)
 	}
@@ -216,7 +220,7 @@ func (t *try) slow() {
 
 // fingerprint is keyed, and bound to the subject and the place of use.
 func (t *try) fingerprint(place string, secret account.Secret) stale.Fingerprint {
-	return stale.Fingerprint(t.cfg.MAC("stale", []byte(place+"\x00"+string(t.facts.ID)+"\x00"+secret.Reveal())))
+	return t.Fingerprint(place, string(t.facts.ID), secret)
 }
 
 // splitField takes the code off the end of the only field, where the front end
@@ -242,7 +246,8 @@ func (t *try) commit(ctx context.Context, c account.Change) error {
 
 // takeBack gives counted tries back when nothing else is to be written. If
 // that fails they stay counted, which errs on the safe side.
-func (t *try) takeBack(ctx context.Context) {
+func (t *try) takeBack(ctx context.Context, more ...int64) {
+	t.refund = append(t.refund, more...)
 	if len(t.refund) == 0 && len(t.audit) == 0 {
 		return
 	}

@@ -38,6 +38,10 @@ type Store interface {
 	// changed, copied from somebody else) is ErrUnavailable, and an alarm.
 	Load(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
 
+	// LoadOne is Load with no record but the one of that ID, opened; without any
+	// where the subject has none of that ID. It costs the same whatever else there is.
+	LoadOne(ctx context.Context, id account.ID, record string) (account.Snapshot, error)
+
 	// Commit writes a change whole or not at all; ErrConflict if somebody else
 	// wrote first or a taken token is gone. The caller leaves the change alone
 	// until Commit returns.

@@ -12,7 +12,6 @@
 package hint
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -44,9 +43,10 @@ type Query struct {
 	Place [32]byte
 	Kind  string
 	Now   time.Time
-	// Load reads the subject's records, with the payloads of a factor or of one
-	// record opened.
-	Load func(open string) (account.Snapshot, error)
+	// Load reads the subject's records, with the payloads of the factor opened;
+	// LoadOne only that one record, if there is one of that ID.
+	Load    func() (account.Snapshot, error)
+	LoadOne func(record string) (account.Snapshot, error)
 	// Ask shows records to the factor.
 	Ask func(records []account.Record) (witness.Testimony, error)
 }
@@ -55,13 +55,12 @@ type Query struct {
 // or says who could not be asked.
 func (m *Memory) Match(q Query) (account.Snapshot, witness.Testimony, account.Reason) {
 	if id, ok := m.find(q.Place); ok {
-		snap, err := q.Load(id)
+		snap, err := q.LoadOne(id)
 		if err != nil {
 			return snap, witness.Testimony{}, account.StoreUnavailable
 		}
-		at := slices.IndexFunc(snap.Records, func(r account.Record) bool { return r.ID == id })
-		if at >= 0 && snap.Records[at].Factor == q.Kind && snap.Records[at].Active(q.Now) {
-			got, err := q.Ask(snap.Records[at : at+1])
+		if one := witness.Active(snap, q.Kind, q.Now); len(one) > 0 {
+			got, err := q.Ask(one)
 			if err != nil {
 				return snap, got, account.PluginUnavailable
 			}
@@ -70,7 +69,7 @@ func (m *Memory) Match(q Query) (account.Snapshot, witness.Testimony, account.Re
 			}
 		}
 	}
-	snap, err := q.Load(q.Kind)
+	snap, err := q.Load()
 	if err != nil {
 		return snap, witness.Testimony{}, account.StoreUnavailable
 	}

@@ -3,6 +3,7 @@ package hint
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -33,12 +34,9 @@ func newWorld() *world {
 func (w *world) query(place byte) Query {
 	return Query{
 		Place: [32]byte{place}, Kind: "app-password", Now: time.Unix(1_800_000_000, 0),
-		Load: func(open string) (account.Snapshot, error) {
-			w.opened = append(w.opened, open)
-			if w.loadFail {
-				return account.Snapshot{}, errAway
-			}
-			return account.Snapshot{Records: append([]account.Record(nil), w.records...)}, nil
+		Load: func() (account.Snapshot, error) { return w.load("app-password", "") },
+		LoadOne: func(record string) (account.Snapshot, error) {
+			return w.load(record, record)
 		},
 		Ask: func(records []account.Record) (witness.Testimony, error) {
 			var ids []string
@@ -57,6 +55,17 @@ func (w *world) query(place byte) Query {
 			return witness.Testimony{}, nil
 		},
 	}
+}
+
+// load notes what was opened, and returns all records or the one.
+func (w *world) load(opened, record string) (account.Snapshot, error) {
+	w.opened = append(w.opened, opened)
+	if w.loadFail {
+		return account.Snapshot{}, errAway
+	}
+	return account.Snapshot{Records: slices.DeleteFunc(slices.Clone(w.records), func(r account.Record) bool {
+		return record != "" && r.ID != record
+	})}, nil
 }
 
 // said matches once and returns what was opened and asked, and who accepted.

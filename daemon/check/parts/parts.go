@@ -28,8 +28,10 @@ type Directory interface {
 // Store keeps what must survive. Its methods keep to the context's deadline, as
 // those of all parts do: an answer is owed within four seconds.
 type Store interface {
-	// Load opens the payloads of the named factors or records.
+	// Load opens the payloads of the named factors.
 	Load(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
+	// LoadOne is Load with no record but that one, if there is one of that ID.
+	LoadOne(ctx context.Context, id account.ID, record string) (account.Snapshot, error)
 	Commit(ctx context.Context, c account.Change) error
 	Token(ctx context.Context, ref account.TokenRef) (account.Token, error)
 }

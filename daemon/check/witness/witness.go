@@ -128,6 +128,14 @@ func Ended(snap account.Snapshot, kind string, now time.Time) []account.Record {
 	return slices.DeleteFunc(ofKind(snap, kind), func(r account.Record) bool { return r.Pending || r.Active(now) })
 }
 
+// Fate is why a record of those that Ended returns lets nobody in.
+func Fate(r account.Record) account.Reason {
+	if !r.Revoked.IsZero() {
+		return account.AppPasswordRevoked
+	}
+	return account.AppPasswordExpired
+}
+
 // Used notes place and time of an attempt in the record.
 func Used(r account.Record, a account.Attempt, now time.Time) account.Record {
 	r.LastUsed, r.LastAgent, r.LastService = now, a.Client.Agent, a.Service

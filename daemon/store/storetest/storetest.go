@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"UnknownSubject", unknownSubject},
 		{"RecordComesBackWhole", recordComesBackWhole},
 		{"PayloadsOnlyOfNamedFactors", payloadsOnlyOfNamedFactors},
+		{"LoadOneHasOneRecord", loadOneHasOneRecord},
 		{"CallerOwnsWhatItGets", callerOwnsWhatItGets},
 		{"VersionDecides", versionDecides},
 		{"PutWithoutPayloadKeepsIt", putWithoutPayloadKeepsIt},
@@ -180,6 +181,23 @@ func payloadsOnlyOfNamedFactors(t *testing.T, s store.Store) {
 			}
 			if string(r.Payload) != want {
 				t.Errorf("asked for %v: %s has %d bytes of payload", c.factors, r, len(r.Payload))
+			}
+		}
+	}
+}
+
+func loadOneHasOneRecord(t *testing.T, s store.Store) {
+	commit(t, s, account.Change{Subject: "anna", Synced: true, Put: []account.Record{testRecord("anna", "a"), testRecord("anna", "b")}})
+	commit(t, s, account.Change{Subject: "bert", Put: []account.Record{testRecord("bert", "c")}})
+	for record, want := range map[string][]account.Record{"b": {testRecord("anna", "b")}, "c": nil, "none": nil} {
+		for range 2 { // the second time, after somebody wrote to theirs
+			got, err := s.LoadOne(context.Background(), "anna", record)
+			if err != nil || got.Subject != "anna" || got.Version != 1 || !got.Synced {
+				t.Fatalf("%s: %+v, %v", record, got, err)
+			}
+			same(t, record, got.Records, want)
+			for i := range got.Records {
+				got.Records[i].Services[0], got.Records[i].Payload[0], got.Records[i].Label = "spoilt", 'X', "spoilt"
 			}
 		}
 	}
