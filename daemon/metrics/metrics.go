@@ -90,15 +90,19 @@ type Metrics struct {
 	upkeep      upkeep
 	gauges      map[string]prometheus.Gauge
 
+	// timed are the series of took, by what is timed: looking one up by its label
+	// is most of what an observation costs.
+	timed map[string]prometheus.Observer
+
 	mu   sync.Mutex
-	seen map[[4]string]bool
+	seen map[[4]string]prometheus.Counter // of checks
 }
 
 // New makes a Metrics with a registry of its own.
 func New(b Build) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		seen:     map[[4]string]bool{}, gauges: map[string]prometheus.Gauge{},
+		seen:     map[[4]string]prometheus.Counter{}, timed: map[string]prometheus.Observer{}, gauges: map[string]prometheus.Gauge{},
 		muster: muster{seen: map[account.ID]seen{}},
 	}
 	m.checks = m.counter("checks_total", "Finished attempts to log in.", "service", "front_end", "verdict", "reason")
@@ -158,7 +162,7 @@ func (m *Metrics) prepare() {
 		m.acts.WithLabelValues(a)
 	}
 	for _, w := range durations() {
-		m.took.WithLabelValues(w)
+		m.timed[w] = m.took.WithLabelValues(w)
 	}
 	for _, l := range leaves() {
 		m.leave.WithLabelValues(l)
@@ -191,7 +195,7 @@ func (m *Metrics) Observe(e account.Event) {
 	}
 	service := among(m.known.Load().services, e.Service)
 	labels := [4]string{service, among(frontEnds(), e.FrontEnd), e.Verdict.String(), among(reasons(), string(e.Reason))}
-	m.checks.WithLabelValues(m.bounded(labels)...).Add(n)
+	m.series(labels).Add(n)
 	if e.Reason == account.AppPasswordRequired {
 		m.appPassword.WithLabelValues(service).Add(n)
 	}
@@ -202,30 +206,36 @@ func (m *Metrics) Observe(e account.Event) {
 		m.muster.note(e)
 	}
 	if e.Took > 0 {
-		m.took.WithLabelValues("check").Observe(e.Took.Seconds())
+		m.Took("check", e.Took.Seconds())
 	}
 }
 
-// bounded keeps the number of combinations within maxChecks, so that no mix of
-// allowed labels makes monitoring swell.
-func (m *Metrics) bounded(l [4]string) []string {
+// series is the counter of checks with these labels. It keeps the number of
+// combinations within maxChecks, so that no mix of allowed labels makes monitoring
+// swell.
+func (m *Metrics) series(l [4]string) prometheus.Counter {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.seen[l] {
-		if len(m.seen) >= maxChecks {
-			l[0], l[1] = other, other
-			return l[:]
-		}
-		m.seen[l] = true
+	if c := m.seen[l]; c != nil {
+		return c
 	}
-	return l[:]
+	if len(m.seen) >= maxChecks {
+		l[0], l[1] = other, other
+		return m.checks.WithLabelValues(l[:]...)
+	}
+	m.seen[l] = m.checks.WithLabelValues(l[:]...)
+	return m.seen[l]
 }
 
 // Took notes how long something took: "check", "directory_bind",
 // "directory_search", "plugin_call" or "store_commit". Observe does so for
 // checks.
 func (m *Metrics) Took(what string, seconds float64) {
-	m.took.WithLabelValues(among(durations(), what)).Observe(seconds)
+	series, ok := m.timed[what]
+	if !ok {
+		series = m.took.WithLabelValues(other)
+	}
+	series.Observe(seconds)
 }
 
 // DirectoryUp says whether a directory server, by its place in the config,

@@ -144,14 +144,20 @@ func (s *supervisor) do(ctx context.Context, name string, call func(context.Cont
 	}
 	limit := s.spec.Timeout
 	switch name {
+	case "verify":
+		limit = 0 // the client of the process knows it and needs no context for it
 	case "enroll", "import", "export":
 		limit *= enrollPatience
 	case "after":
 		limit = afterLimit
 	}
-	limited, cancel := context.WithTimeout(ctx, limit)
+	limited := ctx
+	if limit > 0 {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
 	err := call(limited, p)
-	cancel()
 	switch {
 	case !errors.Is(err, wire.ErrNoAnswer):
 		p.answers.Add(1)

@@ -74,7 +74,7 @@ func launch(ctx context.Context, s *supervisor) (_ *process, err error) {
 func clientConfig(s *supervisor, c *child.Child, lines *lineLog) *plugin.ClientConfig {
 	return &plugin.ClientConfig{
 		HandshakeConfig:  wire.Handshake(),
-		Plugins:          wire.Plugins(time.Now),
+		Plugins:          wire.Plugins(time.Now, s.spec.Timeout),
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		GRPCDialOptions:  wire.DialOptions(),
 		AutoMTLS:         s.spec.MTLS,

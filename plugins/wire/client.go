@@ -36,8 +36,8 @@ var (
 	_ transfer.Factor = (*FactorClient)(nil)
 )
 
-func newFactorClient(c pb.FactorClient, now func() time.Time) *FactorClient {
-	return &FactorClient{pb: c, verify: newMux(c, now)}
+func newFactorClient(c pb.FactorClient, now func() time.Time, limit time.Duration) *FactorClient {
+	return &FactorClient{pb: c, verify: newMux(c, now, limit)}
 }
 
 // Info asks the plugin what it is.

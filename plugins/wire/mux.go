@@ -42,6 +42,7 @@ type answer struct {
 // question is a call on its way.
 type question struct {
 	ctx  context.Context
+	end  time.Time // when it is over
 	req  *pb.VerifyRequest
 	size int         // in bytes, with its frame
 	done chan answer // has room for the one answer it gets
@@ -53,6 +54,7 @@ type question struct {
 type mux struct {
 	client  pb.FactorClient
 	now     func() time.Time
+	limit   time.Duration // of a call; a context of its own for each is most of what a call costs
 	replies atomic.Uint64
 	calls   atomic.Int64 // that have not returned
 	out     *gather.Sender[*question]
@@ -72,34 +74,44 @@ type lane struct {
 	waiting map[uint64]*question
 }
 
-func newMux(c pb.FactorClient, now func() time.Time) *mux {
-	m := &mux{client: c, now: now}
+func newMux(c pb.FactorClient, now func() time.Time, limit time.Duration) *mux {
+	m := &mux{client: c, now: now, limit: limit}
 	m.out = gather.New(MaxRequest, func(q *question) int { return q.size }, m.send)
 	return m
 }
 
-// call has one request sent and waits for its reply or for its deadline.
+// call has one request sent and waits for its reply, for its limit, or for its caller
+// to give up.
 func (m *mux) call(ctx context.Context, req *pb.VerifyRequest) (*pb.VerifyReply, error) {
-	q := &question{ctx: ctx, req: req, size: weight.Request(req), done: make(chan answer, 1)}
+	now := m.now()
+	q := &question{ctx: ctx, end: now.Add(m.limit), req: req, size: weight.Request(req), done: make(chan answer, 1)}
 	// The transport would refuse it as well, and end the stream for all.
 	if q.size > MaxRequest {
 		return nil, errTooLarge
 	}
+	if sooner, ok := ctx.Deadline(); ok && sooner.Before(q.end) {
+		q.end = sooner
+	}
 	defer m.calls.Add(-1)
 	m.out.Add(q, m.calls.Add(1) > 1)
+	over := time.NewTimer(q.end.Sub(now))
+	defer over.Stop()
+	err := context.DeadlineExceeded
 	select {
 	case a := <-q.done:
 		return a.reply, a.err
+	case <-over.C:
 	case <-ctx.Done():
-		m.forget(q)
-		return nil, ctx.Err()
+		err = ctx.Err()
 	}
+	m.forget(q)
+	return nil, err
 }
 
 // send writes one message with the questions that are not over yet.
 func (m *mux) send(questions []*question) {
 	now := m.now()
-	first, _ := timeLeft(questions[0].ctx, now) //nolint // one that is over has no time left
+	first, _ := questions[0].left(now) //nolint // one that is over has no time left
 	limit := max(minStall, min(first, maxStall))
 	l, err := m.lane(limit)
 	if err != nil {
@@ -121,17 +133,12 @@ func (m *mux) send(questions []*question) {
 	}
 }
 
-// timeLeft is the time that a call still has; without a deadline, an hour.
-func timeLeft(ctx context.Context, now time.Time) (time.Duration, error) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return time.Hour, ctx.Err()
+// left is the time that a call still has.
+func (q *question) left(now time.Time) (time.Duration, error) {
+	if left := q.end.Sub(now); left > 0 {
+		return left, q.ctx.Err()
 	}
-	left := deadline.Sub(now)
-	if left <= 0 {
-		return 0, context.DeadlineExceeded
-	}
-	return left, ctx.Err()
+	return 0, context.DeadlineExceeded
 }
 
 // lane returns the stream in use, or opens another one if that is broken.
@@ -192,7 +199,7 @@ func (m *mux) expect(l *lane, questions []*question, now time.Time) *pb.VerifyRe
 	defer m.mu.Unlock()
 	for _, q := range questions {
 		// Under the lock: whoever gives up later finds what to forget.
-		left, err := timeLeft(q.ctx, now)
+		left, err := q.left(now)
 		if err == nil {
 			err = context.Cause(l.ctx)
 		}

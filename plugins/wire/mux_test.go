@@ -79,7 +79,7 @@ func dial(t testing.TB, s pb.FactorServer) *grpc.ClientConn {
 }
 
 func client(t testing.TB, s pb.FactorServer) *FactorClient {
-	return newFactorClient(pb.NewFactorClient(dial(t, s)), time.Now)
+	return newFactorClient(pb.NewFactorClient(dial(t, s)), time.Now, time.Hour)
 }
 
 func within(t testing.TB, d time.Duration) context.Context {
@@ -259,6 +259,22 @@ func TestAPluginThatDoesNotRead(t *testing.T) {
 	close(release)
 	if got, err := c.Verify(within(t, 5*time.Second), factor.Request{}); err != nil || got.Verdict != factor.Deny {
 		t.Errorf("afterwards: %v, %v", got, err)
+	}
+}
+
+// The limit of the host holds also where the caller has more time, or no end to it.
+func TestACallTakesNoLongerThanItsLimit(t *testing.T) {
+	silent := &script{verify: func(_ int, s *serverStream) error {
+		<-s.Context().Done()
+		return nil
+	}}
+	c := newFactorClient(pb.NewFactorClient(dial(t, silent)), time.Now, 100*time.Millisecond)
+	for name, ctx := range map[string]context.Context{"more": within(t, time.Minute), "no limit of its own": context.WithoutCancel(t.Context()), "less": within(t, 50*time.Millisecond)} {
+		begun := time.Now()
+		_, err := c.Verify(ctx, factor.Request{})
+		if took := time.Since(begun); !errors.Is(err, ErrNoAnswer) || !errors.Is(err, context.DeadlineExceeded) || took > 10*time.Second {
+			t.Errorf("%s: %v after %s", name, err, took)
+		}
 	}
 }
 

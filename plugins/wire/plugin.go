@@ -47,10 +47,11 @@ func Handshake() plugin.HandshakeConfig {
 }
 
 // Plugins is what the host can dispense: FactorName gives a *FactorClient,
-// HookName a *HookClient. Now is the clock by which deadlines are counted down.
-func Plugins(now func() time.Time) plugin.PluginSet {
+// HookName a *HookClient. Now is the clock by which deadlines are counted down, and
+// limit how long a Verify may take, whatever its context says.
+func Plugins(now func() time.Time, limit time.Duration) plugin.PluginSet {
 	return plugin.PluginSet{
-		FactorName: &factorPlugin{now: now},
+		FactorName: &factorPlugin{now: now, limit: limit},
 		HookName:   &hookPlugin{},
 	}
 }
@@ -80,12 +81,13 @@ func serverOptions() []grpc.ServerOption {
 }
 
 // factorPlugin is a factor as go-plugin knows it: impl and jailed are set in
-// the plugin, now in the host.
+// the plugin, now and limit in the host.
 type factorPlugin struct {
 	plugin.NetRPCUnsupportedPlugin
 	impl   factor.Factor
 	jailed bool
 	now    func() time.Time
+	limit  time.Duration
 }
 
 func (p *factorPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
@@ -99,7 +101,7 @@ func (p *factorPlugin) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
 }
 
 func (p *factorPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, c *grpc.ClientConn) (any, error) {
-	return newFactorClient(pb.NewFactorClient(c), p.now), nil
+	return newFactorClient(pb.NewFactorClient(c), p.now, p.limit), nil
 }
 
 // hookPlugin is a hook as go-plugin knows it.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -23,14 +21,13 @@ import (
 	"github.com/sallyport/sallyport/plugins/wire/pb"
 	"github.com/sallyport/sallyport/plugins/wire/plain"
 	"github.com/sallyport/sallyport/plugins/wire/transferwire"
+	"github.com/sallyport/sallyport/plugins/wire/unharmed"
 	"github.com/sallyport/sallyport/plugins/wire/weight"
 )
 
 // atOnce bounds the requests that a plugin works on at the same time. Beyond
 // it the stream is not read, and the host's callers wait or give up.
 const atOnce = 128
-
-var errPanic = errors.New("the factor panicked")
 
 // factorServer is the plugin's end of a factor.
 type factorServer struct {
@@ -45,7 +42,7 @@ func newFactorServer(f factor.Factor) *factorServer {
 }
 
 func (s *factorServer) Info(ctx context.Context, _ *pb.InfoRequest) (reply *pb.InfoReply, err error) {
-	defer guard(&err)
+	defer unharmed.Return(&err)
 	i, err := s.impl.Info(ctx)
 	if err != nil {
 		return nil, err
@@ -56,7 +53,7 @@ func (s *factorServer) Info(ctx context.Context, _ *pb.InfoRequest) (reply *pb.I
 }
 
 func (s *factorServer) Enroll(ctx context.Context, r *pb.EnrollRequest) (reply *pb.EnrollReply, err error) {
-	defer guard(&err)
+	defer unharmed.Return(&err)
 	i, err := s.impl.Enroll(ctx, enrollmentFromWire(r))
 	if err != nil {
 		return nil, err
@@ -65,7 +62,7 @@ func (s *factorServer) Enroll(ctx context.Context, r *pb.EnrollRequest) (reply *
 }
 
 func (s *factorServer) Import(ctx context.Context, r *pb.ImportRequest) (reply *pb.ImportReply, err error) {
-	defer guard(&err)
+	defer unharmed.Return(&err)
 	f, ok := s.impl.(transfer.Factor)
 	if !ok {
 		return s.UnimplementedFactorServer.Import(ctx, r)
@@ -78,7 +75,7 @@ func (s *factorServer) Import(ctx context.Context, r *pb.ImportRequest) (reply *
 }
 
 func (s *factorServer) Export(ctx context.Context, r *pb.ExportRequest) (reply *pb.ExportReply, err error) {
-	defer guard(&err)
+	defer unharmed.Return(&err)
 	f, ok := s.impl.(transfer.Factor)
 	if !ok {
 		return s.UnimplementedFactorServer.Export(ctx, r)
@@ -146,7 +143,7 @@ func (s *factorServer) answer(ctx context.Context, req *pb.VerifyRequest) *pb.Ve
 }
 
 func (s *factorServer) verify(ctx context.Context, r factor.Request) (result factor.Result, err error) {
-	defer guard(&err)
+	defer unharmed.Return(&err)
 	return s.impl.Verify(ctx, r)
 }
 
@@ -157,7 +154,7 @@ type hookServer struct {
 }
 
 func (s *hookServer) Ready(ctx context.Context, r *pb.ReadyRequest) (reply *pb.ReadyReply, err error) {
-	defer guard(&err)
+	defer unharmed.Return(&err)
 	c, ok := s.impl.(hook.Configurable)
 	if !ok {
 		return &pb.ReadyReply{}, nil
@@ -166,7 +163,7 @@ func (s *hookServer) Ready(ctx context.Context, r *pb.ReadyRequest) (reply *pb.R
 }
 
 func (s *hookServer) Before(ctx context.Context, r *pb.BeforeRequest) (reply *pb.BeforeReply, err error) {
-	defer guard(&err)
+	defer unharmed.Return(&err)
 	v, err := s.impl.Before(ctx, hookwire.AttemptFromWire(r))
 	if err != nil {
 		return nil, err
@@ -175,19 +172,9 @@ func (s *hookServer) Before(ctx context.Context, r *pb.BeforeRequest) (reply *pb
 }
 
 func (s *hookServer) After(ctx context.Context, r *pb.AfterRequest) (reply *pb.AfterReply, err error) {
-	defer guard(&err)
+	defer unharmed.Return(&err)
 	if err := s.impl.After(ctx, hookwire.EventFromWire(r)); err != nil {
 		return nil, err
 	}
 	return &pb.AfterReply{}, nil
-}
-
-// guard turns a panic of the plugin's author into an error, so that one odd
-// request cannot stop the checks of everybody else again and again. The value
-// of the panic may hold what was typed, so only the stack is printed.
-func guard(err *error) {
-	if recover() != nil {
-		fmt.Fprintf(os.Stderr, "[ERROR] %v\n%s", errPanic, debug.Stack())
-		*err = errPanic
-	}
 }
