@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/sallyport/sallyport/daemon/account"
@@ -52,5 +53,10 @@ func around(c account.Client, every time.Duration) []key {
 		far = 48
 	}
 	wider, _ := near.Addr().Prefix(far) // bits fit the family: no error
-	return []key{{text: near.String(), every: every}, {text: wider.String(), every: every / wide}}
+	return []key{{text: bare(near), every: every}, {text: bare(wider), every: every / wide}}
+}
+
+// bare is a network as nobody has to read it.
+func bare(p netip.Prefix) string {
+	return string(append(p.Addr().AsSlice(), byte(p.Bits())))
 }

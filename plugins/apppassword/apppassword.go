@@ -43,7 +43,7 @@ const (
 
 	// shape is 24 characters of the alphabet or their look-alikes, with blanks
 	// and dashes anywhere.
-	shape = `^[ \t-]*([0-9A-TV-Za-tv-z][ \t-]*){24}$`
+	shape = `^[ \t-]*(?:[0-9A-TV-Za-tv-z][ \t-]*){24}$`
 )
 
 // Factor is the factor "app-password". The zero value is ready, and safe for

@@ -71,7 +71,7 @@ const (
 
 	// shape is 10 or 15 characters of the alphabet or their look-alikes, with
 	// blanks and dashes anywhere.
-	shape = `^[ \t-]*(([0-9A-TV-Za-tv-z][ \t-]*){5}){2,3}$`
+	shape = `^[ \t-]*(?:(?:[0-9A-TV-Za-tv-z][ \t-]*){5}){2,3}$`
 )
 
 // Factor is the factor "recovery", safe for concurrent use. Make it with New.

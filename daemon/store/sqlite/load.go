@@ -26,13 +26,15 @@ func (s *Store) Load(ctx context.Context, id account.ID, open ...string) (accoun
 // LoadOne implements store.Store.
 func (s *Store) LoadOne(ctx context.Context, id account.ID, record string) (account.Snapshot, error) {
 	return s.read(ctx, id, func(p account.Snapshot) (account.Snapshot, error) {
-		at := slices.IndexFunc(p.Records, func(r account.Record) bool { return r.ID == record })
-		if at < 0 {
-			p.Records = nil
-			return p, nil
+		all := p.Records
+		p.Records = nil
+		for i := range all {
+			if all[i].ID == record {
+				p.Records = []account.Record{all[i]}
+				return p, s.hand(&p.Records[0], true)
+			}
 		}
-		p.Records = []account.Record{p.Records[at]}
-		return p, s.hand(&p.Records[0], true)
+		return p, nil
 	})
 }
 

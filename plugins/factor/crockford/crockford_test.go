@@ -264,3 +264,18 @@ func FuzzValid(f *testing.F) {
 		}
 	})
 }
+
+// What value knows by heart is what the alphabet says.
+func TestValueIsThePlaceInTheAlphabet(t *testing.T) {
+	alike := strings.NewReplacer("o", "0", "i", "1", "l", "1")
+	for c := range 256 {
+		folded := alike.Replace(strings.ToLower(string(rune(c))))
+		want := -1
+		if c < 128 {
+			want = strings.Index(Alphabet, folded)
+		}
+		if got := value(byte(c)); got != want {
+			t.Errorf("%#x: %d, want %d", c, got, want)
+		}
+	}
+}
