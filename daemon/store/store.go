@@ -28,19 +28,7 @@ import (
 // is unknown whether the write happened; after any other answer it is known,
 // and what was answered without error survives a crash of machine or process.
 type Store interface {
-	// Load reads all that is kept about a subject, at one moment. Payloads are
-	// opened for the named factors, and for records named by their ID, and are
-	// empty for all others: opening fifty of them to use one is most of the cost
-	// of a check. Somebody of whom nothing is kept has an empty snapshot of
-	// Version 0. The caller owns what it gets.
-	//
-	// A subject whose rows are not as the store wrote them (added, removed,
-	// changed, copied from somebody else) is ErrUnavailable, and an alarm.
-	Load(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
-
-	// LoadOne is Load with no record but the one of that ID, opened; without any
-	// where the subject has none of that ID. It costs the same whatever else there is.
-	LoadOne(ctx context.Context, id account.ID, record string) (account.Snapshot, error)
+	Reader
 
 	// Commit writes a change whole or not at all; ErrConflict if somebody else
 	// wrote first or a taken token is gone. The caller leaves the change alone
@@ -78,6 +66,23 @@ type Store interface {
 
 	// Census counts; it may take a second on a large store.
 	Census(ctx context.Context) (Census, error)
+}
+
+// Reader reads what is kept about a subject.
+type Reader interface {
+	// Load reads all that is kept about a subject, at one moment. Payloads are
+	// opened for the named factors, and for records named by their ID, and are
+	// empty for all others: opening fifty of them to use one is most of the cost
+	// of a check. Somebody of whom nothing is kept has an empty snapshot of
+	// Version 0. The caller owns what it gets.
+	//
+	// A subject whose rows are not as the store wrote them (added, removed,
+	// changed, copied from somebody else) is ErrUnavailable, and an alarm.
+	Load(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
+
+	// LoadOne is Load with no record but the one of that ID, opened; without any
+	// where the subject has none of that ID. It costs the same whatever else there is.
+	LoadOne(ctx context.Context, id account.ID, record string) (account.Snapshot, error)
 }
 
 // MaxTickets is how many tickets, invites and set-up sessions of each kind are

@@ -9,12 +9,12 @@
 package memory
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/binary"
 	"hash"
 	"sync"
 	"time"
-
-	"golang.org/x/crypto/blake2b"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/check/hint"
@@ -46,18 +46,12 @@ func New(key []byte) *Memory {
 		Stale: stale.New(stale.Life), Strangers: stale.New(stale.Life),
 		Sent: stale.New(stale.Life), Audited: stale.New(auditAgain), Crossed: stale.New(crossAgain), Hints: hint.New(),
 	}
-	m.keyed.New = func() any {
-		h, err := blake2b.New256(key)
-		if err != nil {
-			panic("memory: BLAKE2b takes a key of 32 bytes: " + err.Error())
-		}
-		return h
-	}
+	m.keyed.New = func() any { return hmac.New(sha256.New, key) }
 	return m
 }
 
-// Fingerprint stands for a secret of somebody at a place: BLAKE2b with the memory's
-// key (RFC 7693, section 2.9), a quarter of the work of HMAC on the way of each check.
+// Fingerprint stands for a secret of somebody at a place: HMAC-SHA256 with the
+// memory's key. It is made at each check, so that its key is not set up each time.
 func (m *Memory) Fingerprint(place, who string, secret account.Secret) (f stale.Fingerprint) {
 	h := m.keyed.Get().(hash.Hash) //nolint // nothing else is put there
 	text := make([]byte, 0, 256)

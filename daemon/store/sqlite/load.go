@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"slices"
 
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/store"
@@ -11,31 +10,12 @@ import (
 
 // Load implements store.Store.
 func (s *Store) Load(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error) {
-	return s.read(ctx, id, func(p account.Snapshot) (account.Snapshot, error) {
-		p.Records = slices.Clone(p.Records)
-		for i := range p.Records {
-			r := &p.Records[i]
-			if err := s.hand(r, slices.Contains(open, r.Factor) || slices.Contains(open, r.ID)); err != nil {
-				return account.Snapshot{}, err
-			}
-		}
-		return p, nil
-	})
+	return s.read(ctx, id, func(p account.Snapshot) (account.Snapshot, error) { return s.reader.Copy(p, open) })
 }
 
 // LoadOne implements store.Store.
 func (s *Store) LoadOne(ctx context.Context, id account.ID, record string) (account.Snapshot, error) {
-	return s.read(ctx, id, func(p account.Snapshot) (account.Snapshot, error) {
-		all := p.Records
-		p.Records = nil
-		for i := range all {
-			if all[i].ID == record {
-				p.Records = []account.Record{all[i]}
-				return p, s.hand(&p.Records[0], true)
-			}
-		}
-		return p, nil
-	})
+	return s.read(ctx, id, func(p account.Snapshot) (account.Snapshot, error) { return s.reader.CopyOne(p, record) })
 }
 
 // read gives a person to what takes a copy for the caller.
@@ -71,19 +51,4 @@ func (s *Store) person(ctx context.Context, id account.ID) (*account.Snapshot, e
 		s.cache.Fill(id, p, before)
 	}
 	return p, nil
-}
-
-// hand makes a copied record the caller's own, with its payload opened or without.
-func (s *Store) hand(r *account.Record, open bool) error {
-	r.Services = slices.Clone(r.Services)
-	if !open {
-		r.Payload = nil
-		return nil
-	}
-	payload, err := s.reader.Vault.OpenPayload(*r)
-	if err != nil {
-		return s.reader.Tampered(r.Subject, "a payload cannot be opened", r.ID)
-	}
-	r.Payload = payload
-	return nil
 }
