@@ -61,7 +61,7 @@ func doors() []door {
 		{"github.com/chromedp/chromedp", "drives Chromium", nil, whole},
 		{"github.com/chromedp/cdproto", "beside chromedp", nil, whole},
 		{"github.com/makiuchi-d/gozxing", "reads the QR image independently", nil, whole},
-		{"golang.org/x/net", "reads the page's HTML as a browser does", nil, whole},
+		{"golang.org/x/net", "what a header of HTTP may hold; reads the page's HTML as a browser does", []string{"daemon/listen/http1"}, whole},
 		{"honnef.co/go/tools", "staticcheck, a tool", nil, nil},
 		{"golang.org/x/vuln", "govulncheck, a tool", nil, nil},
 	}

@@ -8,8 +8,8 @@ package account
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 )
 
@@ -112,7 +112,7 @@ func (p Peer) Name() string {
 	if login == "" {
 		login = "unknown"
 	}
-	return fmt.Sprintf("%s(%d)", login, p.UID)
+	return login + "(" + strconv.Itoa(p.UID) + ")"
 }
 
 // Attempt is one try to get in.

@@ -20,6 +20,8 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/frontend/httpcheck/browser"
 	"github.com/sallyport/sallyport/daemon/listen"
+	"github.com/sallyport/sallyport/daemon/listen/http1"
+	"github.com/sallyport/sallyport/daemon/listen/stream"
 )
 
 // Limits on what a peer may send.
@@ -124,19 +126,16 @@ func New(cfg Config) (http.Handler, error) {
 
 // Server wraps a handler of New in a server with every deadline and limit set:
 // a client that takes longer than 10 s to send its request is cut.
-func Server(h http.Handler, log *slog.Logger) *http.Server {
+func Server(h http.Handler, log *slog.Logger) *stream.Server { return http1.New(Limits(h, log)) }
+
+// Limits are the deadlines and limits of Server.
+func Limits(h http.Handler, log *slog.Logger) http1.Config {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: readTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    MaxHeader,
-		ConnContext:       listen.ConnContext,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	return http1.Config{
+		Handler: h, Log: log, MaxHeader: MaxHeader,
+		ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 	}
 }
 

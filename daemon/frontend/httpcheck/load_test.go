@@ -17,19 +17,15 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/frontend/httpcheck"
 	"github.com/sallyport/sallyport/daemon/listen"
+	"github.com/sallyport/sallyport/daemon/listen/http1"
 )
 
 // TestServerHasEveryDeadline holds the promise that a slow client is cut in
 // 10 s; TestSlowWritersAreCut plays it at a tenth of a second.
 func TestServerHasEveryDeadline(t *testing.T) {
-	srv := httpcheck.Server(http.NotFoundHandler(), nil)
-	for name, d := range map[string]time.Duration{"header": srv.ReadHeaderTimeout, "read": srv.ReadTimeout} {
-		if d <= 0 || d > 10*time.Second {
-			t.Errorf("%s deadline: %v", name, d)
-		}
-	}
-	if srv.WriteTimeout <= 0 || srv.IdleTimeout <= 0 || srv.MaxHeaderBytes != 64<<10 {
-		t.Errorf("%v %v %d", srv.WriteTimeout, srv.IdleTimeout, srv.MaxHeaderBytes)
+	l := httpcheck.Limits(http.NotFoundHandler(), nil)
+	if l.ReadTimeout <= 0 || l.ReadTimeout > 10*time.Second || l.WriteTimeout <= 0 || l.IdleTimeout <= 0 || l.MaxHeader != 64<<10 {
+		t.Errorf("%+v", l)
 	}
 }
 
@@ -39,8 +35,9 @@ func TestSlowWritersAreCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httpcheck.Server(h, nil)
-	srv.ReadHeaderTimeout, srv.ReadTimeout = 100*time.Millisecond, 100*time.Millisecond
+	limits := httpcheck.Limits(h, nil)
+	limits.ReadTimeout = 100 * time.Millisecond
+	srv := http1.New(limits)
 	path := filepath.Join(t.TempDir(), "s")
 	os.Chmod(filepath.Dir(path), 0o755)
 	l, err := listen.Unix(listen.Config{Path: path})

@@ -20,7 +20,9 @@ import (
 	"github.com/sallyport/sallyport/daemon/account"
 	"github.com/sallyport/sallyport/daemon/frontend/httpcheck"
 	"github.com/sallyport/sallyport/daemon/listen"
+	"github.com/sallyport/sallyport/daemon/listen/http1"
 	"github.com/sallyport/sallyport/daemon/listen/listentest"
+	"github.com/sallyport/sallyport/daemon/listen/stream"
 	"github.com/sallyport/sallyport/plugins/factor"
 )
 
@@ -55,29 +57,35 @@ func (b *byName) asked() []string {
 }
 
 // server is the front end with its deadlines, not yet served.
-func (b *byName) server(t *testing.T) *http.Server {
+func (b *byName) server(t *testing.T) *stream.Server {
+	t.Helper()
+	return http1.New(b.limits(t))
+}
+
+// limits are those of the front end.
+func (b *byName) limits(t *testing.T) http1.Config {
 	t.Helper()
 	h, err := httpcheck.New(httpcheck.Config{Checker: b, Health: b, Text: said(t), Services: []string{"dav", "web"}, DefaultService: "dav"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return httpcheck.Server(h, nil)
+	return httpcheck.Limits(h, nil)
 }
 
 // serveOn serves until the test ends.
-func serveOn(t *testing.T, srv *http.Server, l net.Listener) {
+func serveOn(t *testing.T, srv *stream.Server, l net.Listener) {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
 	t.Cleanup(func() {
-		if err := errors.Join(srv.Close(), <-done); !errors.Is(err, http.ErrServerClosed) {
+		if err := errors.Join(srv.Close(), <-done); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
 // socket serves on a real socket.
-func socket(t *testing.T, srv *http.Server) string {
+func socket(t *testing.T, srv *stream.Server) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sp")
 	if err != nil {
@@ -323,9 +331,9 @@ func TestAnAnswerThatNobodyReadsHoldsTwentySeconds(t *testing.T) {
 // more room; here that takes half a second in place of twenty.
 func TestWhoNeverReadsOnARealSocketIsCut(t *testing.T) {
 	b := &byName{}
-	srv := b.server(t)
-	srv.WriteTimeout = 500 * time.Millisecond
-	path := socket(t, srv)
+	limits := b.limits(t)
+	limits.WriteTimeout = 500 * time.Millisecond
+	path := socket(t, http1.New(limits))
 	for name, request := range map[string]string{"auth": authOf("bad", "wrong"), "check": checkOf("bad", "wrong")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

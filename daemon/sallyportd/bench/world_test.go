@@ -37,6 +37,8 @@ type world struct {
 	slapd  *directorytest.Server
 	people []person
 	daemon *exec.Cmd
+	// stop ends the daemon.
+	stop func()
 }
 
 // person is somebody who can log in.
@@ -71,6 +73,7 @@ func newWorld(b *testing.B, s size) *world {
 	w.findPeople(b, s.people)
 	w.seed(b, s)
 	w.start(b)
+	b.Cleanup(func() { w.stop() })
 	return w
 }
 
@@ -220,11 +223,11 @@ func (w *world) start(b *testing.B) {
 	must(b, w.daemon.Start())
 	exited := make(chan error, 1)
 	go func() { exited <- w.daemon.Wait() }()
-	b.Cleanup(func() {
+	w.stop = func() {
 		must(b, w.daemon.Process.Signal(syscall.SIGTERM))
 		must(b, <-exited)
 		must(b, log.Close())
-	})
+	}
 	c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", w.socket())
 	}}}
