@@ -60,24 +60,23 @@ func (a *answer) whole(now time.Time) []byte {
 	out.Write(strconv.AppendInt(out.AvailableBuffer(), int64(a.status), 10))
 	out.WriteByte(' ')
 	out.WriteString(http.StatusText(a.status))
-	out.WriteString("\r\nDate: ")
-	out.Write(now.UTC().AppendFormat(out.AvailableBuffer(), http.TimeFormat))
 	out.WriteString("\r\n")
 	// These three are the server's to say.
 	delete(a.header, "Connection")
 	delete(a.header, "Content-Length")
 	delete(a.header, "Date")
-	_ = a.header.Write(out) // into memory; it lets no line end through
+	if a.mayHaveBody() {
+		a.header["Content-Length"] = []string{strconv.Itoa(len(a.body))}
+	}
+	_ = a.header.Write(out) // into memory, in order; it lets no line end through
+	out.WriteString("Date: ")
+	out.Write(now.UTC().AppendFormat(out.AvailableBuffer(), http.TimeFormat))
+	out.WriteString("\r\n")
 	switch {
 	case a.closes:
 		out.WriteString("Connection: close\r\n")
 	case a.request.ProtoMinor == 0:
 		out.WriteString("Connection: keep-alive\r\n")
-	}
-	if a.mayHaveBody() {
-		out.WriteString("Content-Length: ")
-		out.Write(strconv.AppendInt(out.AvailableBuffer(), int64(len(a.body)), 10))
-		out.WriteString("\r\n")
 	}
 	out.WriteString("\r\n")
 	if a.request.Method != http.MethodHead {

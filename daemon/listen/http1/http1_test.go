@@ -90,19 +90,24 @@ func TestAnswers(t *testing.T) {
 		_, _ = io.WriteString(w, "dy")
 	}))
 	for _, c := range []struct{ sent, head, tail string }{
-		{"GET / HTTP/1.1\r\nHost: x\r\n" + last, "HTTP/1.1 200 OK\r\nDate: ", "\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"},
-		{"GET / HTTP/1.0\r\n", "HTTP/1.0 200 OK\r\nDate: ", "\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"},
-		{"HEAD / HTTP/1.1\r\nHost: x\r\n" + last, "HTTP/1.1 200 OK\r\nDate: ", "\r\nConnection: close\r\nContent-Length: 4\r\n\r\n"},
-		{"GET /none HTTP/1.1\r\nHost: x\r\n" + last, "HTTP/1.1 204 No Content\r\nDate: ", "\r\nConnection: close\r\n\r\n"},
-		{"GET /split HTTP/1.1\r\nHost: x\r\n" + last, "HTTP/1.1 200 OK\r\nDate: ", "\r\nX-Name: a  X-Other: b    HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"},
-		{"GET /odd HTTP/1.1\r\nHost: x\r\n" + last, "HTTP/1.1 418 I'm a teapot\r\nDate: ", " GMT\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"},
-		{"GET /ends HTTP/1.1\r\nHost: x\r\n", "HTTP/1.1 200 OK\r\nDate: ", "\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"},
-		{"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\n", "HTTP/1.0 200 OK\r\nDate: ", "\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody"},
+		{"GET / HTTP/1.1\r\nHost: x\r\n" + last, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nDate: ", last + "\r\nbody"},
+		{"GET / HTTP/1.0\r\n", "HTTP/1.0 200 OK\r\nContent-Length: 4\r\nDate: ", last + "\r\nbody"},
+		{"HEAD / HTTP/1.1\r\nHost: x\r\n" + last, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nDate: ", last + "\r\n"},
+		{"GET /none HTTP/1.1\r\nHost: x\r\n" + last, "HTTP/1.1 204 No Content\r\nDate: ", last + "\r\n"},
+		{"GET /split HTTP/1.1\r\nHost: x\r\n" + last, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Name: a  X-Other: b    HTTP/1.1 200 OK\r\nDate: ", last + "\r\nbody"},
+		{"GET /odd HTTP/1.1\r\nHost: x\r\n" + last, "HTTP/1.1 418 I'm a teapot\r\nContent-Length: 4\r\nDate: ", last + "\r\nbody"},
+		{"GET /ends HTTP/1.1\r\nHost: x\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nDate: ", last + "\r\nbody"},
 	} {
 		said := raw(t, path, c.sent+"\r\n")
-		if !strings.HasPrefix(said, c.head) || !strings.HasSuffix(said, c.tail) || strings.Contains(said, "A b") {
+		date, ok := strings.CutPrefix(said, c.head)
+		date, whole := strings.CutSuffix(date, " GMT\r\n"+c.tail)
+		if _, err := time.Parse(http.TimeFormat, date+" GMT"); !ok || !whole || err != nil {
 			t.Errorf("%q: %q", c.sent, said)
 		}
+	}
+	said := raw(t, path, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\n\r\n")
+	if strings.Count(said, "HTTP/1.0 200 OK") != 2 || strings.Count(said, "Connection: keep-alive\r\n\r\nbody") != 1 || !strings.HasSuffix(said, last+"\r\nbody") {
+		t.Errorf("an older client that keeps its connection: %q", said)
 	}
 }
 
