@@ -71,9 +71,7 @@ type Store interface {
 // Reader reads what is kept about a subject.
 type Reader interface {
 	// Load reads all that is kept about a subject, at one moment. Payloads are
-	// opened for the named factors, and for records named by their ID, and are
-	// empty for all others: opening fifty of them to use one is most of the cost
-	// of a check. Somebody of whom nothing is kept has an empty snapshot of
+	// opened for the named factors, and are empty for all others. Somebody of whom nothing is kept has an empty snapshot of
 	// Version 0. The caller owns what it gets.
 	//
 	// A subject whose rows are not as the store wrote them (added, removed,
@@ -81,7 +79,8 @@ type Reader interface {
 	Load(ctx context.Context, id account.ID, open ...string) (account.Snapshot, error)
 
 	// LoadOne is Load with no record but the one of that ID, opened; without any
-	// where the subject has none of that ID. It costs the same whatever else there is.
+	// where the subject has none of that ID. It costs the same whatever else there is:
+	// opening fifty payloads to use one is most of the cost of a check.
 	LoadOne(ctx context.Context, id account.ID, record string) (account.Snapshot, error)
 }
 

@@ -10,7 +10,7 @@
 // may use it.
 //
 // Decided against: net/http's own server, which looks after a peer that may hang
-// up with a second goroutine and two more reads a request, a seventh of a check,
+// up with a second goroutine and two more reads a request, a fifth of a check,
 // while a check goes on without its peer anyway; fasthttp, whose parser is another
 // one than net/http's and forgives more.
 package http1

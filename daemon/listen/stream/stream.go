@@ -1,5 +1,5 @@
-// Package stream serves protocols that are not HTTP: one goroutine for each
-// connection, and an end that lets what is under way finish. A goroutine that is
+// Package stream serves the connections of local programs: one goroutine for each,
+// and an end that lets what is under way finish. A goroutine that is
 // done stays a while for the next connection: one that is new has to grow its
 // stack first, which was a tenth of a check where each has its own connection.
 //

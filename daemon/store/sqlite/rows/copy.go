@@ -7,12 +7,12 @@ import (
 )
 
 // Copy gives a person, who is shared, to a caller as their own, with the payloads
-// opened of the named factors, and of records named by their ID.
+// opened of the named factors.
 func (r *Reader) Copy(p account.Snapshot, open []string) (account.Snapshot, error) {
 	p.Records = slices.Clone(p.Records)
 	for i := range p.Records {
 		one := &p.Records[i]
-		if err := r.hand(one, slices.Contains(open, one.Factor) || slices.Contains(open, one.ID)); err != nil {
+		if err := r.hand(one, slices.Contains(open, one.Factor)); err != nil {
 			return account.Snapshot{}, err
 		}
 	}
