@@ -71,8 +71,8 @@ type Store interface {
 // Reader reads what is kept about a subject.
 type Reader interface {
 	// Load reads all that is kept about a subject, at one moment. Payloads are
-	// opened for the named factors, and are empty for all others. Somebody of whom nothing is kept has an empty snapshot of
-	// Version 0. The caller owns what it gets.
+	// opened for the named factors, and are empty for all others. Somebody of whom
+	// nothing is kept has an empty snapshot of Version 0. The caller owns what it gets.
 	//
 	// A subject whose rows are not as the store wrote them (added, removed,
 	// changed, copied from somebody else) is ErrUnavailable, and an alarm.

@@ -1,7 +1,7 @@
 // Package stream serves the connections of local programs: one goroutine for each,
-// and an end that lets what is under way finish. A goroutine that is
-// done stays a while for the next connection: one that is new has to grow its
-// stack first, which was a tenth of a check where each has its own connection.
+// and an end that lets what is under way finish. A goroutine that is done stays a
+// while for the next connection: one that is new has to grow its stack first, which
+// was a tenth of a check where each has its own connection.
 //
 // It knows no protocol. A front end brings a Handler, the main brings the
 // listener and stops the Server, which has the three methods of an http.Server

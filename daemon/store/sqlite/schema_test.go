@@ -62,7 +62,7 @@ func TestPeopleOutliveASchema(t *testing.T) {
 		CREATE INDEX try_at ON try (at); DROP TABLE attempt;
 		CREATE TABLE attempt (number INTEGER PRIMARY KEY, bucket TEXT NOT NULL, at INTEGER NOT NULL)`)
 	_, s = open(t, dir, nil)
-	snap, err := s.Load(ctx, "anna", "anna-1")
+	snap, err := s.LoadOne(ctx, "anna", "anna-1")
 	if err != nil || len(snap.Records) != 1 || !reflect.DeepEqual(snap.Records[0], old) {
 		t.Errorf("after the step: %+v, %v", snap.Records, err)
 	}
