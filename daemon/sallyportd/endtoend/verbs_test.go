@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,9 +17,14 @@ import (
 	"github.com/sallyport/sallyport/daemon/directory/directorytest"
 )
 
-// daemonDo: daemon start|demo|stop|interrupt|kill|log, and full|space for its disk
+// daemonDo: daemon start|demo|stop|interrupt|kill, full|space for its disk, and log
+// with patterns of what it must say by now: it is written beside the work.
 func (st *story) daemonDo(args []string) (string, error) {
-	if err := arity(args, 1, 1); err != nil {
+	most := 1
+	if len(args) > 1 && args[0] == "log" {
+		most = -1
+	}
+	if err := arity(args, 1, most); err != nil {
 		return "", err
 	}
 	switch args[0] {
@@ -39,7 +45,7 @@ func (st *story) daemonDo(args []string) (string, error) {
 		st.daemon.kill()
 		return "", nil
 	case "log":
-		return st.log(), nil
+		return st.logged(args[1:])
 	case "full":
 		return "", st.space(0)
 	case "space":
@@ -47,6 +53,22 @@ func (st *story) daemonDo(args []string) (string, error) {
 	default:
 		return "", fmt.Errorf("daemon %s?", args[0])
 	}
+}
+
+// logged is the log, once it says all of that.
+func (st *story) logged(patterns []string) (log string, err error) {
+	err = within(patience, func() error {
+		log = st.log()
+		for _, p := range patterns {
+			if found, err := regexp.MatchString(p, log); err != nil {
+				return fatal{err}
+			} else if !found {
+				return fmt.Errorf("the log does not say %s:\n%s", p, tail(log, 3000))
+			}
+		}
+		return nil
+	})
+	return log, err
 }
 
 func (p *process) saidIf(err error) string {
