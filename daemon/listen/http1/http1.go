@@ -50,7 +50,7 @@ type Config struct {
 // New returns a server that has not begun.
 func New(cfg Config) *stream.Server { return stream.New(cfg.serve) }
 
-// slack is what of a body may have been read along with the head, in bytes.
+// slack is what may be read along with a head of what follows it, in bytes.
 const slack = 4096
 
 // connection is one, with what its requests share.
@@ -64,7 +64,7 @@ type connection struct {
 
 // serve answers the requests of one connection in their order.
 func (cfg *Config) serve(ctx context.Context, conn *stream.Conn) {
-	c := &connection{Conn: conn, cfg: cfg, raw: limited{Conn: conn, left: -1}}
+	c := &connection{Conn: conn, cfg: cfg, raw: limited{from: conn, left: -1}}
 	c.in = bufio.NewReaderSize(&c.raw, slack)
 	ctx = listen.ConnContext(ctx, conn.Conn)
 	defer func() {

@@ -3,8 +3,6 @@ package http1
 import (
 	"errors"
 	"io"
-
-	"github.com/sallyport/sallyport/daemon/listen/stream"
 )
 
 var errTooLarge = errors.New("the head of the request is over its limit")
@@ -12,7 +10,7 @@ var errTooLarge = errors.New("the head of the request is over its limit")
 // limited reads from a connection no more than what is left, and keeps the last
 // error of it.
 type limited struct {
-	*stream.Conn
+	from io.Reader
 	left int // in bytes; negative is without limit
 	err  error
 }
@@ -23,9 +21,9 @@ func (l *limited) Read(b []byte) (n int, err error) {
 	case l.left == 0:
 		err = errTooLarge
 	case l.left < 0:
-		n, err = l.Conn.Read(b)
+		n, err = l.from.Read(b)
 	default:
-		n, err = l.Conn.Read(b[:min(len(b), l.left)])
+		n, err = l.from.Read(b[:min(len(b), l.left)])
 		l.left -= n
 	}
 	l.err = err
