@@ -96,17 +96,12 @@ func (s sshServer) enter(t *testing.T, password, code string, more ...string) (s
 // wantLast looks at what the daemon logged last: why, and from where.
 func (s sshServer) wantLast(t *testing.T, reason string) {
 	t.Helper()
-	if err := run.Within(run.Patience, func() error {
-		tries := s.site.Tries()
-		if len(tries) == 0 {
-			return errors.New("the daemon logged nothing")
-		}
-		if last := tries[len(tries)-1]; last.Reason != reason || last.Service != "ssh" || last.Source != "127.0.0.1" {
-			return fmt.Errorf("the daemon logged %+v", last)
-		}
-		return nil
-	}); err != nil {
-		t.Error(err)
+	tries := s.site.Tries()
+	if len(tries) == 0 {
+		t.Fatal("the daemon logged nothing")
+	}
+	if last := tries[len(tries)-1]; last.Reason != reason || last.Service != "ssh" || last.Source != "127.0.0.1" {
+		t.Errorf("the daemon logged %+v", last)
 	}
 }
 

@@ -10,7 +10,6 @@ package servertest
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -22,6 +21,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"text/template"
 	"time"
@@ -72,6 +72,8 @@ type Site struct {
 	people    map[string]*Person
 	daemon    *run.Process
 	log       *run.Buffer
+	// marks counts what was put into the log by mark.
+	marks atomic.Int32
 }
 
 // factTTL is how long the daemon goes by what it knows of somebody.
@@ -237,10 +239,7 @@ func (s *Site) Restart() {
 
 // get asks over one of the daemon's sockets; any status but 200 is an error.
 func (s *Site) get(socket, path string) (string, error) {
-	c := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	}}}
-	res, err := c.Get("http://sallyport" + path)
+	res, err := over(socket).Get("http://sallyport" + path)
 	if err != nil {
 		return "", err
 	}
@@ -250,6 +249,13 @@ func (s *Site) get(socket, path string) (string, error) {
 		err = fmt.Errorf("%s: status %d", path, res.StatusCode)
 	}
 	return string(text), err
+}
+
+// over is a client that asks over a socket, on a connection of its own each time.
+func over(socket string) *http.Client {
+	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
 }
 
 // Stop ends the daemon as an operator would; it may be called twice.
@@ -271,36 +277,6 @@ func (s *Site) Sallyport(args ...string) string {
 	s.must("running sallyport "+strings.Join(args, " "), err)
 	return out
 }
-
-// Try is what the daemon logged of one decision.
-type Try struct {
-	Verdict  string `json:"verdict"`
-	Reason   string `json:"reason"`
-	Service  string `json:"service"`
-	FrontEnd string `json:"front_end"`
-	// Source is the client's address; empty where the daemon was told none.
-	Source string `json:"source"`
-	Agent  string `json:"agent"`
-}
-
-// Tries are the decisions that the daemon has logged so far, oldest first. Lines
-// that repeat are left out of a log.
-func (s *Site) Tries() []Try {
-	var out []Try
-	for _, line := range strings.Split(s.log.String(), "\n") {
-		var t struct {
-			Try
-			Msg string `json:"msg"`
-		}
-		if json.Unmarshal([]byte(line), &t) == nil && t.Msg == "check" {
-			out = append(out, t.Try)
-		}
-	}
-	return out
-}
-
-// Log is everything that the daemon has logged.
-func (s *Site) Log() string { return s.log.String() }
 
 func (s *Site) clean() {
 	if s.daemon != nil {

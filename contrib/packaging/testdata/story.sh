@@ -8,6 +8,8 @@ as() { user=$1; shift; setpriv --reuid="$user" --regid="$user" --init-groups "$@
 well() { sallyport status | tee /story/status && grep -q ': all well' /story/status || fail "not well"; }
 code() { as "$1" curl -s -o /dev/null -w '%{http_code}' --unix-socket /run/sallyport/check.sock http://sallyport/v1/health/live || true; }
 page() { curl -s -o /dev/null -w '%{http_code}' -H 'Host: login.example.org' "http://127.0.0.1:${1:-8080}/" || true; }
+soon() { for n in $(seq 100); do if "$@"; then return; fi; sleep 0.1; done; fail "not within ten seconds: $*"; }
+logs() { journalctl --no-pager -o cat -u sallyport | grep -i -e "$1" | grep -F "${2-}"; } # it is written beside the work: soon
 units="sallyport sallyport-check.socket sallyport-admin.socket sallyport-page.socket"
 
 chapter "a directory is there"
@@ -58,8 +60,7 @@ as sallyport sallyportd check-config
 systemctl enable --now sallyport
 [ "$(systemctl is-active $units | sort -u)" = active ]
 well
-journalctl --no-pager -o cat -u sallyport | tee /story/journal
-grep -q '"msg":"ready"' /story/journal || fail "the journal does not have its log"
+soon logs '"msg":"ready"'
 [ "$(page)" = 200 ] || fail "there is no page"
 pid=$(systemctl show -P MainPID sallyport)
 ps -o user=,args= -p "$pid"
@@ -106,7 +107,7 @@ kill -STOP "$pid"
 [ "$(code $web)" = 200 ] || fail "who asks a daemon that hangs does not get the answer of the next one"
 [ "$(page)" = 200 ]
 [ "$(systemctl show -P MainPID sallyport)" != "$pid" ] || fail "it is still the one that hangs"
-journalctl --no-pager -u sallyport | grep -i 'watchdog timeout'
+soon logs 'watchdog timeout'
 rm -r /etc/systemd/system/sallyport.service.d
 systemctl daemon-reload
 systemctl restart sallyport
@@ -124,7 +125,7 @@ systemctl start sallyport
 listen 8080
 systemctl restart sallyport
 [ "$(page)" = 200 ] || fail "the daemon does not open what systemd does not hold"
-journalctl --no-pager -u sallyport | grep 'nothing in the config asks for' | grep -F 'sallyport-page.socket (127.0.0.1:80)'
+soon logs 'nothing in the config asks for' 'sallyport-page.socket (127.0.0.1:80)'
 rm -r /etc/systemd/system/sallyport-page.socket.d
 systemctl daemon-reload
 systemctl stop 'sallyport-*.socket' sallyport
@@ -170,7 +171,6 @@ journalctl -u sallyport -o cat | sallyport audit verify --anchor - | tee /story/
 grep -q 'Anchors that agree: ' /story/said
 curl -s http://127.0.0.1:9464/metrics | grep ^sallyport
 sees() { curl -s --get --data-urlencode "query=$1" http://127.0.0.1:9090/api/v1/query | grep -q '"1"'; }
-soon() { for n in $(seq 100); do if "$@"; then return; fi; sleep 0.1; done; fail "not within ten seconds: $*"; }
 systemctl start prometheus
 soon curl -sf -o /dev/null http://127.0.0.1:9090/-/ready
 printf 'global: {scrape_interval: 1s}\nrule_files: [sallyport.yaml]\nscrape_configs:\n  - job_name: sallyport\n    static_configs: [targets: ["127.0.0.1:9464"]]\n' >/etc/prometheus/prometheus.yml
