@@ -53,6 +53,9 @@ func New(cfg Config) *stream.Server { return stream.New(cfg.serve) }
 // slack is what may be read along with a head of what follows it, in bytes.
 const slack = 4096
 
+// maxRest is how much is taken of what a peer sends behind its last answer, in bytes.
+const maxRest = 256 << 10
+
 // connection is one, with what its requests share.
 type connection struct {
 	*stream.Conn
@@ -115,7 +118,7 @@ func (c *connection) next(ctx context.Context, wait time.Duration) bool {
 	if !body.ended {
 		c.out.closes = true
 	}
-	return c.send()
+	return c.send(r.Close && body.ended)
 }
 
 // sound tells of a request that it has what net/http's own server asks for beyond
@@ -144,14 +147,23 @@ func (c *connection) reject(status int) bool {
 	c.out.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	c.out.WriteHeader(status)
 	_, _ = io.WriteString(&c.out, http.StatusText(status)+"\n") // into memory
-	return c.send()
+	return c.send(false)
 }
 
-// send writes the whole answer, and tells whether the connection goes on.
-func (c *connection) send() bool {
+// send writes the whole answer, and tells whether the connection goes on. Where it
+// does not, and the peer may not have ended, what still comes is taken until the peer
+// has seen the end, up to a size and to the time of the request: who writes where
+// nobody reads learns of that, and not of the answer (RFC 9112 section 9.6).
+func (c *connection) send(ended bool) bool {
 	c.WriteWithin(c.cfg.WriteTimeout)
 	_, err := c.Write(c.out.whole(time.Now()))
-	return err == nil && !c.out.closes
+	if err != nil || !c.out.closes {
+		return err == nil
+	}
+	if !ended && c.CloseWrite() == nil {
+		_, _ = io.CopyN(io.Discard, c.in, maxRest)
+	}
+	return false
 }
 
 // goOn asks for the body of a client that waits until it is.

@@ -17,6 +17,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/sallyport/sallyport/daemon/listen"
 	"github.com/sallyport/sallyport/daemon/listen/listentest"
 )
@@ -58,7 +60,7 @@ func raw(t *testing.T, path, sent string) string {
 		t.Fatal(err)
 	}
 	said, err := io.ReadAll(c)
-	if err != nil && !errors.Is(err, syscall.ECONNRESET) {
+	if err != nil {
 		t.Fatalf("%q: %v after %q", sent, err, said)
 	}
 	return string(said)
@@ -126,6 +128,81 @@ func TestWhatIsRejected(t *testing.T) {
 		if !strings.HasPrefix(said, "HTTP/1.1 "+status+"\r\n") || !strings.Contains(said, last) || strings.Count(said, "HTTP/1.1") != 1 {
 			t.Errorf("%.40q: %q", sent, said)
 		}
+	}
+}
+
+// Who is still sending when the answer is there can go on, and reads it.
+func TestWhoIsStillSendingReadsTheAnswer(t *testing.T) {
+	path, _ := serve(t, limits(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/ends" {
+			w.Header().Set("Connection", "close")
+		}
+		_, _ = io.WriteString(w, "answer")
+	}))
+	rest := strings.Repeat("x", 1<<10)
+	for name, c := range map[string]struct{ head, status string }{
+		"body":    {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 131072\r\n\r\n", "200 OK"},
+		"chunked": {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", "200 OK"},
+		"ends":    {"GET /ends HTTP/1.1\r\nHost: x\r\n\r\n", "200 OK"},
+		"broken":  {"good morning\r\n", "400 Bad Request"},
+		"long":    {"GET / HTTP/1.1\r\nA: " + strings.Repeat("x", 16<<10), "431 Request Header Fields Too Large"},
+	} {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_, err = io.WriteString(conn, c.head)
+		said, end := io.ReadAll(conn) // to the server's end
+		for range 128 {
+			_, e := io.WriteString(conn, rest)
+			err = errors.Join(err, e)
+		}
+		if err != nil || end != nil || !strings.HasPrefix(string(said), "HTTP/1.1 "+c.status+"\r\n") {
+			t.Errorf("%s: sending: %v, reading: %q, %v", name, err, said, end)
+		}
+		_ = conn.Close()
+	}
+}
+
+// That is for as long as a request may take, and not for as much as somebody sends.
+func TestNobodySendsForEver(t *testing.T) {
+	cfg := limits(func(http.ResponseWriter, *http.Request) {})
+	path, _ := serve(t, cfg)
+	dial := func(path string) net.Conn {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second)) // half of what a request may take
+		if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	conn := dial(path)
+	for sent, b := 0, make([]byte, 1<<10); ; sent += len(b) {
+		if _, err := conn.Write(b); errors.Is(err, syscall.EPIPE) && sent <= 1<<20 {
+			break
+		} else if err != nil || sent > 1<<20 {
+			t.Fatalf("after %d bytes: %v", sent, err)
+		}
+	}
+	cfg.ReadTimeout = 50 * time.Millisecond
+	path, _ = serve(t, cfg)
+	raw, err := dial(path).(*net.UnixConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = raw.Control(func(fd uintptr) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 5000) // until both halves are closed
+		if n != 1 || err != nil {
+			t.Errorf("who sends nothing is not cut: %v", err)
+		}
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

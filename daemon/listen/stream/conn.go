@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"net"
 	"sync/atomic"
 	"time"
@@ -27,6 +28,15 @@ func (c *Conn) ReadWithin(d time.Duration) {
 // WriteWithin gives writes that long from now on.
 func (c *Conn) WriteWithin(d time.Duration) {
 	_ = c.SetWriteDeadline(time.Now().Add(d)) // as above
+}
+
+// CloseWrite says that no more will be written, while reads go on. Where the kind of
+// connection has no such half, errors.ErrUnsupported is returned.
+func (c *Conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 // hurry ends whatever reads.
