@@ -1,7 +1,11 @@
 package postfix
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"net/smtp"
+	"net/textproto"
 	"os"
 	"strings"
 	"testing"
@@ -29,11 +33,12 @@ alias_maps =
 local_recipient_maps =
 maillog_file = %[1]s/log
 maillog_file_prefixes = %[1]s
+service_throttle_time = 1s
 `
 
 // services are those of Debian's master.cf that a mail meets here. Its smtpd is
 // chrooted, and so is this one.
-const services = `%[1]s inet n - y - - smtpd
+const services = `smtp inet n - y - - smtpd
 cleanup unix n - y - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - y - - trivial-rewrite
@@ -44,9 +49,16 @@ anvil unix - - y - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 `
 
+// mail is one Postfix: what mail programs and other servers connect to.
+type mail struct {
+	mailtest.Server
+	other string
+}
+
 // site runs sallyport with its sockets inside a queue folder, and Postfix with
-// the recipe in the given folder.
-func site(t *testing.T, recipe string) (*servertest.Site, mailtest.Server) {
+// the recipe in the given folder. Each process of Postfix serves one connection, as
+// otherwise chance says how old the one is that serves the next.
+func site(t *testing.T, recipe string) (*servertest.Site, mail) {
 	t.Helper()
 	run.NeedRoot(t)
 	postfix := run.Need(t, "postfix", "postfix")
@@ -65,11 +77,13 @@ func site(t *testing.T, recipe string) (*servertest.Site, mailtest.Server) {
 	}
 	run.Own(t, dir+"/data", "postfix")
 	s := servertest.Start(t, servertest.Options{Dir: dir + "/queue/sallyport", Recipe: recipe + "sallyport.toml"})
-	address := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+	address := func() string { return fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)) }
+	m := mail{mailtest.Server{Address: address()}, address()}
 	etc := dir + "/etc"
 	run.Write(t, etc+"/main.cf", run.Config(t, recipe+"main.cf")+fmt.Sprintf(rest, dir), 0o644)
 	run.Write(t, etc+"/sender_login", run.Config(t, "sender_login"), 0o644)
-	run.Write(t, etc+"/master.cf", fmt.Sprintf(services, address), 0o644)
+	run.Write(t, etc+"/master.cf", run.Config(t, "master.cf", "submission inet", m.Address+" inet", "smtpd_tls_security_level=encrypt", "max_use=1",
+		"submissions inet", address()+" inet")+strings.Replace(services, "smtp", m.other, 1), 0o644)
 	if recipe != "" {
 		run.Write(t, etc+"/sasl/smtpd.conf", run.Config(t, recipe+"smtpd.conf"), 0o644)
 	}
@@ -80,21 +94,65 @@ func site(t *testing.T, recipe string) (*servertest.Site, mailtest.Server) {
 			t.Logf("Postfix logged:\n%s", run.Tail(string(log)))
 		}
 	})
-	if err := run.Listening(address); err != nil {
-		t.Fatal(err)
+	for _, a := range []string{m.Address, m.other} {
+		if err := run.Listening(a); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return s, mailtest.Server{Address: address}
+	return s, m
 }
 
 func TestPostfix(t *testing.T) {
 	s, mail := site(t, "")
 	t.Run("the reason reaches the remote user", func(t *testing.T) { reason(t, s, mail) })
+	t.Run("without the daemon", func(t *testing.T) { without(t, s, mail) })
 	servertest.Prove(t, s, servertest.Proof{
 		Server: "Postfix 3.7", Mechanism: "Dovecot socket", Client: "Go's net/smtp, PLAIN and LOGIN",
-		Sync: mail.Send, Ask: mail.Ask, Foreign: mail.Foreign,
-		OK: "235", Refused: "535", Outage: "454", Address: "127.0.0.1", Canonical: true,
+		Sync: mail.Send, Foreign: mail.Foreign, Ask: func(l servertest.Login) (string, error) {
+			got, err := mail.Ask(l)
+			if errors.Is(err, io.EOF) {
+				return ended, nil
+			}
+			return got, err
+		},
+		OK: "235", Refused: "535", Outage: "454", Away: ended, Address: "127.0.0.1", Canonical: true,
 		Note: "shows the reason to the remote user",
 	})
+}
+
+// ended is what a client is told by a connection that just ends.
+const ended = "ended"
+
+// without the daemon, who has connected before is told to come again, and other mail
+// servers notice nothing.
+func without(t *testing.T, s *servertest.Site, m mail) {
+	dial := func(address string) *smtp.Client {
+		t.Helper()
+		c, err := smtp.Dial(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	before := dial(m.Address)
+	if offers, _ := before.Extension("AUTH"); !offers {
+		t.Error("nobody can log in")
+	}
+	s.Stop()
+	alice := s.Person("alice")
+	var said *textproto.Error
+	if err := before.Auth(smtp.PlainAuth("", alice.Name, alice.App, "127.0.0.1")); !errors.As(err, &said) || said.Code != 454 {
+		t.Errorf("who has connected before is told %v", err)
+	}
+	other := dial(m.other)
+	if offers, _ := other.Extension("AUTH"); offers {
+		t.Error("other servers can log in")
+	}
+	if err := errors.Join(other.Mail("somebody@elsewhere.example"), other.Quit()); err != nil {
+		t.Errorf("another server is told %v", err)
+	}
+	s.Restart()
 }
 
 func TestPostfixOverSaslauthd(t *testing.T) {
@@ -108,7 +166,7 @@ func TestPostfixOverSaslauthd(t *testing.T) {
 
 // reason: whoever still sends the normal password reads what helps, in plain
 // ASCII; a stranger reads the same for every name.
-func reason(t *testing.T, s *servertest.Site, mail mailtest.Server) {
+func reason(t *testing.T, s *servertest.Site, mail mail) {
 	alice := s.Person("alice")
 	for _, c := range []struct {
 		login servertest.Login

@@ -23,7 +23,7 @@ const (
 
 // row is what the proof has shown, as a line of the table.
 func (p Proof) row() string {
-	address, login, lag := "no", "refused unless canonical", "refused at once"
+	address, login, lag, outage := "no", "refused unless canonical", "refused at once", p.Outage
 	if p.Address != "" {
 		address = "yes"
 	}
@@ -33,7 +33,10 @@ func (p Proof) row() string {
 	if p.Lag != "" {
 		lag = p.Lag
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s | %s |\n", p.Server, p.Mechanism, p.Client, address, login, p.Outage, lag, p.Note)
+	if p.Away != "" {
+		outage = p.Away + " or " + p.Outage
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s | %s |\n", p.Server, p.Mechanism, p.Client, address, login, outage, lag, p.Note)
 }
 
 // report holds the row against the table in contrib/README.md, or writes it
