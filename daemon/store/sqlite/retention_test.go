@@ -241,3 +241,26 @@ func TestRetentionOfLogins(t *testing.T) {
 		t.Errorf("one login in the place of another: %+v, %v", r, err)
 	}
 }
+
+// Logins may be forgotten before addresses are, which then stand in what operators
+// did, and addresses may be kept for good.
+func TestRetentionOfLoginsBeforeAddresses(t *testing.T) {
+	for _, addresses := range []time.Duration{31 * 24 * time.Hour, 0} {
+		ctx := context.Background()
+		_, s := open(t, t.TempDir(), nil)
+		for i, days := range []int{20, 1} {
+			e := account.Event{At: storetest.Now().AddDate(0, 0, -days), Act: account.ActCheck, Actor: "user", Subject: account.ID("anna" + fmt.Sprint(i)), Name: "anna", Address: "203.0.113.9"}
+			if err := s.Log(ctx, []account.Event{e}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Retain(ctx, storetest.Now(), retention.Limits{Addresses: addresses, Logins: 7 * 24 * time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		old, err := s.Tries(ctx, "anna0", 20)
+		fresh, e := s.Tries(ctx, "anna1", 20)
+		if err != nil || e != nil || len(old) != 0 || len(fresh) != 1 || fresh[0].Address == "" {
+			t.Errorf("addresses for %s: of 20 days ago %+v, of yesterday %+v, %v, %v", addresses, old, fresh, err, e)
+		}
+	}
+}
