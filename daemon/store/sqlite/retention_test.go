@@ -140,8 +140,16 @@ func TestRetentionOfRecords(t *testing.T) {
 	if err := s.Commit(ctx, account.Change{Subject: "anna", Put: []account.Record{old, young}}); err != nil {
 		t.Fatal(err)
 	}
-	for id, days := range map[string]int{"old": -8, "young": -6} {
-		if err := s.Log(ctx, nil, []account.Record{{ID: id, Subject: "anna", LastUsed: storetest.Now().AddDate(0, 0, days), LastFrom: "203.0.113.9", LastAgent: "agent"}}); err != nil {
+	// Bert has nothing that was used lately.
+	if err := s.Commit(ctx, account.Change{Subject: "bert", Put: []account.Record{record("bert", "only", "app-password", 1)}}); err != nil {
+		t.Fatal(err)
+	}
+	for id, days := range map[string]int{"old": -8, "young": -6, "only": -8} {
+		subject := account.ID("anna")
+		if id == "only" {
+			subject = "bert"
+		}
+		if err := s.Log(ctx, nil, []account.Record{{ID: id, Subject: subject, LastUsed: storetest.Now().AddDate(0, 0, days), LastFrom: "203.0.113.9", LastAgent: "agent"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -156,6 +164,9 @@ func TestRetentionOfRecords(t *testing.T) {
 		if (r.LastFrom == "") != (r.ID == "old") || r.LastAgent != "agent" {
 			t.Errorf("%+v", r)
 		}
+	}
+	if snap, err = s.Load(ctx, "bert"); err != nil || len(snap.Records) != 1 || snap.Records[0].LastFrom != "" {
+		t.Errorf("%+v, %v", snap, err)
 	}
 	if r, err := s.Verify(ctx); err != nil || !r.OK() {
 		t.Errorf("%+v, %v", r, err)
@@ -261,6 +272,14 @@ func TestRetentionOfLoginsBeforeAddresses(t *testing.T) {
 		fresh, e := s.Tries(ctx, "anna1", 20)
 		if err != nil || e != nil || len(old) != 0 || len(fresh) != 1 || fresh[0].Address == "" {
 			t.Errorf("addresses for %s: of 20 days ago %+v, of yesterday %+v, %v, %v", addresses, old, fresh, err, e)
+		}
+		// Memory does not add the next one to a row that is gone.
+		again := account.Event{At: storetest.Now(), Act: account.ActCheck, Actor: "user", Subject: "anna0", Name: "anna", Address: "203.0.113.9"}
+		if err := s.Log(ctx, []account.Event{again}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if next, err := s.Tries(ctx, "anna0", 20); err != nil || len(next) != 1 || next[0].Count > 1 {
+			t.Errorf("the next one is %+v, %v", next, err)
 		}
 	}
 }
