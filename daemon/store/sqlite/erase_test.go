@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,6 +54,13 @@ func TestNothingIsLeftOfWhoIsErased(t *testing.T) {
 			life(t, s, gone.ID, "sentinel")
 		}
 	}
+	// More events than one step looks at, and the last is about the person again.
+	event := account.Event{At: storetest.Now(), Act: account.ActReset, Actor: "root(0)", Subject: "other-id-1", Name: "B-other"}
+	many := slices.Repeat([]account.Event{event}, 450)
+	event.Subject, event.Name, event.Note = gone.ID, "sentinel", "sentinel has left"
+	if err := s.Commit(ctx, account.Change{Version: -1, Events: append(many, event)}); err != nil {
+		t.Fatal(err)
+	}
 	// What was there once and is gone lies in the file, too.
 	if err := s.Commit(ctx, account.Change{Subject: gone.ID, Version: -1, Delete: []string{"record-sentinel"}}); err != nil {
 		t.Fatal(err)
@@ -74,7 +82,7 @@ func TestNothingIsLeftOfWhoIsErased(t *testing.T) {
 		t.Errorf("kept are %+v, %v", k, err)
 	}
 	did, err := s.Erase(ctx, gone)
-	if err != nil || did != (dossier.Gone{Records: 1, Tokens: 2, Tries: 2, Events: 3}) {
+	if err != nil || did != (dossier.Gone{Records: 1, Tokens: 2, Tries: 2, Events: 4}) {
 		t.Errorf("%+v, %v", did, err)
 	}
 	for round := range 2 {
