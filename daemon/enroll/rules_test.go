@@ -44,8 +44,11 @@ func (s *scene) barred(what string, err error, sentence string) {
 	if err != nil || len(all) == 0 {
 		s.t.Fatalf("%s: %d events, %v", what, len(all), err)
 	}
-	e := all[len(all)-1]
-	if e.Act != account.ActRefuse || e.Verdict != factor.Deny || e.Label != what || e.Subject == "" || e.Actor == "" ||
+	e, reason := all[len(all)-1], account.NotAllowed
+	if b.RetryAfter > 0 {
+		reason = account.Throttled
+	}
+	if e.Act != account.ActRefuse || e.Reason != reason || e.Verdict != factor.Deny || e.Label != what || e.Subject == "" || e.Actor == "" ||
 		!strings.Contains(e.Note, b.Sentence) || !strings.Contains(e.Note, "lost phone") {
 		s.t.Errorf("%s: the audit says %+v", what, e)
 	}
@@ -102,7 +105,7 @@ func TestTheDeskNeedsALogin(t *testing.T) {
 		}
 		o.Full = true
 		var no *bylaws.Refusal
-		if err := act(o); errors.As(err, &no) && strings.Contains(no.Sentence, "your uid") {
+		if err := act(o); errors.As(err, &no) && strings.Contains(no.Sentence, "your") {
 			t.Errorf("%s by an operator: %v", what, err)
 		}
 	}
@@ -130,6 +133,14 @@ func TestWhoTheOperatorIs(t *testing.T) {
 		if err := acts(s)["unlock"](o); !errors.Is(err, account.ErrUnavailable) {
 			t.Errorf("%s by the desk: %v", name, err)
 		}
+	}
+	// Not even then for themselves, by a name that is theirs here or there.
+	s = newScene(t, func(c *enroll.Config) { c.Directory = lately{c.Directory, "al"} })
+	s.facts["al"] = s.facts["alice"]
+	for _, login := range []string{"AL", "alice"} {
+		o := by(login, "al")
+		o.Full = true
+		s.barred("unlock", acts(s)["unlock"](o), "your own account")
 	}
 }
 
@@ -168,6 +179,9 @@ func TestProtectedGroups(t *testing.T) {
 			t.Errorf("%s by an operator: %v", what, err)
 		}
 	}
+	f = s.facts["bert"]
+	f.Groups = []string{"staff"}
+	s.facts["bert"] = f
 	if err := acts(s)["unlock"](by("anna", "bert")); err != nil {
 		t.Errorf("somebody else: %v", err)
 	}
@@ -236,4 +250,32 @@ func TestLimitsPerOperator(t *testing.T) {
 			t.Errorf("%s after the wait: %v", what, err)
 		}
 	}
+}
+
+// Where the budget cannot be counted, nothing is done.
+func TestWithoutACountNothingIsDone(t *testing.T) {
+	s := newScene(t, nil)
+	s.setUp("alice")
+	s.cfg.Store = noCount{s.cfg.Store}
+	var err error
+	if _, s.support, err = enroll.New(s.cfg); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := s.store.Load(context.Background(), "id-alice")
+	for _, what := range []string{"reset", "code"} {
+		if err := acts(s)[what](by("anna", "alice")); !errors.Is(err, account.ErrUnavailable) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	after, err := s.store.Load(context.Background(), "id-alice")
+	if err != nil || len(before.Records) == 0 || fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("%+v has become %+v, %v", before, after, err)
+	}
+}
+
+// noCount is a store that can be written to, but counts nothing.
+type noCount struct{ records.Store }
+
+func (noCount) Fail(context.Context, account.Try) (int64, time.Duration, error) {
+	return 0, 0, fmt.Errorf("gone: %w", account.ErrUnavailable)
 }
