@@ -121,38 +121,38 @@ func TestPostfix(t *testing.T) {
 }
 
 // ended is what a client is told by a connection that just ends.
-const ended = "ended"
+const ended = "connection ends"
 
 // without the daemon, who has connected before is told to come again, and other mail
 // servers notice nothing.
 func without(t *testing.T, s *servertest.Site, m mail) {
-	dial := func(address string) *smtp.Client {
+	dial := func(server mailtest.Server) *smtp.Client {
 		t.Helper()
-		c, err := smtp.Dial(address)
+		c, err := server.Dial()
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = c.Close() })
 		return c
 	}
-	before := dial(m.Address)
+	before := dial(m.Server)
 	if offers, _ := before.Extension("AUTH"); !offers {
 		t.Error("nobody can log in")
 	}
 	s.Stop()
+	defer s.Restart()
 	alice := s.Person("alice")
 	var said *textproto.Error
 	if err := before.Auth(smtp.PlainAuth("", alice.Name, alice.App, "127.0.0.1")); !errors.As(err, &said) || said.Code != 454 {
 		t.Errorf("who has connected before is told %v", err)
 	}
-	other := dial(m.other)
+	other := dial(mailtest.Server{Address: m.other})
 	if offers, _ := other.Extension("AUTH"); offers {
 		t.Error("other servers can log in")
 	}
 	if err := errors.Join(other.Mail("somebody@elsewhere.example"), other.Quit()); err != nil {
 		t.Errorf("another server is told %v", err)
 	}
-	s.Restart()
 }
 
 func TestPostfixOverSaslauthd(t *testing.T) {

@@ -9,7 +9,7 @@ well() { sallyport status | tee /story/status && grep -q ': all well' /story/sta
 code() { as "$1" curl -s -o /dev/null -w '%{http_code}' --unix-socket /run/sallyport/check.sock http://sallyport/v1/health/live || true; }
 page() { curl -s -o /dev/null -w '%{http_code}' -H 'Host: login.example.org' "http://127.0.0.1:${1:-8080}/" || true; }
 soon() { for n in $(seq 100); do if "$@"; then return; fi; sleep 0.1; done; fail "not within ten seconds: $*"; }
-logs() { journalctl --no-pager -o cat -u sallyport | grep -i -e "$1" | grep -F "${2-}"; } # it is written beside the work: soon
+logs() { journalctl --no-pager -o cat -u sallyport | grep -e "$1" | grep -F "${2-}"; } # it is written beside the work: soon
 units="sallyport sallyport-check.socket sallyport-admin.socket sallyport-page.socket"
 
 chapter "a directory is there"
@@ -107,7 +107,7 @@ kill -STOP "$pid"
 [ "$(code $web)" = 200 ] || fail "who asks a daemon that hangs does not get the answer of the next one"
 [ "$(page)" = 200 ]
 [ "$(systemctl show -P MainPID sallyport)" != "$pid" ] || fail "it is still the one that hangs"
-soon logs 'watchdog timeout'
+soon logs 'Watchdog timeout'
 rm -r /etc/systemd/system/sallyport.service.d
 systemctl daemon-reload
 systemctl restart sallyport

@@ -112,14 +112,19 @@ func (s Server) login(auth smtp.Auth) error {
 	return s.session(auth, func(*smtp.Client) error { return nil })
 }
 
-// session logs in, and does something as long as that goes well.
-func (s Server) session(auth smtp.Auth, do func(*smtp.Client) error) error {
+// Dial connects, for as long as a test waits for anything.
+func (s Server) Dial() (*smtp.Client, error) {
 	conn, err := net.DialTimeout("tcp", s.Address, 5*time.Second)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_ = conn.SetDeadline(time.Now().Add(run.Patience))
-	c, err := smtp.NewClient(conn, host)
+	return smtp.NewClient(conn, host)
+}
+
+// session logs in, and does something as long as that goes well.
+func (s Server) session(auth smtp.Auth, do func(*smtp.Client) error) error {
+	c, err := s.Dial()
 	if err != nil {
 		return err
 	}

@@ -196,7 +196,10 @@ func TestNobodySendsForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = raw.Control(func(fd uintptr) {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 5000) // until both halves are closed
+		n, err := 0, error(unix.EINTR)
+		for errors.Is(err, unix.EINTR) {
+			n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 5000) // until both halves are closed
+		}
 		if n != 1 || err != nil {
 			t.Errorf("who sends nothing is not cut: %v", err)
 		}
