@@ -126,10 +126,20 @@ func TestABadConfigKeepsTheOld(t *testing.T) {
 // where new plugins are killed in the middle; nothing is left of those before.
 func TestAStormOfReloads(t *testing.T) {
 	s := newScene(t, servertest.Options{})
+	// More at once than later, so that the pools of connections to the directory and
+	// of the database's readers have grown to what they need, and grow no more.
+	l := begin(t, s.Site, 32)
 	s.reload(taken)
-	first, err := s.held()
-	s.must(err)
-	l := begin(t, s.Site, 8)
+	l.more(20)
+	l.end()
+	var first held
+	s.within("the end of the first plugins", func() (err error) {
+		if first, err = s.held(); err == nil && first.children != 3 {
+			err = fmt.Errorf("%+v are open", first)
+		}
+		return err
+	})
+	l = begin(t, s.Site, 8)
 	for n := range 4 {
 		s.edit(fmt.Sprintf("timeout = \"%ds\"", 2+n), fmt.Sprintf("timeout = \"%ds\"", 3+n),
 			"operator = \"Example University", fmt.Sprintf("operator = \"Example University%d", n))
